@@ -1,0 +1,8 @@
+"""Watch decentralized GPU markets on EVM chains and raise leads for human review.
+
+Read the packages from the chain to the screen: `markets` and `abi` say how a log is read, `chain` and `sync` fetch,
+`ledger` keeps, `facts`, `wallets` and `rules` judge (pure functions of the ledger), `alerts`, `views`, `dash`, `export`
+and `cli` show. `docs/architecture.md` draws the plan; import-linter holds it (`pyproject.toml`).
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,237 @@
+"""The shape of `config.toml`: every table, key, type, unit and default."""
+
+from __future__ import annotations
+
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import core_schema
+
+from monitor.errors import ConfigError
+
+__all__ = [
+    "AddressText",
+    "AlertsConfig",
+    "ChainConfig",
+    "Config",
+    "DeploymentConfig",
+    "LabelConfig",
+    "LedgerConfig",
+    "MarketConfig",
+    "Secret",
+    "SinkConfig",
+    "TokenConfig",
+    "WalletsConfig",
+]
+
+MAX_SECRET_BYTES = 4096
+_KEY_IN_URL = re.compile(r"(?<=://)([^/@]*@)|(?<=[/=])([A-Za-z0-9_\-]{20,})")
+
+
+class Secret:
+    """A value that may be sensitive: plain text, `env:NAME` or `file:PATH`; shown masked, read by `reveal`."""
+
+    __slots__ = ("reference",)
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the text points to the secret instead of being it."""
+        return self.reference.startswith(("env:", "file:"))
+
+    def reveal(self) -> str:
+        """Read the secret now; raises ConfigError when the variable or file is missing or empty."""
+        kind, _, rest = self.reference.partition(":")
+        if kind == "env":
+            value = os.environ.get(rest, "")
+            if not value:
+                message = f"environment variable {rest} is not set"
+                raise ConfigError(message, hint=f"export {rest}=… or name another source in config.toml")
+            return value
+        if kind == "file":
+            return _read_secret_file(rest)
+        return self.reference
+
+    def __str__(self) -> str:
+        if self.is_reference:
+            return self.reference
+        return _KEY_IN_URL.sub(lambda m: "***@" if m[1] else "***", self.reference)
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reference == self.reference
+
+    def __hash__(self) -> int:
+        return hash(self.reference)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            cls,
+            core_schema.str_schema(min_length=1, max_length=2048),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )
+
+
+def _read_secret_file(path: str) -> str:
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            value = file.read(MAX_SECRET_BYTES).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"secret file {path} cannot be read: {error}"
+        raise ConfigError(message, hint="check the path and its permissions") from error
+    if not value:
+        message = f"secret file {path} is empty"
+        raise ConfigError(message, hint="put the secret on its first line")
+    return value
+
+
+def _only_reference(secret: Secret) -> Secret:
+    if not secret.is_reference:
+        message = "a secret must be a reference: env:NAME or file:PATH"
+        raise ValueError(message)
+    return secret
+
+
+def _decimal_text(text: str) -> str:
+    if not re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text):
+        message = 'must be a decimal number in quotes with at most 6 places, like "1" or "0.35"'
+        raise ValueError(message)
+    return str(Decimal(text))
+
+
+AddressText = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
+DecimalText = Annotated[str, AfterValidator(_decimal_text)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+OnlyReference = Annotated[Secret, AfterValidator(_only_reference)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class LedgerConfig(_Table):
+    """Where the ledger lives: `path` of the SQLite file, relative to the working directory."""
+
+    path: str = "monitor.db"
+
+
+class TokenConfig(_Table):
+    """A payment token of a chain; `usd` is the fixed dollar value of one whole token, absent when it floats."""
+
+    address: AddressText
+    decimals: int = Field(ge=0, le=36)
+    usd: DecimalText | None = None
+
+
+class ChainConfig(_Table):
+    """One chain: its endpoints and how far to trust its head; spans in blocks, waits in seconds."""
+
+    id: int = Field(ge=1, le=2**53)
+    rpc: list[Secret] = Field(min_length=1, max_length=16)
+    enabled: bool = True
+    finality: Literal["finalized", "safe", "depth"] = "finalized"
+    finality_depth: int = Field(default=64, ge=1, le=100_000)
+    block_seconds: DecimalText = "12"
+    poll_seconds: float = Field(default=4.0, ge=0.05, le=600)
+    timeout_seconds: float = Field(default=20.0, ge=0.5, le=300)
+    max_span: int = Field(default=2_000, ge=1, le=1_000_000)
+    concurrency: int = Field(default=4, ge=1, le=64)
+    native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
+    """Blocks before a wallet's first lease that are read in full for native funding; 0 leaves native funding out."""
+    explorer: str = ""
+    tokens: dict[str, TokenConfig] = {}
+
+
+class DeploymentConfig(_Table):
+    """Contracts of a market on one chain, by the roles its adapter names."""
+
+    contracts: dict[str, AddressText]
+    from_block: int = Field(default=0, ge=0)
+    token: AddressText | None = None
+    """The payment token where the contract does not emit it."""
+
+
+class MarketConfig(_Table):
+    """Switches one market and adds or replaces its deployments, keyed by the chain's name in `[chains]`."""
+
+    enabled: bool = True
+    deployments: dict[str, DeploymentConfig] = {}
+
+
+class WalletsConfig(_Table):
+    """Clustering: `hub_degree` counterparties make a wallet a hub that connects nobody."""
+
+    transfers: bool = True
+    hub_degree: int = Field(default=200, ge=2, le=1_000_000)
+
+
+class LabelConfig(_Table):
+    """A label the user vouches for; `service` labels (exchange, bridge, …) never connect wallets."""
+
+    address: AddressText
+    label: str = Field(min_length=1, max_length=120)
+    kind: Literal["exchange", "bridge", "mixer", "relayer", "paymaster", "payroll", "marketplace", "owner", "other"]
+    source: str = Field(min_length=1, max_length=400)
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class SinkConfig(_Table):
+    """Where alerts go: a Standard Webhooks receiver."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: Secret
+    secrets: list[OnlyReference] = Field(min_length=1, max_length=4)
+    """Signing secrets (`whsec_…`), newest first; several during rotation."""
+    local: bool = False
+    """Allow http and a loopback or private address: only for a receiver on your own machine or network."""
+    min_severity: Literal["low", "medium", "high", "critical"] = "low"
+    timeout_seconds: float = Field(default=20.0, ge=1, le=30)
+
+
+class AlertsConfig(_Table):
+    """Delivery: `sinks` by name."""
+
+    sinks: dict[Name, SinkConfig] = {}
+
+
+class Config(_Table):
+    """The whole configuration, frozen."""
+
+    ledger: LedgerConfig = LedgerConfig()
+    chains: dict[Name, ChainConfig] = {}
+    markets: dict[Name, MarketConfig] = {}
+    market_path: list[str] = []
+    """Further folders that hold `<market>/market.toml`, searched before the built-in ones."""
+    wallets: WalletsConfig = WalletsConfig()
+    labels: list[LabelConfig] = []
+    rules: dict[str, dict[str, int | float | str | bool]] = {}
+    """Overrides of rule parameters: `[rules.T04] min_renters = 3`."""
+    alerts: AlertsConfig = AlertsConfig()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Config:
+        seen: dict[int, str] = {}
+        for name, chain in self.chains.items():
+            if chain.id in seen:
+                message = f"chains.{name}.id {chain.id} is also the id of chains.{seen[chain.id]}"
+                raise ValueError(message)
+            seen[chain.id] = name
+        for market, config in self.markets.items():
+            for chain_name in config.deployments:
+                if chain_name not in self.chains:
+                    message = f"markets.{market}.deployments.{chain_name} names no table [chains.{chain_name}]"
+                    raise ValueError(message)
+        return self
+
+    def chain_name(self, chain_id: int) -> str:
+        """Name a chain id as the user does, or by number when it is not configured."""
+        return next((name for name, chain in self.chains.items() if chain.id == chain_id), str(chain_id))

@@ -1,0 +1,79 @@
+"""What a rule says (`Finding`), what the tenant cluster adds up to (`Lead`), and how both get their names."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from monitor.model.chain import Position
+
+__all__ = ["Disposition", "Finding", "Lead", "LeadState", "stable_id"]
+
+LeadState = Literal["open", "retracted"]
+Disposition = Literal["", "acknowledged", "dismissed", "escalated"]
+
+
+def stable_id(prefix: str, *parts: str) -> str:
+    """Name a thing by its content: `prefix-` and 16 hex digits of SHA-256 over the parts, so a rerun names it alike."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return f"{prefix}-{digest[:16]}"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule's judgement about one subject, with the log positions that prove it.
+
+    `points` is the rule's capped contribution; `values` are the computed numbers, rendered as text; `threshold` is the
+    line they crossed, in words; `evidence` is sorted and never empty.
+    """
+
+    finding_id: str
+    rule: str
+    rule_version: int
+    typology: str
+    family: str
+    subject: str
+    """What is judged: a wallet (EIP-55) or a lease (`market:chain:lease`)."""
+    cluster_id: str
+    points: int
+    summary: str
+    threshold: str
+    values: dict[str, str]
+    evidence: tuple[Position, ...]
+    caveats: tuple[str, ...]
+    leases: tuple[str, ...] = ()
+    """`market:chain_id:lease_id` of the leases the finding is about, sorted."""
+    at: int
+    """Block time (seconds) of the newest evidence."""
+    state: LeadState = "open"
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings on one tenant cluster that add up: two or more core families. For human review, never an accusation."""
+
+    lead_id: str
+    cluster_id: str
+    score: int
+    severity: Literal["low", "medium", "high", "critical"]
+    confidence: str
+    """A calibrated probability, or `uncalibrated` until enough hits were reviewed."""
+    families: tuple[str, ...]
+    typologies: tuple[str, ...]
+    leases: tuple[str, ...]
+    h100e: str
+    """H100-equivalents leased by the cluster at its peak, decimal text with three places."""
+    opened_at: int
+    """Block time (seconds) of the evidence that completed the second family."""
+    state: LeadState = "open"
+    disposition: Disposition = ""
+    reason: str = ""
+    reviewer: str = ""
+    legal_file: str
+    first_block: str
+    """`chain:block` of the oldest evidence."""
+    last_block: str
+    findings: tuple[str, ...]
+    """Ids of the findings, sorted."""
+    wallets: tuple[str, ...]
+    """`chain_id:0xaddress` (EIP-55) of the tenant cluster's members, sorted."""

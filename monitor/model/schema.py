@@ -1,0 +1,201 @@
+"""Declared schemas of every fact frame: column names, polars types, units.
+
+Amounts are token base units in `Decimal(38, 0)`; times are block seconds since the epoch in Int64; addresses and hashes
+are raw bytes; H100-equivalents `Decimal(38, 3)`; US dollars `Decimal(38, 6)`. Nothing here is ever a float, so sums do
+not depend on the order of rows.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+__all__ = [
+    "CAPACITY",
+    "CLUSTERS",
+    "EVENTS",
+    "LEASES",
+    "LINKS",
+    "POSITION",
+    "QUARANTINE",
+    "TRANSFERS",
+    "UNIFIED",
+    "WALLETS",
+    "empty",
+]
+
+AMOUNT = pl.Decimal(38, 0)
+H100E = pl.Decimal(38, 3)
+USD = pl.Decimal(38, 6)
+
+POSITION: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_time": pl.Int64(),
+    "block_hash": pl.Binary(),
+    "tx_hash": pl.Binary(),
+    "tx_index": pl.Int64(),
+    "log_index": pl.Int64(),
+    "contract": pl.Binary(),
+}
+
+UNIFIED: dict[str, pl.DataType] = {
+    "order_id": pl.String(),
+    "parent_id": pl.String(),
+    "renter": pl.Binary(),
+    "payer": pl.Binary(),
+    "beneficiary": pl.Binary(),
+    "provider": pl.Binary(),
+    "actor": pl.Binary(),
+    "machine_id": pl.String(),
+    "gpu_raw": pl.String(),
+    "gpu_count": pl.Int64(),
+    "resource_provenance": pl.String(),
+    "region_raw": pl.String(),
+    "region_provenance": pl.String(),
+    "price_amount": AMOUNT,
+    "price_per": pl.String(),
+    "price_scale": pl.Int64(),
+    "price_token": pl.Binary(),
+    "amount": AMOUNT,
+    "token": pl.Binary(),
+    "start": pl.Int64(),
+    "planned_end": pl.Int64(),
+    "duration_seconds": pl.Int64(),
+    "extend_seconds": pl.Int64(),
+    "reason": pl.String(),
+    "name": pl.String(),
+}
+"""What a mapping line may set.
+
+`price_scale` = power of ten that turns `price_amount` into whole tokens per `price_per`
+(second|block|hour|job); `amount` = money moved by this event in base units of `token` (escrow deposit on lease.open and
+lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block seconds;
+`duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why a lease closed."""
+
+EVENTS: dict[str, pl.DataType] = {
+    **POSITION,
+    "market": pl.String(),
+    "role": pl.String(),
+    "event": pl.String(),
+    "verb": pl.String(),
+    "lease_id": pl.String(),
+    **UNIFIED,
+}
+"""One row per decoded, mapped log. `lease_id` holds the key of the verb's subject: lease, order, machine or provider."""
+
+QUARANTINE: dict[str, pl.DataType] = {
+    **POSITION,
+    "market": pl.String(),
+    "role": pl.String(),
+    "reason": pl.String(),
+}
+
+LEASES: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "chain_id": pl.Int64(),
+    "lease_id": pl.String(),
+    "order_id": pl.String(),
+    "parent_id": pl.String(),
+    "renter": pl.Binary(),
+    "payer": pl.Binary(),
+    "beneficiary": pl.Binary(),
+    "provider": pl.Binary(),
+    "machine_id": pl.String(),
+    "gpu_raw": pl.String(),
+    "gpu_model": pl.String(),
+    "gpu_precision": pl.String(),
+    "gpu_count": pl.Int64(),
+    "h100e": H100E,
+    "eccn_class": pl.String(),
+    "region_raw": pl.String(),
+    "country": pl.String(),
+    "region_provenance": pl.String(),
+    "price_amount": AMOUNT,
+    "price_per": pl.String(),
+    "price_token": pl.Binary(),
+    "token_decimals": pl.Int64(),
+    "usd_per_gpu_hour": USD,
+    "deposit_total": AMOUNT,
+    "settled_total": AMOUNT,
+    "refunded_total": AMOUNT,
+    "opened_at": pl.Int64(),
+    "planned_end": pl.Int64(),
+    "paid_until": pl.Int64(),
+    "closed_at": pl.Int64(),
+    "status": pl.String(),
+    "close_reason": pl.String(),
+    "resource_provenance": pl.String(),
+    "open_block": pl.Int64(),
+    "open_tx": pl.Binary(),
+    "open_log_index": pl.Int64(),
+}
+"""The unified lease, columns in the order of `leases.csv`; status ordered|matched|active|closed|disputed."""
+
+CAPACITY: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "chain_id": pl.Int64(),
+    "machine_id": pl.String(),
+    "provider": pl.Binary(),
+    "gpu_raw": pl.String(),
+    "gpu_model": pl.String(),
+    "gpu_count": pl.Int64(),
+    "h100e": H100E,
+    "region_raw": pl.String(),
+    "country": pl.String(),
+    "since": pl.Int64(),
+    "until": pl.Int64(),
+}
+
+TRANSFERS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_time": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "log_index": pl.Int64(),
+    "kind": pl.String(),
+    "token": pl.Binary(),
+    "sender": pl.Binary(),
+    "recipient": pl.Binary(),
+    "amount": AMOUNT,
+    "nonce": pl.Int64(),
+}
+"""`kind` is native|erc20; a native transfer has log_index -1, null token and the transaction's nonce."""
+
+WALLETS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "cluster_id": pl.String(),
+    "roles": pl.List(pl.String()),
+    "labels": pl.List(pl.String()),
+    "first_seen": pl.Int64(),
+    "last_seen": pl.Int64(),
+    "leases": pl.Int64(),
+    "h100e_hours": H100E,
+}
+
+LINKS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "a": pl.Binary(),
+    "b": pl.Binary(),
+    "heuristic": pl.String(),
+    "family": pl.String(),
+    "weight": pl.Decimal(38, 1),
+    "evidence": pl.List(pl.Binary()),
+    "at": pl.Int64(),
+}
+"""Evidence between two wallets: `weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time."""
+
+CLUSTERS: dict[str, pl.DataType] = {
+    "cluster_id": pl.String(),
+    "size": pl.Int64(),
+    "renters": pl.Int64(),
+    "payers": pl.Int64(),
+    "providers": pl.Int64(),
+    "h100e_hours": H100E,
+    "leads": pl.Int64(),
+}
+
+
+def empty(schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Make a frame with no rows and exactly these columns."""
+    return pl.DataFrame(schema=schema)

@@ -68,9 +68,10 @@ UNIFIED: dict[str, pl.DataType] = {
 """What a mapping line may set.
 
 `price_scale` = power of ten that turns `price_amount` into whole tokens per `price_per`
-(second|block|hour|job); `amount` = money moved by this event in base units of `token` (escrow deposit on lease.open and
-lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block seconds;
-`duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why a lease closed."""
+(second|block|hour|job); `amount` = money moved by this event in base units of `token` (escrow deposit on
+lease.open and lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block
+seconds; `duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why
+a lease closed."""
 
 EVENTS: dict[str, pl.DataType] = {
     **POSITION,
@@ -81,7 +82,9 @@ EVENTS: dict[str, pl.DataType] = {
     "lease_id": pl.String(),
     **UNIFIED,
 }
-"""One row per decoded, mapped log. `lease_id` holds the key of the verb's subject: lease, order, machine or provider."""
+"""One row per decoded, mapped log.
+
+`lease_id` holds the key of the verb's subject: lease, order, machine or provider."""
 
 QUARANTINE: dict[str, pl.DataType] = {
     **POSITION,
@@ -183,7 +186,9 @@ LINKS: dict[str, pl.DataType] = {
     "evidence": pl.List(pl.Binary()),
     "at": pl.Int64(),
 }
-"""Evidence between two wallets: `weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time."""
+"""Evidence between two wallets.
+
+`weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time."""
 
 CLUSTERS: dict[str, pl.DataType] = {
     "cluster_id": pl.String(),

@@ -10,7 +10,15 @@ import click
 
 from monitor import __version__
 from monitor.cli.lazy import LazyGroup
-from monitor.errors import ChainUnreachable, ConfigError, InputError, LedgerLocked, LedgerNewer, MarketError, MonitorError
+from monitor.errors import (
+    ChainUnreachable,
+    ConfigError,
+    InputError,
+    LedgerLocked,
+    LedgerNewer,
+    MarketError,
+    MonitorError,
+)
 
 __all__ = ["Settings", "cli", "exit_code", "main"]
 
@@ -105,16 +113,6 @@ def _run(argv: list[str]) -> int:
     try:
         result = cli.main(argv, prog_name="monitor", standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        return 2
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "monitor"
-        complain(error.format_message(), f"`{command} --help` shows how it is used")
-        return 2
-    except click.ClickException as error:
-        complain(error.format_message())
-        return 1
     except (click.Abort, KeyboardInterrupt):
         complain("interrupted", "start again: it resumes where it stopped")
         return 130
@@ -122,6 +120,8 @@ def _run(argv: list[str]) -> int:
         # The reader (head, less) went away; that is no failure, but Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except click.ClickException as error:
+        return _misused(error)
     except MonitorError as error:
         if "--debug" in argv:
             import traceback
@@ -130,3 +130,14 @@ def _run(argv: list[str]) -> int:
         complain(error.message, error.hint)
         return exit_code(error)
     return result if isinstance(result, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message())
+    elif isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "monitor"
+        complain(error.format_message(), f"`{command} --help` shows how it is used")
+    else:
+        complain(error.format_message())
+    return 2

@@ -1,0 +1,55 @@
+"""`monitor --help` answers at once: none of the heavy libraries, a fraction of web3's import time."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = {"web3", "polars", "aiohttp", "textual"}
+PROBE = """
+import sys
+from monitor.cli.main import main
+try:
+    main({argv!r})
+except SystemExit as stop:
+    code = stop.code
+print(",".join(sorted({heavy!r} & set(sys.modules))), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded(*argv: str) -> set[str]:
+    code = PROBE.format(argv=list(argv), heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
+    return set(filter(None, last.split(",")))
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["config", "--help"], ["init", "--help"]])
+def test_help_loads_no_heavy_library(argv):
+    assert loaded(*argv) == set()
+
+
+def test_probe_sees_a_heavy_library():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, polars; sys.exit('polars' not in sys.modules)"], timeout=60, check=False
+    )
+    assert done.returncode == 0
+
+
+def cpu_seconds(code: str) -> float:
+    # CPU time of the child, best of three: a busy machine does not make it longer.
+    script = f"import resource; {code}; u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)"
+    runs = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+        runs.append(float(done.stdout.strip().splitlines()[-1]))
+    return min(runs)
+
+
+def test_help_starts_in_under_a_third_of_importing_web3():
+    show_help = "from monitor.cli.main import cli; cli.main(['--help'], standalone_mode=False)"
+    started = time.monotonic()
+    assert cpu_seconds(show_help) * 3 < cpu_seconds("import web3")
+    assert time.monotonic() - started < 120

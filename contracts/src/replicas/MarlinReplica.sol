@@ -7,7 +7,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Replays the market events of Marlin Oyster (MarketV1, the deployed `string metadata` layout) on a local node
 /// @notice A job is a stream: a balance that runs down at a rate per second, settled whenever somebody acts on it.
-/// Rates are token base units per second scaled by 1e12.
+/// Rates are token base units per second scaled by 1e12. Metadata is only emitted, so that its size is bounded by gas
+/// for call data and not by storage.
 contract MarlinReplica {
     using SafeERC20 for IERC20;
 
@@ -19,7 +20,6 @@ contract MarlinReplica {
         uint256 rate;
         uint256 balance;
         uint256 lastSettled;
-        string metadata;
     }
 
     /// @notice A rate revision waits until `unlockTime`.
@@ -95,7 +95,7 @@ contract MarlinReplica {
     {
         if (bytes(controlPlanes[provider]).length == 0) revert ProviderUnknown(provider);
         job = bytes32(++jobCount);
-        jobs[job] = Job(msg.sender, provider, rate, balance, block.timestamp, metadata);
+        jobs[job] = Job(msg.sender, provider, rate, balance, block.timestamp);
         TOKEN.safeTransferFrom(msg.sender, address(this), balance);
         emit JobOpened(job, metadata, msg.sender, provider, rate, balance, block.timestamp);
     }
@@ -141,7 +141,6 @@ contract MarlinReplica {
     }
 
     function jobMetadataUpdate(bytes32 job, string calldata metadata) external onlyOwner(job) {
-        jobs[job].metadata = metadata;
         emit JobMetadataUpdated(job, metadata);
     }
 

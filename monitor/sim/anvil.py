@@ -136,19 +136,22 @@ class Anvil:
         program = find_anvil()
         self._folder = tempfile.TemporaryDirectory(prefix="anvil-")
         log = Path(self._folder.name) / "log"
+        self._process = self._spawn(program, log)
+        self.url = f"http://127.0.0.1:{await self._port(log)}"
+        self._node = await Node(self.url).__aenter__()
+        await self._node.rpc("eth_chainId")
+
+    def _spawn(self, program: Path, log: Path) -> subprocess.Popen[bytes]:
         # anvil reports its port on stdout and then a line per request: a file needs no reader, a pipe would fill up.
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._arguments(program),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=self._folder.name,
+                cwd=log.parent,
                 start_new_session=True,
             )
-        self.url = f"http://127.0.0.1:{await self._port(log)}"
-        self._node = await Node(self.url).__aenter__()
-        await self._node.rpc("eth_chainId")
 
     def _arguments(self, program: Path) -> list[str]:
         options = {
@@ -169,7 +172,7 @@ class Anvil:
     async def _port(self, log: Path) -> int:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
-            text = log.read_text(encoding="utf-8", errors="replace")
+            text = _read(log)
             if found := _LISTENING.search(text):
                 return int(found[1])
             if self._process is None or self._process.poll() is not None:
@@ -199,3 +202,7 @@ class Anvil:
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
+
+
+def _read(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import eth_abi
 import msgspec
+from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from monitor.config.resources import bundled
@@ -86,4 +86,4 @@ def _encode(types: Sequence[str], args: Sequence[Any]) -> bytes:
     loose = [
         "bytes" if kind == "string" and isinstance(arg, bytes) else kind for kind, arg in zip(types, args, strict=True)
     ]
-    return eth_abi.encode(loose, args)
+    return encode(loose, args)

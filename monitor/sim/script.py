@@ -107,13 +107,13 @@ class Script:
         """Add a plain transfer of native coin."""
         self._steps.append(Step(at, sender, to, value=int(ether * 10**6) * 10**12))
 
-    def pay(self, at: int, sender: bytes, to: bytes, amount: int, *, token: str = "TUSD") -> None:
+    def pay(self, at: int, sender: bytes, to: bytes, amount: int, *, coin: str = "TUSD") -> None:
         """Add a token transfer of `amount` base units."""
-        self.call(at, sender, ("tokens", token), "transfer", to, amount)
+        self.call(at, sender, ("tokens", coin), "transfer", to, amount)
 
-    def spends(self, at: int, owner: bytes, spender: bytes, *, token: str = "TUSD") -> None:
+    def spends(self, at: int, owner: bytes, spender: bytes, *, coin: str = "TUSD") -> None:
         """Make sure that `spender` may take the owner's tokens from `at` on: one approval before the first use."""
-        key = (owner, token, spender)
+        key = (owner, coin, spender)
         self._allowed[key] = min(at, self._allowed.get(key, at))
 
     def fund(self, at: int, source: bytes, wallet: bytes, *, usd: int = 0, ether: float = 0.05) -> None:
@@ -148,8 +148,8 @@ class Script:
         approvals = [self._approval(at, *key) for key, at in self._allowed.items()]
         return sorted([*approvals, *self._steps], key=lambda step: step.at)
 
-    def _approval(self, at: int, owner: bytes, token: str, spender: bytes) -> Step:
-        deployed = self.stage.at("tokens", token)
+    def _approval(self, at: int, owner: bytes, coin: str, spender: bytes) -> Step:
+        deployed = self.stage.at("tokens", coin)
         return Step(at, owner, deployed.address, deployed.contract, "approve", (spender, UNLIMITED))
 
 

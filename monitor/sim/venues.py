@@ -1,4 +1,4 @@
-"""What one can do at each market, as steps: offer, rent, pay for somebody, close. Prices in dollars, times in seconds."""
+"""What one can do at each market, as steps: offer, rent, pay for somebody, close; times in seconds."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def rent_rig(
     """Rent a DeepLink machine for some hours; a payer other than the renter uses the proxy call."""
     opened = Ref("deeplink_dbc", key)
     fee = _credits(rig.cents * hours)
-    script.spends(at, payer or renter, script.stage.at(*RENT).address, token="TDLC")
+    script.spends(at, payer or renter, script.stage.at(*RENT).address, coin="TDLC")
     if payer is None:
         script.call(at, renter, RENT, "rentMachine", rig.machine_id, hours * HOUR, fee, opens=opened)
     else:
@@ -133,7 +133,7 @@ def rent_rig(
 
 def renew_rig(script: Script, at: int, rented: Ref, rig: Rig, payer: bytes, hours: int) -> None:
     """Add hours to a running DeepLink rent."""
-    script.spends(at, payer, script.stage.at(*RENT).address, token="TDLC")
+    script.spends(at, payer, script.stage.at(*RENT).address, coin="TDLC")
     script.call(at, payer, RENT, "renewRent", rented, hours * HOUR, _credits(rig.cents * hours))
 
 
@@ -144,7 +144,7 @@ def return_rig(script: Script, at: int, rented: Ref, by: bytes) -> None:
 
 def fund_credits(script: Script, at: int, source: bytes, wallet: bytes, dollars: int) -> None:
     """Send DeepLink's coin worth some dollars."""
-    script.pay(at, source, wallet, _credits(dollars * 100), token="TDLC")
+    script.pay(at, source, wallet, _credits(dollars * 100), coin="TDLC")
 
 
 def spheron_provider(script: Script, at: int, wallet: bytes, *, name: str, region: str) -> None:

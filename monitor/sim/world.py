@@ -15,6 +15,7 @@ from monitor.sim.actors import (
     play_proxies,
     play_proxies_elsewhere,
     play_supply,
+    play_troubles,
 )
 from monitor.sim.anvil import GENESIS
 from monitor.sim.node import Node
@@ -70,6 +71,7 @@ def write_script(*, seed: int, scale: float = 1.0, start: int = GENESIS + DAY) -
     play_proxies(script, supply)
     play_proxies_elsewhere(script, supply)
     play_edges(script, supply)
+    play_troubles(script, supply)
     return script
 
 

@@ -10,6 +10,7 @@ from monitor.sim.actors.honest import play_honest
 from monitor.sim.actors.proxies import play_proxies
 from monitor.sim.actors.proxies_elsewhere import play_proxies_elsewhere
 from monitor.sim.actors.supply import Supply, play_supply
+from monitor.sim.actors.troubles import play_troubles
 
 __all__ = [
     "Supply",
@@ -19,4 +20,5 @@ __all__ = [
     "play_proxies",
     "play_proxies_elsewhere",
     "play_supply",
+    "play_troubles",
 ]

@@ -10,11 +10,11 @@ from monitor.sim.venues import (
     enclave_job,
     extend,
     offer,
+    order_specs,
     rent,
     return_machine,
     spheron_close,
     spheron_lease,
-    order_specs,
     top_up,
 )
 

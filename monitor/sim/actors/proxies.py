@@ -1,4 +1,4 @@
-"""Adversaries of the reference market: a broker, a payer proxy, a rolling owner and one that hides behind an exchange."""
+"""Adversaries of the reference market: a broker, a payer proxy, a rolling owner, one behind an exchange."""
 
 from __future__ import annotations
 

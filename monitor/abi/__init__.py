@@ -1,0 +1,22 @@
+"""Event declarations: text becomes a canonical signature, a topic0 and a compiled decoder.
+
+May import `monitor.errors`, eth-abi (the reference and the fallback) and eth-hash. Knows nothing of markets, chains or
+frames; does no I/O. A payload that cannot be decoded raises `Undecodable`, which the caller turns into data.
+"""
+
+from monitor.abi.compiled import compile_event
+from monitor.abi.declaration import Array, Elementary, EventDecl, Param, Tuple, Type, parse_event
+from monitor.abi.refusal import Decoder, Undecodable
+
+__all__ = [
+    "Array",
+    "Decoder",
+    "Elementary",
+    "EventDecl",
+    "Param",
+    "Tuple",
+    "Type",
+    "Undecodable",
+    "compile_event",
+    "parse_event",
+]

@@ -1,0 +1,119 @@
+"""Whole blocks: native transfers around watched wallets, and the headers that give logs their time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from monitor.chain.endpoint import Fault
+from monitor.chain.rpc import Answer, Call, RpcClient, TooLarge, decode_optional
+from monitor.chain.wire import Block, BlockAnswer, Lying, ReceiptAnswer, block, fixed, quantity
+from monitor.model.chain import Header, RawTransfer
+from monitor.model.span import Span
+
+__all__ = ["BlockPage", "fetch_headers", "fetch_transfers"]
+
+HEADERS_PER_REQUEST = 100
+BLOCKS_PER_REQUEST = 10
+"""Full blocks in one batch: about 1 MB on a busy chain."""
+RECEIPTS_PER_REQUEST = 50
+
+
+class BlockPage(NamedTuple):
+    """Native transfers of a span and the headers of their blocks."""
+
+    headers: dict[int, Header]
+    transfers: list[RawTransfer]
+
+
+async def fetch_headers(rpc: RpcClient, numbers: Collection[int]) -> dict[int, Header]:
+    """Fetch headers by number; raises Lagging for a block nobody knows."""
+    wanted = sorted(numbers)
+    found: dict[int, Header] = {}
+    for first in range(0, len(wanted), HEADERS_PER_REQUEST):
+        part = wanted[first : first + HEADERS_PER_REQUEST]
+        found.update(zip(part, await rpc.headers(part), strict=True))
+    return found
+
+
+async def fetch_transfers(
+    rpc: RpcClient, span: Span, watched: Collection[bytes], known: Mapping[int, Header] | None = None
+) -> BlockPage:
+    """Read every block of a span in full and keep what a watched wallet sent, and the value it received.
+
+    A transaction that failed moved nothing: it is kept with value 0 for a watched sender and dropped for a watched
+    recipient. Raises Lagging for a block nobody knows or, where `known` has its header, that has another hash.
+    """
+    wallets = frozenset(watched)
+    headers: dict[int, Header] = {}
+    found: list[RawTransfer] = []
+    for one in await _blocks(rpc, span, known or {}):
+        mine = [item for item in one.transfers if item.sender in wallets or item.recipient in wallets]
+        if mine:
+            headers[one.header.number] = one.header
+            found += mine
+    failed = await _failed(rpc, [item for item in found if item.value])
+    kept = [item._replace(value=0) if item.tx_hash in failed else item for item in found]
+    transfers = [item for item in kept if item.sender in wallets or item.value]
+    numbers = {item.block_number for item in transfers}
+    return BlockPage({number: head for number, head in headers.items() if number in numbers}, transfers)
+
+
+async def _blocks(rpc: RpcClient, span: Span, known: Mapping[int, Header]) -> list[Block]:
+    found: list[Block] = []
+    start, size = span.start, BLOCKS_PER_REQUEST
+    while start < span.stop:
+        numbers = range(start, min(span.stop, start + size))
+        try:
+            found += await _batch(rpc, numbers, known)
+        except TooLarge:
+            if size == 1:
+                raise
+            size //= 2
+            continue
+        start = numbers.stop
+    return found
+
+
+async def _batch(rpc: RpcClient, numbers: Sequence[int], known: Mapping[int, Header]) -> list[Block]:
+    def accept(answers: Sequence[Answer]) -> list[Block]:
+        return [_checked(answer, number, known.get(number)) for answer, number in zip(answers, numbers, strict=True)]
+
+    return await rpc.ask([Call("eth_getBlockByNumber", (hex(number), True)) for number in numbers], accept)
+
+
+def _checked(answer: Answer, number: int, known: Header | None) -> Block:
+    found = decode_optional(answer, BlockAnswer)
+    if found is None:
+        message = f"block {number} is not known"
+        raise Fault(message, kind="lagging")
+    checked = block(found, number)
+    if known is not None and known.hash != checked.header.hash:
+        message = f"block {number} is on another branch"
+        raise Fault(message, kind="lagging")
+    return checked
+
+
+async def _failed(rpc: RpcClient, transfers: Sequence[RawTransfer]) -> set[bytes]:
+    failed: set[bytes] = set()
+    for first in range(0, len(transfers), RECEIPTS_PER_REQUEST):
+        part = transfers[first : first + RECEIPTS_PER_REQUEST]
+
+        def accept(answers: Sequence[Answer], part: Sequence[RawTransfer] = part) -> set[bytes]:
+            return {item.tx_hash for item, answer in zip(part, answers, strict=True) if _has_failed(item, answer)}
+
+        calls = [Call("eth_getTransactionReceipt", (f"0x{item.tx_hash.hex()}",)) for item in part]
+        failed |= await rpc.ask(calls, accept)
+    return failed
+
+
+def _has_failed(transfer: RawTransfer, answer: Answer) -> bool:
+    receipt = decode_optional(answer, ReceiptAnswer)
+    if receipt is None or fixed(receipt.block_hash, 32) != transfer.block_hash:
+        message = f"a receipt of block {transfer.block_number} is not known, or is on another branch"
+        raise Fault(message, kind="lagging")
+    if fixed(receipt.transaction_hash, 32) != transfer.tx_hash:
+        message = "asked for the receipt of one transaction, got another one's"
+        raise Lying(message)
+    # Chains from before Byzantium have no status: their failed transactions cannot be told and count as done.
+    return receipt.status is not None and quantity(receipt.status) == 0

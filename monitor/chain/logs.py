@@ -1,0 +1,173 @@
+"""Logs by eth_getLogs: split until the node answers, paired with the header of the last block, checked before taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from monitor.chain.endpoint import Fault
+from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, TooLarge, decode, known_header
+from monitor.chain.wire import (
+    ErrorBody,
+    LogAnswer,
+    Lying,
+    ReceiptAnswer,
+    check_logs,
+    check_order,
+    filter_parameter,
+    raw_log,
+)
+from monitor.errors import NodeRefused
+from monitor.model.chain import Header, RawLog
+from monitor.model.span import Span
+from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves, matches
+from monitor.sync.plan import Job
+from monitor.sync.sizing import Narrow, Sizing, classify, grown, narrowed
+
+__all__ = ["LogPage", "Sizer", "fetch_logs"]
+
+
+class LogPage(NamedTuple):
+    """Logs of a job, sorted and without doubles, and the headers that came with them (last block of each request)."""
+
+    logs: list[RawLog]
+    headers: dict[int, Header]
+
+
+class Sizer:
+    """Remembers, per kind of fragment, how many blocks the endpoints take in one request."""
+
+    def __init__(self, max_span: int) -> None:
+        self._max_span = max(1, max_span)
+        self._sizing: dict[FragmentKind, Sizing] = {}
+
+    def size(self, kind: FragmentKind) -> int:
+        """Blocks of the next request."""
+        return self.sizing(kind).size
+
+    def sizing(self, kind: FragmentKind) -> Sizing:
+        """Tell all that is remembered for a kind."""
+        return self._sizing.get(kind, Sizing(self._max_span, self._max_span))
+
+    def took(self, kind: FragmentKind) -> None:
+        """Note that a request was answered."""
+        self._sizing[kind] = grown(self.sizing(kind))
+
+    def refused(self, kind: FragmentKind, asked: int, refusal: Narrow) -> None:
+        """Note that a request of `asked` blocks was too much."""
+        self._sizing[kind] = narrowed(self.sizing(kind), asked, refusal)
+
+
+async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int, Header] | None = None) -> LogPage:
+    """Fetch all logs of a job, in as many requests as the endpoints demand.
+
+    Where `known` has a header (by number), blocks of that number must have its hash. Raises Lagging when nobody has
+    those blocks (yet, or any more), and NodeRefused when a single block of a single address is still too much.
+    """
+    known = known or {}
+    found: dict[tuple[int, int], RawLog] = {}
+    headers: dict[int, Header] = {}
+    for wanted in filters(job.fragments):
+        work: list[tuple[LogFilter, Span]] = [(wanted, job.span)]
+        while work:
+            part, whole = work.pop()
+            span = Span(whole.start, min(whole.stop, whole.start + sizer.size(job.kind)))
+            if span.stop < whole.stop:
+                work.append((part, Span(span.stop, whole.stop)))
+            answer = await _request(rpc, part, span, known)
+            if isinstance(answer, _Refusal):
+                if span.blocks > 1:
+                    sizer.refused(job.kind, span.blocks, answer.narrow)
+                    work.append((part, span))
+                    continue
+                parts = halves(part)
+                if parts is not None:
+                    work += [(half, span) for half in parts]
+                    continue
+                answer = await _by_receipts(rpc, part, span, known, answer)
+            sizer.took(job.kind)
+            headers[answer.last.number] = answer.last
+            found.update({(log.block_number, log.log_index): log for log in answer.logs})
+    return LogPage([found[place] for place in sorted(found)], headers)
+
+
+class _Refusal(NamedTuple):
+    narrow: Narrow
+    message: str
+
+
+class _Answered(NamedTuple):
+    logs: list[RawLog]
+    last: Header
+
+
+async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header]) -> _Answered | _Refusal:
+    def accept(answers: Sequence[Answer]) -> _Answered | _Refusal:
+        if isinstance(answers[0], ErrorBody):
+            refusal = _refusal(answers[0])
+            if refusal is not None:
+                return refusal
+        last = known_header(answers[1], span.last)
+        logs = check_logs(decode(answers[0], list[LogAnswer]), wanted, span)
+        _check_branch(logs, last, known)
+        return _Answered(logs, last)
+
+    # The header rides in the same request: a node that is behind has no such block, and its "no logs" means nothing.
+    block_hash = known[span.start].hash if span.blocks == 1 and span.start in known else b""
+    calls = [
+        Call("eth_getLogs", (filter_parameter(wanted, span, block_hash),)),
+        Call("eth_getBlockByNumber", (hex(span.last), False)),
+    ]
+    try:
+        return await rpc.ask(calls, accept)
+    except TooLarge as error:
+        return _Refusal(Narrow(), error.message)
+
+
+async def _by_receipts(
+    rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header], refusal: _Refusal
+) -> _Answered:
+    """Read one block's logs from its receipts: the way left when one address in one block is above a node's limit."""
+
+    def accept(answers: Sequence[Answer]) -> _Answered:
+        last = known_header(answers[1], span.last)
+        receipts = decode(answers[0], list[ReceiptAnswer])
+        logs = [log for log in _all_logs(receipts, last) if matches(wanted, log)]
+        _check_branch(logs, last, known)
+        return _Answered(logs, last)
+
+    number = hex(span.last)
+    calls = [Call("eth_getBlockReceipts", (number,)), Call("eth_getBlockByNumber", (number, False))]
+    try:
+        return await rpc.ask(calls, accept)
+    except Lagging:
+        raise
+    except NodeRefused as error:
+        message = f"{rpc.name}: the logs of block {span.last} are refused even one by one: {refusal.message}"
+        raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`") from error
+
+
+def _all_logs(receipts: Sequence[ReceiptAnswer], last: Header) -> list[RawLog]:
+    logs = sorted((raw_log(log) for receipt in receipts for log in receipt.logs), key=lambda log: log.log_index)
+    if any(log.block_number != last.number for log in logs):
+        message = f"the receipts of block {last.number} have logs of another block"
+        raise Lying(message)
+    check_order(logs)
+    return logs
+
+
+def _check_branch(logs: Sequence[RawLog], last: Header, known: Mapping[int, Header]) -> None:
+    if logs and logs[-1].block_number == last.number and logs[-1].block_hash != last.hash:
+        message = f"block {last.number} has another hash in its logs than in its header"
+        raise Lying(message)
+    pairs = [(last.number, last.hash), *((log.block_number, log.block_hash) for log in logs)]
+    for number, block_hash in pairs:
+        if number in known and known[number].hash != block_hash:
+            message = f"block {number} is on another branch"
+            raise Fault(message, kind="lagging")
+
+
+def _refusal(error: ErrorBody) -> _Refusal | None:
+    text = error.message or ""
+    verdict = classify(text, error.code if isinstance(error.code, int) else None)
+    return _Refusal(verdict, text[:200]) if isinstance(verdict, Narrow) else None

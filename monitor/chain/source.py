@@ -1,0 +1,169 @@
+"""A chain as the daemon sees it: what changed, and the page of rows for a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from monitor.chain.blocks import fetch_headers, fetch_transfers
+from monitor.chain.endpoint import EndpointState
+from monitor.chain.head import Finality, HeadState, advance
+from monitor.chain.logs import Sizer, fetch_logs
+from monitor.chain.rpc import Lagging, RpcClient
+from monitor.config.spec import ChainConfig
+from monitor.model.chain import Change, Header, RawLog, RawTransfer
+from monitor.model.span import Span
+from monitor.sync.fork import is_linked
+from monitor.sync.plan import Job
+
+__all__ = ["ChainSource", "Page"]
+
+_LOOKS = 10
+"""Looks at a head that moved while it was read before that counts as an error."""
+
+
+class Page(NamedTuple):
+    """What a job brought: rows, the headers of their blocks, and the coverage they stand for, by fragment key."""
+
+    headers: tuple[Header, ...]
+    logs: tuple[RawLog, ...]
+    transfers: tuple[RawTransfer, ...]
+    coverage: Mapping[str, Span]
+
+
+class ChainSource:
+    """One chain's endpoints and the head seen through them; use it as an async context manager.
+
+    `known` and `finalized` are where the ledger stands (`Reader.window`). A `patient` source waits for ever while no
+    endpoint answers; others raise ChainUnreachable.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        chain: ChainConfig,
+        *,
+        known: Sequence[Header] = (),
+        finalized: int = -1,
+        patient: bool = False,
+    ) -> None:
+        self.name = name
+        self.chain_id = chain.id
+        self.rpc = RpcClient(
+            name,
+            chain.id,
+            chain.rpc,
+            timeout_seconds=chain.timeout_seconds,
+            concurrency=chain.concurrency,
+            patient=patient,
+        )
+        self._poll_seconds = chain.poll_seconds
+        self._finality = Finality(chain.finality, chain.finality_depth)
+        self._sizer = Sizer(chain.max_span)
+        self._state = HeadState(_newest_run(known), finalized)
+        self._looks = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Open the session and check every endpoint's chain id; raises WrongChain or ChainUnreachable."""
+        await self.rpc.__aenter__()
+        try:
+            await self.rpc.check()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the session."""
+        await self.rpc.__aexit__(None, None, None)
+
+    @property
+    def head(self) -> int:
+        """The newest block reported by `poll`, -1 before the first look."""
+        return self._state.known[-1].number if self._state.known else -1
+
+    @property
+    def finalized(self) -> int:
+        """The newest block that can no longer change, -1 before the first look."""
+        return self._state.finalized
+
+    def endpoints(self) -> list[EndpointState]:
+        """Tell how each endpoint does."""
+        return self.rpc.endpoints()
+
+    async def poll(self) -> tuple[Change, ...]:
+        """Look at the head once; raises DeepReorg, ChainUnreachable, NodeRefused."""
+        try:
+            changes, self._state = await advance(self.rpc, self._state, self._finality, self.chain_id)
+        except Lagging:
+            self._looks += 1
+            if self._looks >= _LOOKS:
+                raise
+            return ()
+        self._looks = 0
+        return changes
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Follow the head for ever, one look per `poll_seconds`; raises as `poll` does.
+
+        Each change is to be written before the next is asked for.
+        """
+        while True:
+            for change in await self.poll():
+                yield change
+            await asyncio.sleep(self._poll_seconds)
+
+    async def fetch(self, job: Job) -> Page | None:
+        """Fetch a job's page; None when the chain moved under it: look at the head, then plan again.
+
+        Every row stands in a block of the page's headers, and those agree with the headers `poll` reported. Raises
+        NodeRefused when no endpoint gives usable answers, ChainUnreachable when none answers.
+        """
+        known = {header.number: header for header in self._state.known}
+        if not job.final and job.span.last not in known:
+            return None
+        try:
+            return await (self._transfers(job, known) if job.kind == "native" else self._logs(job, known))
+        except Lagging:
+            if job.final:
+                raise
+            return None
+
+    async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
+        page = await fetch_logs(self.rpc, job, self._sizer, known)
+        hashes = {log.block_number: log.block_hash for log in page.logs}
+        headers = {number: found for number in hashes if (found := known.get(number) or page.headers.get(number))}
+        headers |= await fetch_headers(self.rpc, hashes.keys() - headers.keys())
+        for log in page.logs:
+            if log.block_hash != headers[log.block_number].hash:
+                message = f"{self.name}: the endpoints disagree on the hash of block {log.block_number}"
+                raise Lagging(message, hint="one of them is on another branch, or lies; `monitor doctor` tests each")
+        return _page(job, headers, page.logs, ())
+
+    async def _transfers(self, job: Job, known: Mapping[int, Header]) -> Page:
+        watched = {fragment.wallet for fragment in job.fragments}
+        page = await fetch_transfers(self.rpc, job.span, watched, known)
+        return _page(job, page.headers, (), page.transfers)
+
+
+def _page(job: Job, headers: Mapping[int, Header], logs: Sequence[RawLog], transfers: Sequence[RawTransfer]) -> Page:
+    coverage = {fragment.key: job.span for fragment in job.fragments}
+    return Page(tuple(headers[number] for number in sorted(headers)), tuple(logs), tuple(transfers), coverage)
+
+
+def _newest_run(known: Sequence[Header]) -> tuple[Header, ...]:
+    # A stop between a jump of the head and its finality leaves a gap below the newest headers: those above it count.
+    for first in range(len(known) - 1, 0, -1):
+        if not is_linked(known[first - 1 : first + 1]):
+            return tuple(known[first:])
+    return tuple(known)

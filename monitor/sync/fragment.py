@@ -1,0 +1,123 @@
+"""Fragments: the smallest things whose coverage is kept, and the log filters they are asked for with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from monitor.model.chain import RawLog
+
+__all__ = [
+    "MAX_ALTERNATIVES",
+    "TRANSFER",
+    "Fragment",
+    "FragmentKind",
+    "LogFilter",
+    "Want",
+    "contract_fragment",
+    "filters",
+    "halves",
+    "matches",
+    "native_fragment",
+    "transfers_fragment",
+]
+
+MAX_ALTERNATIVES = 100
+"""Addresses or wallets OR'ed in one filter: providers refuse long lists well above this."""
+
+TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
+"""topic0 of `Transfer(address,address,uint256)` (ERC-20)."""
+
+FragmentKind = Literal["logs", "transfers", "native"]
+
+
+class LogFilter(NamedTuple):
+    """What eth_getLogs is asked for: any of `addresses`, and per topic place any of the words (None: any word)."""
+
+    addresses: tuple[bytes, ...]
+    topics: tuple[tuple[bytes, ...] | None, ...] = ()
+
+
+class Fragment(NamedTuple):
+    """One contract's logs, one wallet's token transfers or one wallet's native transactions.
+
+    `key` names its coverage in the ledger; `addresses` are the contracts (the tokens of a transfers fragment), `wallet`
+    the 20 bytes watched by `transfers` and `native`.
+    """
+
+    key: str
+    kind: FragmentKind
+    addresses: tuple[bytes, ...]
+    wallet: bytes = b""
+
+
+class Want(NamedTuple):
+    """A fragment with the blocks that must be covered: `start` up to `stop` (left out), or to the head for None."""
+
+    fragment: Fragment
+    start: int
+    stop: int | None = None
+
+
+def contract_fragment(address: bytes) -> Fragment:
+    """Name all logs of one contract."""
+    return Fragment(f"logs:{address.hex()}", "logs", (address,))
+
+
+def transfers_fragment(wallet: bytes, tokens: Iterable[bytes]) -> Fragment:
+    """Name the ERC-20 transfers from or to a wallet in any of `tokens`; another set of tokens is another fragment."""
+    addresses = tuple(sorted(set(tokens)))
+    digest = hashlib.sha256(b"".join(addresses)).hexdigest()[:16]
+    return Fragment(f"erc20:{digest}:{wallet.hex()}", "transfers", addresses, wallet)
+
+
+def native_fragment(wallet: bytes) -> Fragment:
+    """Name the transactions sent by or to a wallet, found by reading whole blocks."""
+    return Fragment(f"native:{wallet.hex()}", "native", (), wallet)
+
+
+def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:
+    """Merge fragments of one kind (and one token set) into filters that match the logs of any; none for `native`."""
+    addresses = tuple(sorted({address for fragment in fragments for address in fragment.addresses}))
+    kinds = {fragment.kind for fragment in fragments}
+    if kinds == {"logs"}:
+        return tuple(LogFilter(part) for part in _batches(addresses))
+    if kinds == {"transfers"}:
+        words = tuple(sorted({fragment.wallet.rjust(32, b"\0") for fragment in fragments}))
+        return tuple(
+            LogFilter(addresses, topics)
+            for part in _batches(words)
+            for topics in (((TRANSFER,), part), ((TRANSFER,), None, part))
+        )
+    return ()
+
+
+def matches(wanted: LogFilter, log: RawLog) -> bool:
+    """Whether a log is one that `wanted` asks for."""
+    if log.address not in wanted.addresses or len(log.topics) < len(wanted.topics):
+        return False
+    return all(words is None or log.topics[place] in words for place, words in enumerate(wanted.topics))
+
+
+def halves(wanted: LogFilter) -> tuple[LogFilter, LogFilter] | None:
+    """Split a filter in two that together ask for the same: by address, else by topic words; None when it is single."""
+    if len(wanted.addresses) > 1:
+        middle = len(wanted.addresses) // 2
+        return wanted._replace(addresses=wanted.addresses[:middle]), wanted._replace(
+            addresses=wanted.addresses[middle:]
+        )
+    for place, words in enumerate(wanted.topics):
+        if words is not None and len(words) > 1:
+            middle = len(words) // 2
+            before, after = wanted.topics[:place], wanted.topics[place + 1 :]
+            return (
+                wanted._replace(topics=(*before, words[:middle], *after)),
+                wanted._replace(topics=(*before, words[middle:], *after)),
+            )
+    return None
+
+
+def _batches(items: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
+    for first in range(0, len(items), MAX_ALTERNATIVES):
+        yield items[first : first + MAX_ALTERNATIVES]

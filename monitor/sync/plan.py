@@ -1,0 +1,114 @@
+"""What to fetch next: required minus covered, cut into spans of one request's size and grouped by span."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from typing import NamedTuple
+
+from monitor.model.span import Span, Spans
+from monitor.sync.fragment import MAX_ALTERNATIVES, Fragment, FragmentKind, Want
+
+__all__ = ["NATIVE_SPAN", "Job", "plan"]
+
+NATIVE_SPAN = 100
+"""Blocks per job where whole blocks are read: about 100 kB each, so a job stays near 10 MB."""
+
+
+class Job(NamedTuple):
+    """One page of work: fragments of one kind (and token set) over one span; `final` when no block can change."""
+
+    kind: FragmentKind
+    fragments: tuple[Fragment, ...]
+    span: Span
+    final: bool
+
+
+class _Piece(NamedTuple):
+    span: Span
+    kind: FragmentKind
+    tokens: tuple[bytes, ...]
+    fragments: tuple[Fragment, ...]
+
+
+def plan(
+    required: Iterable[Want],
+    covered: Mapping[str, Spans],
+    head: int,
+    finalized: int,
+    max_span: int,
+    *,
+    limit: int | None = None,
+) -> list[Job]:
+    """List the jobs that cover what is required and not covered, oldest blocks first, at most `limit` of them.
+
+    No job reaches above `head`, none straddles `finalized` (the last block that can no longer change) and none is wider
+    than `max_span` blocks. Spans are cut on multiples of `max_span`, so that fragments that began at different blocks
+    still share requests.
+    """
+    jobs = _jobs(_missing(required, covered, head), finalized, max(1, max_span))
+    return list(islice(jobs, limit))
+
+
+def _missing(
+    required: Iterable[Want], covered: Mapping[str, Spans], head: int
+) -> dict[tuple[FragmentKind, tuple[bytes, ...], Spans], list[Fragment]]:
+    needed: dict[str, Spans] = {}
+    fragments: dict[str, Fragment] = {}
+    for want in required:
+        key = want.fragment.key
+        stop = head + 1 if want.stop is None else min(want.stop, head + 1)
+        fragments[key] = want.fragment
+        needed[key] = needed.get(key, Spans()) | Spans.of(max(0, want.start), stop)
+    groups: dict[tuple[FragmentKind, tuple[bytes, ...], Spans], list[Fragment]] = {}
+    for key in sorted(fragments):
+        fragment = fragments[key]
+        tokens = fragment.addresses if fragment.kind == "transfers" else ()
+        missing = needed[key] - covered.get(key, Spans())
+        if missing:
+            groups.setdefault((fragment.kind, tokens, missing), []).append(fragment)
+    return groups
+
+
+def _jobs(
+    groups: Mapping[tuple[FragmentKind, tuple[bytes, ...], Spans], list[Fragment]], finalized: int, max_span: int
+) -> Iterator[Job]:
+    streams = [
+        _pieces(kind, tokens, tuple(fragments), _cuts(missing, finalized, _width(kind, max_span)))
+        for (kind, tokens, missing), fragments in groups.items()
+    ]
+    pieces = heapq.merge(*streams, key=lambda piece: piece[:3])
+    for (span, kind, _), same in groupby(pieces, key=lambda piece: piece[:3]):
+        fragments = sorted(fragment for piece in same for fragment in piece.fragments)
+        for batch in _batches(kind, fragments):
+            yield Job(kind, tuple(batch), span, final=span.last <= finalized)
+
+
+def _pieces(
+    kind: FragmentKind, tokens: tuple[bytes, ...], fragments: tuple[Fragment, ...], spans: Iterable[Span]
+) -> Iterator[_Piece]:
+    for span in spans:
+        yield _Piece(span, kind, tokens, fragments)
+
+
+def _width(kind: FragmentKind, max_span: int) -> int:
+    return min(max_span, NATIVE_SPAN) if kind == "native" else max_span
+
+
+def _cuts(missing: Spans, finalized: int, width: int) -> Iterator[Span]:
+    for span in missing:
+        start = span.start
+        while start < span.stop:
+            stop = min(span.stop, start - start % width + width)
+            if start <= finalized:
+                stop = min(stop, finalized + 1)
+            yield Span(start, stop)
+            start = stop
+
+
+def _batches(kind: FragmentKind, fragments: Sequence[Fragment]) -> Iterator[Sequence[Fragment]]:
+    # Reading a block finds the transactions of any number of wallets; a log filter has room for so many.
+    size = len(fragments) if kind == "native" else MAX_ALTERNATIVES
+    for first in range(0, len(fragments), size):
+        yield fragments[first : first + size]

@@ -1,0 +1,145 @@
+"""Everything a surface shows, read at one moment of the ledger and never changed."""
+
+from __future__ import annotations
+
+import msgspec
+import polars as pl
+
+from monitor.model.lead import Disposition, Finding, Lead
+from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS, empty
+
+__all__ = [
+    "AlertRow",
+    "ChainStatus",
+    "DispositionRow",
+    "LegalFile",
+    "QuarantineCount",
+    "RuleInfo",
+    "Snapshot",
+    "empty_snapshot",
+]
+
+
+class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one chain's index stands; block numbers, times in block seconds."""
+
+    chain_id: int
+    name: str
+    first_block: int | None = None
+    """Oldest block any market of the chain asks for."""
+    last_block: int | None = None
+    """Newest block the ledger holds without a gap; None before the first."""
+    head_hash: bytes = b""
+    head_time: int | None = None
+    finalized: int | None = None
+    node_head: int | None = None
+    """The node's newest block when it was last asked, None when no daemon said so."""
+    missing_blocks: int = 0
+    logs: int = 0
+    reorgs: int = 0
+    explorer: str = ""
+    """Base URL from the configuration; opened only when it is http or https."""
+    state: str = ""
+    """What the daemon says of the chain, in a few words."""
+
+
+class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert for one sink; times in seconds since the epoch."""
+
+    alert_id: str
+    lead_id: str
+    sink: str
+    kind: str
+    state: str
+    attempts: int
+    first_at: int | None = None
+    delivered_at: int | None = None
+    last_error: str = ""
+
+
+class DispositionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reviewer decided about a lead, oldest first in the snapshot; `at` in seconds since the epoch."""
+
+    lead_id: str
+    disposition: Disposition
+    reason: str = ""
+    reviewer: str = ""
+    at: int | None = None
+
+
+class QuarantineCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many logs of a market could not be read, by reason."""
+
+    market: str
+    chain_id: int
+    reason: str
+    rows: int
+
+
+class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that judged this snapshot."""
+
+    rule: str
+    version: int
+    name: str = ""
+    family: str = ""
+    lawful: tuple[str, ...] = ()
+    """Common lawful explanations of the pattern."""
+    guidance: str = ""
+
+
+class LegalFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The legal file leads are judged under: `version` and `verify_by` are dates (YYYY-MM-DD)."""
+
+    version: str
+    jurisdiction: str = "US (EAR)"
+    verify_by: str = ""
+    statement: str = ""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The ledger's facts and findings at one moment.
+
+    Frames have the schemas of `monitor.model.schema`: `leases` LEASES, `lease_events` EVENTS, `wallets` WALLETS,
+    `links` LINKS, `clusters` CLUSTERS, `capacity` CAPACITY. The order of rows means nothing: surfaces sort.
+    """
+
+    tool_version: str
+    config_digest: str
+    legal: LegalFile
+    version: int = 0
+    """The ledger's change counter when this was read; never exported."""
+    now: int = 0
+    """Seconds since the epoch when this was read, 0 when unknown; never exported, only says how old things are."""
+    chains: tuple[ChainStatus, ...] = ()
+    rules: tuple[RuleInfo, ...] = ()
+    leases: pl.DataFrame
+    lease_events: pl.DataFrame
+    wallets: pl.DataFrame
+    links: pl.DataFrame
+    clusters: pl.DataFrame
+    capacity: pl.DataFrame
+    findings: tuple[Finding, ...] = ()
+    leads: tuple[Lead, ...] = ()
+    alerts: tuple[AlertRow, ...] = ()
+    dispositions: tuple[DispositionRow, ...] = ()
+    quarantine: tuple[QuarantineCount, ...] = ()
+
+    @property
+    def as_of(self) -> int | None:
+        """Newest block time (seconds) of any chain: the moment this snapshot speaks about."""
+        return max((chain.head_time for chain in self.chains if chain.head_time is not None), default=None)
+
+
+def empty_snapshot(*, tool_version: str, config_digest: str, legal: LegalFile, **rest: object) -> Snapshot:
+    """Make a snapshot in which nothing was indexed yet; `rest` sets further fields."""
+    frames = {
+        "leases": empty(LEASES),
+        "lease_events": empty(EVENTS),
+        "wallets": empty(WALLETS),
+        "links": empty(LINKS),
+        "clusters": empty(CLUSTERS),
+        "capacity": empty(CAPACITY),
+    }
+    fields = {"tool_version": tool_version, "config_digest": config_digest, "legal": legal, **frames, **rest}
+    return Snapshot(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,188 @@
+"""Rows that sum a snapshot up: markets, machines, chains, quarantine, the overview, and the legal words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import polars as pl
+
+from monitor.model.lead import Lead
+from monitor.views import format as fmt
+from monitor.views.snapshot import ChainStatus, Snapshot
+from monitor.views.tables import Row, frame_rows
+
+__all__ = [
+    "behind",
+    "capacity_rows",
+    "health_rows",
+    "leases_per_day",
+    "legal_is_stale",
+    "legal_text",
+    "market_rows",
+    "overview",
+    "quarantine_rows",
+    "statement",
+]
+
+Severity = Literal["low", "medium", "high", "critical"]
+_SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+_DAY = 86_400
+
+
+def market_rows(snapshot: Snapshot) -> list[Row]:
+    """List markets per chain: leases, active ones, H100-equivalents offered and leased, events, quarantined logs."""
+    keys: set[tuple[str, int]] = set()
+    leases: Counter[tuple[str, int]] = Counter()
+    active: Counter[tuple[str, int]] = Counter()
+    leased: defaultdict[tuple[str, int], list[Decimal | None]] = defaultdict(list)
+    for market, chain, status, h100e in snapshot.leases.select("market", "chain_id", "status", "h100e").iter_rows():
+        leases[market, chain] += 1
+        if status == "active":
+            active[market, chain] += 1
+            leased[market, chain].append(h100e)
+    machines: Counter[tuple[str, int]] = Counter()
+    offered: defaultdict[tuple[str, int], list[Decimal | None]] = defaultdict(list)
+    for market, chain, until, h100e in snapshot.capacity.select("market", "chain_id", "until", "h100e").iter_rows():
+        if until is None:
+            machines[market, chain] += 1
+            offered[market, chain].append(h100e)
+    grouped = snapshot.lease_events.group_by("market", "chain_id").agg(pl.len(), pl.col("block_time").max())
+    events = {(market, chain): (count, last) for market, chain, count, last in grouped.iter_rows()}
+    quarantined: Counter[tuple[str, int]] = Counter()
+    for item in snapshot.quarantine:
+        quarantined[item.market, item.chain_id] += item.rows
+    for part in (leases, machines, events, quarantined):
+        keys |= set(part)
+    return [
+        {
+            "market": market,
+            "chain_id": chain,
+            "leases": leases[market, chain],
+            "active": active[market, chain],
+            "h100e_leased": fmt.total(leased[market, chain]),
+            "machines": machines[market, chain],
+            "h100e_offered": fmt.total(offered[market, chain]),
+            "events": events.get((market, chain), (0, None))[0],
+            "last_event": fmt.time(events.get((market, chain), (0, None))[1]),
+            "quarantined": quarantined[market, chain],
+        }
+        for market, chain in sorted(keys)
+    ]
+
+
+def capacity_rows(snapshot: Snapshot) -> list[Row]:
+    """List machines offered on markets, with the columns of the capacity frame."""
+    rows = frame_rows(snapshot.capacity, snapshot.capacity.columns)
+    return sorted(rows, key=lambda row: [str(row[name]) for name in ("market", "chain_id", "machine_id", "since")])
+
+
+def behind(chain: ChainStatus) -> int | None:
+    """Count the blocks between the node's head and what is indexed; None when either is unknown."""
+    if chain.node_head is None or chain.last_block is None:
+        return None
+    return max(0, chain.node_head - chain.last_block)
+
+
+def health_rows(snapshot: Snapshot) -> list[Row]:
+    """List chains with how far they are indexed."""
+    return [
+        {
+            "chain": chain.name,
+            "chain_id": chain.chain_id,
+            "state": chain.state,
+            "first_block": chain.first_block,
+            "last_block": chain.last_block,
+            "finalized": chain.finalized,
+            "node_head": chain.node_head,
+            "behind": behind(chain),
+            "missing_blocks": chain.missing_blocks,
+            "logs": chain.logs,
+            "reorgs": chain.reorgs,
+            "head_time": fmt.time(chain.head_time),
+            "head_hash": fmt.hex_text(chain.head_hash or None),
+        }
+        for chain in sorted(snapshot.chains, key=lambda chain: chain.chain_id)
+    ]
+
+
+def quarantine_rows(snapshot: Snapshot) -> list[Row]:
+    """List why logs could not be read, with how many."""
+    found = sorted(snapshot.quarantine, key=lambda item: (item.market, item.chain_id, item.reason))
+    return [
+        {"market": item.market, "chain_id": item.chain_id, "reason": item.reason, "rows": item.rows} for item in found
+    ]
+
+
+def overview(snapshot: Snapshot) -> Row:
+    """Sum the snapshot up in one row of counts."""
+    opened = [lead for lead in snapshot.leads if lead.state == "open"]
+    unreviewed = [lead for lead in opened if not lead.disposition]
+    by_severity = Counter(lead.severity for lead in opened)
+    active = snapshot.leases.filter(pl.col("status") == "active")
+    return {
+        "as_of": fmt.time(snapshot.as_of),
+        "chains": len(snapshot.chains),
+        "leases": snapshot.leases.height,
+        "active_leases": active.height,
+        "active_h100e": fmt.total(active["h100e"].to_list()),
+        "wallets": snapshot.wallets.height,
+        "clusters": snapshot.clusters.height,
+        "events": snapshot.lease_events.height,
+        "findings": len(snapshot.findings),
+        "leads": len(opened),
+        "unreviewed": len(unreviewed),
+        **{severity: by_severity[severity] for severity in _SEVERITIES},
+        "retracted": len(snapshot.leads) - len(opened),
+        "alerts_waiting": sum(1 for alert in snapshot.alerts if alert.delivered_at is None),
+        "quarantined": sum(item.rows for item in snapshot.quarantine),
+    }
+
+
+def leases_per_day(snapshot: Snapshot, days: int) -> list[int]:
+    """Count leases opened on each of the last `days` days before the snapshot's moment, oldest first."""
+    counts = [0] * days
+    end = snapshot.as_of
+    if end is None:
+        return counts
+    last = end // _DAY
+    for opened in snapshot.leases["opened_at"].drop_nulls().to_list():
+        age = last - opened // _DAY
+        if 0 <= age < days:
+            counts[days - 1 - age] += 1
+    return counts
+
+
+def legal_is_stale(snapshot: Snapshot) -> bool:
+    """Say whether the snapshot's moment is later than the legal file's verify-by date (or that date is unreadable)."""
+    moment = max(snapshot.now, snapshot.as_of or 0)
+    try:
+        verify_by = date.fromisoformat(snapshot.legal.verify_by)
+        today = datetime.fromtimestamp(moment, UTC).date()
+    except (ValueError, OverflowError, OSError):
+        return True
+    return today > verify_by
+
+
+def legal_text(snapshot: Snapshot) -> str:
+    """Write the legal block that stands on every lead and export."""
+    legal = snapshot.legal
+    words = [
+        f"Legal file {legal.version}; jurisdiction {legal.jurisdiction}; verify by {legal.verify_by or 'unknown'}.",
+        "LEGAL FILE STALE: check it before relying on any rule date." if legal_is_stale(snapshot) else "",
+        legal.statement,
+        "Not legal advice.",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def statement(lead: Lead) -> str:
+    """Say what a lead is, and what it is not."""
+    patterns = ", ".join(lead.typologies) or "none"
+    plural = "s" if len(lead.typologies) != 1 else ""
+    return (
+        f"Pattern{plural} {patterns} matched; confidence {lead.confidence}; {len(lead.families)} evidence families "
+        f"({', '.join(lead.families)}). This is a lead for human review. It does not state that a law was broken."
+    )

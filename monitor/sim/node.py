@@ -63,7 +63,7 @@ class Node:
         for number, (method, _) in enumerate(calls):
             answer = by_id.get(number, {"error": {"message": "no answer"}})
             if "error" in answer:
-                message = f"{method} was refused by {self.url}: {answer['error'].get('message')}"
+                message = f"{method} was refused by {self.url}: {_reason(answer['error'])}"
                 raise NodeRefused(message, hint="this needs a local anvil node")
             results.append(answer.get("result"))
         return results
@@ -80,3 +80,11 @@ class Node:
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             message = f"{self.url} does not answer: {error or type(error).__name__}"
             raise ChainUnreachable(message, hint=_HINT) from error
+
+
+def _reason(error: dict[str, Any]) -> str:
+    """Give the node's words, or the selector of a contract's own error, which nodes show as garbage text."""
+    data = error.get("data")
+    if isinstance(data, str) and len(data) >= 10:
+        return f"reverted with error {data[:10]}"
+    return str(error.get("message"))[:300]

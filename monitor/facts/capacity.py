@@ -1,0 +1,54 @@
+"""Machines on offer: `capacity.upsert` and `capacity.remove` → `CAPACITY`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from monitor.facts.bounds import believable_count
+from monitor.facts.inputs import HARDWARE, ordered
+from monitor.facts.regions import with_country
+from monitor.model.schema import AMOUNT, CAPACITY, H100E
+
+__all__ = ["capacity"]
+
+_KEY = ["market", "chain_id", "machine_id"]
+
+
+def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
+    """Fold capacity events into one `CAPACITY` row per machine, sorted by market, chain and machine.
+
+    `since` = first offer of the current stay, `until` = the removal that ended it, null while on offer. The machine is
+    `machine_id`, else the event's key. Fields take their last given value.
+    """
+    rows = ordered(events.filter(pl.col("verb").is_in(("capacity.upsert", "capacity.remove")))).with_columns(
+        pl.coalesce("machine_id", "lease_id").alias("machine_id"), believable_count("gpu_count")
+    )
+    numbered = rows.filter(pl.col("machine_id").is_not_null()).with_row_index("seq")
+    offered = pl.col("verb") == "capacity.upsert"
+    removed = numbered.with_columns(pl.col("seq").filter(~offered).max().over(_KEY).alias("removed_seq"))
+    last_offer = pl.col("seq").filter(offered).max()
+    gone = pl.col("removed_seq").first() > last_offer
+    before = pl.col("seq").filter(~offered & (pl.col("seq") < last_offer)).max()
+    folded = (
+        removed.filter(offered.any().over(_KEY))
+        .group_by(_KEY)
+        .agg(
+            *(pl.col(name).drop_nulls().last() for name in ("provider", "gpu_raw", "gpu_count", "region_raw")),
+            pl.col("block_time").filter(offered & (before.is_null() | (pl.col("seq") > before))).first().alias("since"),
+            pl.when(gone)
+            .then(pl.col("block_time").filter(~offered & (pl.col("seq") > last_offer)).first())
+            .alias("until"),
+        )
+    )
+    known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
+    sized = folded.join(known, on="gpu_raw", how="left").with_columns(
+        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count")
+    )
+    each = pl.col("h100e_each")
+    sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(Decimal(1000), dtype=H100E))
+    full = with_country(
+        sized.with_columns((pl.when(sane).then(each) * pl.col("gpu_count").cast(AMOUNT)).cast(H100E).alias("h100e"))
+    )
+    return full.select(pl.col(name).cast(kind) for name, kind in CAPACITY.items()).sort(_KEY)

@@ -1,0 +1,58 @@
+"""Frames that facts need beside the decoded events: raw token logs, native transfers, hardware and token tables."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from monitor.model.schema import AMOUNT, H100E, POSITION, USD
+
+__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "NOTES", "RAW_LOGS", "TOKENS", "ordered"]
+
+LEASE_KEY = ("market", "chain_id", "lease_id")
+
+RAW_LOGS: dict[str, pl.DataType] = {**POSITION, "topics": pl.List(pl.Binary()), "data": pl.Binary()}
+"""Logs of the payment tokens, exactly as the ledger has them."""
+
+NATIVE: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_time": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "tx_index": pl.Int64(),
+    "sender": pl.Binary(),
+    "recipient": pl.Binary(),
+    "value": AMOUNT,
+    "nonce": pl.Int64(),
+}
+"""Transactions that moved native value or were sent by a watched wallet; `value` in wei."""
+
+HARDWARE: dict[str, pl.DataType] = {
+    "gpu_raw": pl.String(),
+    "gpu_model": pl.String(),
+    "gpu_precision": pl.String(),
+    "gpu_count_parsed": pl.Int64(),
+    "h100e_each": H100E,
+    "eccn_class": pl.String(),
+}
+"""What the catalogue says about each spelling; one row per `gpu_raw`."""
+
+TOKENS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "token": pl.Binary(),
+    "token_decimals": pl.Int64(),
+    "usd": USD,
+}
+"""Payment tokens; `usd` is the fixed dollar value of one whole token, null when it floats."""
+
+NOTES: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "chain_id": pl.Int64(),
+    "lease_id": pl.String(),
+    "note": pl.String(),
+}
+"""What the fold left out of a lease and why."""
+
+
+def ordered(events: pl.DataFrame) -> pl.DataFrame:
+    """Sort rows as the chain has them: chain, block, log index; market, verb, event and key break a fanned-out tie."""
+    return events.sort("chain_id", "block_number", "log_index", "market", "verb", "event", "lease_id", nulls_last=True)

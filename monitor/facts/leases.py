@@ -1,0 +1,144 @@
+"""The unified lease: decoded events → `LEASES`, and notes on what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import polars as pl
+
+from monitor.facts.bounds import TIME_LIMIT, believable_count
+from monitor.facts.fold import KEY, fold, lease_rows
+from monitor.facts.inputs import HARDWARE, NOTES, TOKENS, ordered
+from monitor.facts.money import seconds_paid, usd_per_gpu_hour
+from monitor.facts.regions import with_country
+from monitor.model.schema import AMOUNT, H100E, LEASES
+
+__all__ = ["lease_notes", "leases"]
+
+_H100E_EACH_LIMIT = Decimal(1000)
+_CHECKED = ("amount", "price_amount", "gpu_count", "start", "planned_end", "duration_seconds", "extend_seconds")
+
+_FROM_ORDER = (
+    *("renter", "payer_named", "beneficiary", "provider", "machine_id", "parent_id", "duration_seconds"),
+    *("gpu_raw", "gpu_count", "region_raw", "region_provenance", "resource_provenance"),
+    *("price_amount", "price_per", "price_scale", "price_token"),
+)
+
+
+def leases(
+    events: pl.DataFrame,
+    hardware: pl.DataFrame,
+    tokens: pl.DataFrame,
+    stream_markets: frozenset[str],
+    block_seconds: Mapping[int, Decimal],
+) -> pl.DataFrame:
+    """Fold decoded events (`EVENTS`, any order) into one `LEASES` row per lease, sorted by market, chain and key.
+
+    `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`. `stream_markets` name the markets whose
+    leases have no fixed end: there `paid_until` = last settlement (or the open) + balance / rate. `block_seconds` =
+    seconds per block by chain. `payer` = the payer an open or patch names, else who deposited, else the renter. A lease
+    past its end without a closing event stays `active`: the status is what the chain says.
+    """
+    folded = _inherit_order(fold(lease_rows(events)))
+    priced = _with_tokens(folded, tokens)
+    timed = _with_times(priced, stream_markets)
+    described = with_country(_with_hardware(timed, hardware))
+    dollars = usd_per_gpu_hour(described, "usd_per_gpu_hour", block_seconds)
+    return dollars.select(pl.col(name).cast(kind) for name, kind in LEASES.items()).sort(KEY)
+
+
+def _inherit_order(folded: pl.DataFrame) -> pl.DataFrame:
+    """Give a lease what only its order said, and drop orders that live on under another key."""
+    own = pl.col("order_id").is_not_null() & (pl.col("order_id") != pl.col("lease_id"))
+    children = folded.filter(own & pl.col("open_time").is_not_null())
+    if children.is_empty():
+        return folded
+    orders = folded.filter(pl.col("open_time").is_null()).select(
+        *("market", "chain_id"),
+        pl.col("lease_id").alias("order_id"),
+        *(pl.col(name).alias(f"{name}_order") for name in _FROM_ORDER),
+    )
+    merged = children.join(orders, on=["market", "chain_id", "order_id"], how="left").with_columns(
+        pl.coalesce(name, f"{name}_order").alias(name) for name in _FROM_ORDER
+    )
+    rest = folded.join(children.select(KEY), on=KEY, how="anti")
+    used = children.select("market", "chain_id", pl.col("order_id").alias("lease_id")).unique()
+    opened = rest.filter(pl.col("open_time").is_not_null())
+    free = rest.filter(pl.col("open_time").is_null()).join(used, on=KEY, how="anti")
+    return pl.concat([opened, free, merged.select(folded.columns)]).sort(KEY)
+
+
+def _with_tokens(folded: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
+    known = tokens.select(TOKENS.keys()).sort(TOKENS.keys()).unique(["chain_id", "token"], keep="first")
+    return folded.join(known.rename({"token": "price_token"}), on=["chain_id", "price_token"], how="left")
+
+
+def _with_times(priced: pl.DataFrame, stream_markets: frozenset[str]) -> pl.DataFrame:
+    unopened = pl.col("open_time").is_null()
+    opened = pl.coalesce("start", "open_time")
+    begun = priced.with_columns(
+        pl.when(pl.col("open_time").is_not_null()).then(opened).alias("opened_at"),
+        pl.coalesce("payer_named", "depositor", "renter").alias("payer"),
+        (pl.col("deposit_total") - pl.col("refunded_total") - pl.col("settled_total")).cast(AMOUNT).alias("balance"),
+        pl.coalesce("closed_at", pl.when(unopened).then(pl.col("order_closed_at"))).alias("closed_at"),
+    )
+    ended = begun.with_columns(
+        _clipped(
+            pl.coalesce("planned_end", pl.col("opened_at") + pl.col("duration_seconds")) + pl.col("extended")
+        ).alias("planned_end"),
+        pl.coalesce(pl.col("first_end") - pl.col("opened_at"), "duration_seconds").alias("promised_seconds"),
+    )
+    paid = seconds_paid(ended, "seconds_paid")
+    streamed = pl.coalesce("settled_at", "opened_at") + pl.col("seconds_paid")
+    return paid.with_columns(
+        pl.when(pl.col("market").is_in(sorted(stream_markets)))
+        .then(pl.when(streamed.is_not_null()).then(_clipped(pl.min_horizontal(streamed, "closed_at"))))
+        .otherwise(pl.col("planned_end"))
+        .alias("paid_until")
+    )
+
+
+def _clipped(seconds: pl.Expr) -> pl.Expr:
+    return pl.when(seconds < TIME_LIMIT).then(seconds)
+
+
+def _with_hardware(timed: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
+    known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
+    joined = timed.join(known, on="gpu_raw", how="left").with_columns(
+        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count")
+    )
+    each = pl.col("h100e_each")
+    sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(_H100E_EACH_LIMIT, dtype=H100E))
+    return joined.with_columns((pl.when(sane).then(each) * pl.col("gpu_count").cast(AMOUNT)).cast(H100E).alias("h100e"))
+
+
+def lease_notes(events: pl.DataFrame) -> pl.DataFrame:
+    """List (`NOTES`) what the fold could not believe or place: numbers beyond the limits, rows without an open."""
+    believed = lease_rows(events)
+    raw = ordered(
+        events.join(
+            believed.select("chain_id", "block_number", "log_index").unique(),
+            on=["chain_id", "block_number", "log_index"],
+            how="semi",
+        )
+    )
+    same = ["chain_id", "block_number", "log_index", *KEY[:1], "lease_id", "verb"]
+    checked = raw.select(*same, *_CHECKED).join(
+        believed.select(*same, *(pl.col(name).alias(f"{name}_ok") for name in _CHECKED)), on=same, how="inner"
+    )
+    found = [
+        checked.filter(_refused(name)).select(*KEY, pl.lit(f"{name} beyond belief, left out").alias("note"))
+        for name in _CHECKED
+    ]
+    folded = fold(believed).select(KEY)
+    orphans = believed.join(folded, on=KEY, how="anti").select(
+        *KEY, pl.lit("events without an order or an open, left out").alias("note")
+    )
+    return pl.concat([*found, orphans]).select(NOTES.keys()).unique().sort(NOTES.keys())
+
+
+def _refused(name: str) -> pl.Expr:
+    lost = pl.col(name).is_not_null() & pl.col(f"{name}_ok").is_null()
+    # contracts write 0 for "no start" and "no end"
+    return lost & (pl.col(name) != 0) if name in {"start", "planned_end", "gpu_count"} else lost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -74,7 +75,7 @@ class Node:
             raise ChainUnreachable(message, hint="use `async with`")
         try:
             async with self._session.post(
-                self.url, data=body, headers={"content-type": "application/json"}
+                self.url, data=io.BytesIO(body), headers={"content-type": "application/json"}
             ) as response:
                 return msgspec.json.decode(await response.read())
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:

@@ -57,7 +57,7 @@ class Desk:
             await self.node.rpc("eth_call", [request, "latest"])
         selector = re.search(r"reverted with error 0x([0-9a-f]{8})", caught.value.message)
         assert selector is not None, caught.value.message
-        return self._errors()[selector[1]]
+        return self._errors()[str(selector[1])]
 
     def _errors(self) -> dict[str, str]:
         items = [item for name in set(self.names.values()) for item in _abi(name) if item["type"] == "error"]
@@ -116,7 +116,7 @@ def _plain(value: Any) -> Any:
 def _type(item: dict[str, Any]) -> str:
     if not item["type"].startswith("tuple"):
         return str(item["type"])
-    return "(" + ",".join(_type(part) for part in item["components"]) + ")" + item["type"].removeprefix("tuple")
+    return str("(" + ",".join(_type(part) for part in item["components"]) + ")" + item["type"].removeprefix("tuple"))
 
 
 @pytest.fixture

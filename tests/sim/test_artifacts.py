@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,6 @@ def test_the_lock_file_names_no_registry_but_npm():
     assert all(not url or url.startswith("https://registry.npmjs.org/") for url in resolved)
 
 
-def declaration(item: dict) -> str:
+def declaration(item: dict[str, Any]) -> str:
     words = [f"{i['type']}{' indexed' if i['indexed'] else ''} {i['name']}" for i in item["inputs"]]
     return f"{item['name']}({', '.join(words)})"

@@ -152,13 +152,11 @@ async def test_whatever_happens_every_token_is_accounted_for(place: Place, seed:
             PROVIDER, place.market, "offerMachine", bytes([number]) * 32, "RTX 4090", 1, chance.randrange(1, 10**7)
         )
         machines.append(log[0]["machineId"])
-    logs: list[dict[str, Any]] = []
-    for _ in range(60):
+    for _ in range(80):
         place.desk.now += chance.randrange(1, 2 * HOUR)
-        logs = await _anything(place, chance, machines, live)
-        _book(logs, paid, out, live)
+        _book(await _anything(place, chance, machines, live), paid, out, live)
     place.desk.now += 10**8
-    for lease in list(live):
+    for lease in tuple(live):
         _book(await place.desk.call(STRANGER, place.market, "closeLease", lease), paid, out, live)
     assert len(paid) > 4
     assert dict(paid) == dict(out)
@@ -169,36 +167,26 @@ async def _anything(
     place: Place, chance: random.Random, machines: list[bytes], live: list[int]
 ) -> list[dict[str, Any]]:
     who = chance.choice([RENTER, PAYER, STRANGER])
-    machine = chance.choice(machines)
-    if not live or chance.random() < 0.3:
-        record = await place.desk.read(place.market, "machineOf", machine)
-        if record[4] == 0:
-            amount = record[3] + chance.randrange(0, 10**7)
-            return await place.desk.call(who, place.market, "openLeaseFor", RENTER, machine, amount)
+    record = await place.desk.read(place.market, "machineOf", machine := chance.choice(machines))
+    if record[4] == 0 and (not live or chance.random() < 0.5):
+        amount = record[3] + chance.randrange(0, 10**7)
+        return await place.desk.call(who, place.market, "openLeaseFor", RENTER, machine, amount)
     if not live:
         return []
     lease = chance.choice(live)
+    await place.desk.wait(1)
     end = await place.desk.read(place.market, "plannedEnd", lease)
     price = (await place.desk.read(place.market, "leaseOf", lease))[6]
-    if place.desk.now + 1 >= end:
-        return await place.desk.call(who, place.market, "closeLease", lease)
-    match chance.randrange(6):
-        case 0:
-            return await place.desk.call(who, place.market, "extendLease", lease, HOUR + chance.randrange(9999))
-        case 1 | 2:
-            return await place.desk.call(who, place.market, "topUp", lease, price + chance.randrange(10**7))
-        case 3:
-            return await place.desk.call(chance.choice([RENTER, PROVIDER]), place.market, "closeLease", lease)
-        case _:
-            await place.desk.wait(1)
-            due = await place.desk.read(place.market, "unsettled", lease)
-            if due == 0:
-                return []
-            if chance.random() < 0.7:
-                return await place.desk.call(who, place.market, "settle", lease)
-            return await place.desk.call(
-                ARBITER, place.market, "slash", lease, chance.randrange(1, due + 1), b"\0" * 32
-            )
+    due = await place.desk.read(place.market, "unsettled", lease)
+    choices: list[tuple[Any, ...]] = [(chance.choice([RENTER, PROVIDER]), "closeLease", lease)]
+    if place.desk.now + 1 < end:
+        choices += [(who, "extendLease", lease, HOUR + chance.randrange(9999))] * 3
+        choices += [(who, "topUp", lease, price + chance.randrange(10**7))] * 3
+    if due:
+        choices += [(who, "settle", lease)] * 3
+        choices += [(ARBITER, "slash", lease, chance.randrange(1, due + 1), b"\0" * 32)]
+    sender, function, *args = chance.choice(choices)
+    return await place.desk.call(sender, place.market, function, *args)
 
 
 def _book(logs: list[dict[str, Any]], paid: dict[int, int], out: dict[int, int], live: list[int]) -> None:

@@ -1,0 +1,117 @@
+"""Rows of the ledger that are no chain values: chains, endpoints, quarantine, dispositions, alerts to deliver."""
+
+from __future__ import annotations
+
+import msgspec
+
+from monitor.errors import LedgerError
+from monitor.model.chain import Header
+from monitor.model.lead import Disposition
+
+__all__ = [
+    "ChainRow",
+    "Conflict",
+    "DispositionRow",
+    "EndpointRow",
+    "OutboxRow",
+    "QuarantineRow",
+    "Status",
+    "Window",
+]
+
+
+class Conflict(LedgerError):
+    """A page contradicts the ledger (another block at the same height): look at the head, then fetch again."""
+
+
+class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a chain stands: blocks by number, None before the first; `head_time` in block seconds.
+
+    `head` and `finalized` are the ledger's; `node_head`, `reorgs` and `state` are what the daemon last reported.
+    """
+
+    chain_id: int
+    name: str
+    head: int | None = None
+    head_hash: bytes = b""
+    head_time: int | None = None
+    finalized: int | None = None
+    node_head: int | None = None
+    reorgs: int = 0
+    state: str = ""
+
+
+class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint did when the daemon last reported: masked URL, health, last error, seconds of its last answer."""
+
+    chain_id: int
+    label: str
+    health: str
+    error: str = ""
+    latency_seconds: float = 0.0
+
+
+class QuarantineRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A log that a market could not read, and why."""
+
+    chain_id: int
+    block_number: int
+    log_index: int
+    market: str
+    role: str
+    reason: str
+
+
+class DispositionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reviewer decided about a lead; `at` in seconds since the epoch."""
+
+    lead_id: str
+    disposition: Disposition
+    reason: str
+    reviewer: str
+    at: int
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert on its way to a sink: `payload` is the body as it is sent; times in seconds since the epoch.
+
+    `state` is `pending` until it is `delivered`, `dead` (given up) or whatever else the deliverer ends it with;
+    `sequence` counts the alerts of one lead; `next_at` is the earliest time of the next try.
+    """
+
+    alert_id: str
+    lead_id: str
+    sink: str
+    kind: str
+    sequence: int
+    payload: bytes
+    state: str = "pending"
+    attempts: int = 0
+    next_at: float = 0.0
+    first_at: float | None = None
+    delivered_at: float | None = None
+    last_error: str = ""
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What a restarted source needs: the headers from the finalised block up (ascending), and its number or -1."""
+
+    known: tuple[Header, ...]
+    finalized: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts for `monitor status`: rows per chain id, and what the daemon left in `meta`."""
+
+    chains: tuple[ChainRow, ...]
+    endpoints: tuple[EndpointRow, ...]
+    logs: dict[int, int]
+    transfers: dict[int, int]
+    missing: dict[int, int]
+    """Blocks inside the outermost bounds of a fragment's coverage that it lacks, summed over fragments."""
+    findings: int
+    leads: int
+    alerts: dict[str, int]
+    """Alerts by state."""
+    quarantine: int
+    meta: dict[str, str]

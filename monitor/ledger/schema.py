@@ -1,0 +1,171 @@
+"""The tables, their version, and opening a file with both checked."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from monitor.errors import LedgerError, LedgerNewer
+
+__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "translated"]
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x434D_4D4C
+"""`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
+
+BUSY_SECONDS = 15.0
+WAL_BYTES = 64 * 2**20
+
+# Rows refer to their block by number: hash and time stand once, in `headers`, so a row cannot contradict its block.
+# `topics` is the topics one after another, 32 bytes each; `value` is decimal text, since SQLite's integers end at 2^63.
+DDL = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE chains (chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER);
+CREATE TABLE status (
+  chain_id INTEGER PRIMARY KEY, node_head INTEGER, reorgs INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE endpoints (
+  chain_id INTEGER NOT NULL, place INTEGER NOT NULL, label TEXT NOT NULL, health TEXT NOT NULL, error TEXT NOT NULL,
+  latency_seconds REAL NOT NULL, PRIMARY KEY (chain_id, place)
+) WITHOUT ROWID;
+CREATE TABLE headers (
+  chain_id INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, parent_hash BLOB NOT NULL,
+  timestamp INTEGER NOT NULL, PRIMARY KEY (chain_id, number)
+) WITHOUT ROWID;
+CREATE TABLE logs (
+  chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, log_index INTEGER NOT NULL, tx_index INTEGER NOT NULL,
+  tx_hash BLOB NOT NULL, address BLOB NOT NULL, topics BLOB NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (chain_id, block_number, log_index)
+) WITHOUT ROWID;
+CREATE TABLE native (
+  chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, tx_index INTEGER NOT NULL, tx_hash BLOB NOT NULL,
+  sender BLOB NOT NULL, recipient BLOB NOT NULL, value TEXT NOT NULL, nonce INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, block_number, tx_index)
+) WITHOUT ROWID;
+CREATE TABLE coverage (
+  chain_id INTEGER NOT NULL, fragment TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, fragment, start)
+) WITHOUT ROWID;
+CREATE TABLE quarantine (
+  chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, log_index INTEGER NOT NULL, market TEXT NOT NULL,
+  role TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (chain_id, block_number, log_index, market, role)
+) WITHOUT ROWID;
+CREATE TABLE findings (finding_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE leads (lead_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE dispositions (
+  entry INTEGER PRIMARY KEY AUTOINCREMENT, lead_id TEXT NOT NULL, disposition TEXT NOT NULL, reason TEXT NOT NULL,
+  reviewer TEXT NOT NULL, at INTEGER NOT NULL
+);
+CREATE TABLE outbox (
+  alert_id TEXT NOT NULL, sink TEXT NOT NULL, lead_id TEXT NOT NULL, kind TEXT NOT NULL, sequence INTEGER NOT NULL,
+  payload BLOB NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, next_at REAL NOT NULL, first_at REAL,
+  delivered_at REAL, last_error TEXT NOT NULL, PRIMARY KEY (alert_id, sink)
+);
+CREATE INDEX outbox_due ON outbox (state, next_at);
+"""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into a LedgerError of one line."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    except OSError as error:
+        message = f"the ledger {path} cannot be used: {error.strerror or error}"
+        raise LedgerError(message, hint="check the path, its folder and their permissions") from error
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open a ledger for writing, making its tables in a new file; raises LedgerError or LedgerNewer."""
+    with translated(path):
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            if not _is_empty(connection):
+                _check(connection, path)
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"journal_size_limit={WAL_BYTES}"):
+                connection.execute(f"PRAGMA {pragma}")
+            _create(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open a ledger read-only; raises LedgerError when there is none, LedgerNewer when it is too new."""
+    if not path.exists():
+        message = f"there is no ledger at {path}"
+        raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
+    with translated(path):
+        for flags in ("mode=ro", "immutable=1"):
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?{flags}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                _check(connection, path)
+            except sqlite3.OperationalError:
+                connection.close()
+                # A read-only folder has no room for the WAL's index; without a writer the file itself is complete.
+                if flags == "immutable=1" or path.with_name(path.name + "-wal").exists():
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+    message = f"the ledger {path} cannot be opened"
+    raise LedgerError(message, hint="check its permissions")
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _is_empty(connection):
+            for statement in filter(str.strip, DDL.split(";")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        message = f"{path} is not a ledger of this program"
+        raise LedgerError(message, hint="name another file with --ledger or `ledger.path`; `monitor run` makes one")
+    if version > SCHEMA_VERSION:
+        message = f"the ledger {path} has schema {version}, this program knows {SCHEMA_VERSION}"
+        raise LedgerNewer(message, hint="upgrade compute-market-monitor")
+    connection.execute("SELECT count(*) FROM chains").fetchone()
+
+
+def _explained(path: Path, error: sqlite3.Error) -> LedgerError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        message = f"the ledger {path} is damaged or no SQLite file: {error}"
+        return LedgerError(message, hint="restore a copy, or move it away: `monitor run` indexes into a new one")
+    if code == sqlite3.SQLITE_FULL:
+        return LedgerError(f"no space left for the ledger {path}", hint="free some space; nothing was lost")
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        message = f"the ledger {path} cannot be opened: {error}"
+        return LedgerError(message, hint="check the path, its folder and their permissions")
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return LedgerError(f"the ledger {path} stays busy", hint="another program holds it; close it and try again")
+    return LedgerError(f"the ledger {path} failed: {error}", hint="check the disk; `monitor run` resumes where it was")

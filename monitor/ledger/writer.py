@@ -1,0 +1,190 @@
+"""The one writer: a thread of its own, a lock against a second daemon, one transaction per call."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, assert_never
+
+from monitor.errors import LedgerError
+from monitor.ledger import judgement, store
+from monitor.ledger.lock import Lock
+from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
+from monitor.ledger.schema import open_writer, translated
+from monitor.model.chain import Change, Extended, Finalized, Header, RawLog, RawTransfer, Reverted
+from monitor.model.lead import Disposition, Finding, Lead
+from monitor.model.span import Span
+
+__all__ = ["Writer", "record_disposition"]
+
+T = TypeVar("T")
+
+
+class Writer:
+    """The daemon's hold on a ledger; use it as an async context manager.
+
+    Every call is one transaction, done or not at all when it returns, in the order of the calls. Entering raises
+    LedgerLocked when another daemon has the ledger, LedgerNewer or LedgerError when it cannot be opened; every call may
+    raise LedgerError (disk full, damaged file).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
+        self._lock: Lock | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
+
+    async def put_chain(self, chain_id: int, name: str) -> None:
+        """Name a chain, before its first rows."""
+        await self._write(lambda connection: store.put_chain(connection, chain_id, name))
+
+    async def apply(self, change: Change) -> None:
+        """Write what happened to a chain; raises Conflict or DeepReorg when it does not fit the ledger."""
+        match change:
+            case Extended(chain_id, headers):
+                await self.extend(chain_id, headers)
+            case Reverted(chain_id, to):
+                await self.revert(chain_id, to.number)
+            case Finalized(chain_id, upto):
+                await self.finalize(chain_id, upto)
+            case _:
+                assert_never(change)
+
+    async def extend(
+        self,
+        chain_id: int,
+        headers: Sequence[Header] = (),
+        logs: Sequence[RawLog] = (),
+        transfers: Sequence[RawTransfer] = (),
+        coverage: Mapping[str, Span] | None = None,
+    ) -> None:
+        """Add a page: headers, rows, and the spans they cover by fragment key. A replayed page changes nothing.
+
+        Raises Conflict when another block or row stands there: look at the head, then fetch again.
+        """
+        await self._write(
+            lambda connection: store.extend(connection, chain_id, headers, logs, transfers, coverage or {})
+        )
+
+    async def revert(self, chain_id: int, to_number: int) -> None:
+        """Forget rows and coverage above a block; raises DeepReorg below the finalised one."""
+        await self._write(lambda connection: store.revert(connection, chain_id, to_number))
+
+    async def finalize(self, chain_id: int, upto: int) -> None:
+        """Note that blocks up to `upto` cannot change, and drop their headers that no row needs."""
+        await self._write(lambda connection: store.finalize(connection, chain_id, upto))
+
+    async def put_judgement(
+        self,
+        findings: Iterable[Finding],
+        leads: Iterable[Lead],
+        outbox: Iterable[OutboxRow] = (),
+        quarantine: Iterable[QuarantineRow] | None = None,
+    ) -> None:
+        """Replace findings, leads and (unless None) quarantine, and add new alerts, all at once.
+
+        A finding or lead that is not handed in any more goes. An alert whose id and sink are known stays as it is.
+        """
+        await self._write(lambda connection: judgement.put_judgement(connection, findings, leads, outbox, quarantine))
+
+    async def set_disposition(
+        self, lead_id: str, disposition: Disposition, reason: str, reviewer: str, at: int
+    ) -> None:
+        """Add a reviewer's decision to a lead's history; raises InputError when there is no such lead."""
+        row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
+        await self._write(lambda connection: judgement.put_disposition(connection, row))
+
+    async def due(self, now: float, limit: int = 100) -> list[OutboxRow]:
+        """Read pending alerts whose `next_at` has come, as the last write left them."""
+        return await self._write(lambda connection: judgement.due_rows(connection, now, limit))
+
+    async def update_delivery(self, rows: Iterable[OutboxRow]) -> None:
+        """Write back what became of alerts, by id and sink."""
+        await self._write(lambda connection: judgement.update_delivery(connection, rows))
+
+    async def put_status(self, row: ChainRow, endpoints: Sequence[EndpointRow] = ()) -> None:
+        """Report a chain's `node_head`, `reorgs` and `state`, and its endpoints."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            judgement.put_status(connection, row)
+            judgement.put_endpoints(connection, row.chain_id, endpoints)
+
+        await self._write(work)
+
+    async def put_meta(self, values: Mapping[str, str]) -> None:
+        """Set values that surfaces may show: version, start time, last round."""
+        await self._write(lambda connection: judgement.put_meta(connection, values))
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    def _open(self) -> None:
+        self._lock = Lock(self.path)
+        self._connection = open_writer(self.path)
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            message = f"the ledger {self.path} is not open"
+            raise LedgerError(message, hint="use `async with Writer(path)`")
+        return _transaction(self._connection, self.path, work)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with translated(self.path):
+                self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    async def _stop(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        finally:
+            self._thread.shutdown(wait=False)
+
+
+def record_disposition(path: Path, lead_id: str, disposition: Disposition, reason: str, reviewer: str, at: int) -> None:
+    """Add a reviewer's decision from any process, also while a daemon writes: one short transaction.
+
+    Raises InputError when there is no such lead and LedgerError when there is no ledger.
+    """
+    path = path.expanduser().absolute()
+    if not path.exists():
+        message = f"there is no ledger at {path}"
+        raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
+    row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
+    connection = open_writer(path)
+    try:
+        _transaction(connection, path, lambda opened: judgement.put_disposition(opened, row))
+    finally:
+        connection.close()
+
+
+def _transaction(connection: sqlite3.Connection, path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+        return result

@@ -88,6 +88,18 @@ def test_the_lock_file_names_no_registry_but_npm():
     assert all(not url or url.startswith("https://registry.npmjs.org/") for url in resolved)
 
 
+def test_the_lock_file_installs_on_every_platform(tmp_path: Path):
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        (tmp_path / name).write_bytes((CONTRACTS / name).read_bytes())
+    # Offline and with nobody to ask: a dry run only compares the two files, as `npm ci` does first.
+    command = ["npm", "ci", "--dry-run", "--offline", "--registry", "http://127.0.0.1:9"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    lock = json.loads((CONTRACTS / "package-lock.json").read_text())
+    nodes = {name for name in lock["packages"] if name.startswith("node_modules/@foundry-rs/anvil-")}
+    assert len(nodes) == 5
+
+
 def declaration(item: dict[str, Any]) -> str:
     words = [f"{i['type']}{' indexed' if i['indexed'] else ''} {i['name']}" for i in item["inputs"]]
     return f"{item['name']}({', '.join(words)})"

@@ -1,0 +1,112 @@
+"""Decoded values as polars columns: which type each argument gets, and how a batch of logs becomes a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Type
+from monitor.model.schema import UNIFIED
+
+__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfit"]
+
+AMOUNT = UNIFIED["amount"]
+LIMIT = 10**38
+"""The first integer that `Decimal(38, 0)` cannot hold."""
+_NARROW = 32
+"""Integers of up to 32 bits become Int64: counts and times, which no arithmetic of an adapter can overflow."""
+
+CONTEXT: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_time": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "tx_from": pl.Binary(),
+    "log_index": pl.Int64(),
+    "address": pl.Binary(),
+    "deployment_token": pl.Binary(),
+    "token_decimals": pl.Int64(),
+    "block_seconds": pl.Decimal(38, 6),
+}
+"""What an expression sees beside the event's own arguments; null where it is not known.
+
+`address` is the emitting contract; `deployment_token`, `token_decimals` and `block_seconds` are constants of the
+deployment; times in seconds."""
+
+
+def arguments(decl: EventDecl) -> dict[str, pl.DataType]:
+    """Say which column each argument becomes: name → polars type."""
+    return {param.name: _dtype(param) for param in decl.params}
+
+
+def column_of(param: Param, values: Sequence[Any]) -> pl.Series:
+    """Make the column of one argument; integers beyond `LIMIT` must have been taken out (see `misfit`)."""
+    dtype = _dtype(param)
+    if dtype == AMOUNT:
+        return pl.Series(param.name, values, dtype=pl.Int128).cast(AMOUNT)
+    if not _hashed(param) and _needs_care(param.type):
+        values = [_nested(param.type, value) for value in values]
+    return pl.Series(param.name, values, dtype=dtype)
+
+
+def misfit(decl: EventDecl, values: Sequence[Any], used: Collection[str]) -> str | None:
+    """Name the first used argument that holds an integer beyond 38 digits, with its exact text."""
+    for param, value in zip(decl.params, values, strict=True):
+        if param.name in used and (found := _beyond(value)) is not None:
+            return f"{param.name} has more than 38 digits: {found}"
+    return None
+
+
+def _beyond(value: Any) -> int | None:
+    if isinstance(value, int):
+        return value if not -LIMIT < value < LIMIT else None
+    if isinstance(value, (list, dict)):
+        parts = value.values() if isinstance(value, dict) else value
+        return next((found for part in parts if (found := _beyond(part)) is not None), None)
+    return None
+
+
+def _hashed(param: Param) -> bool:
+    return param.indexed and not (isinstance(param.type, Elementary) and param.type.words())
+
+
+def _dtype(param: Param) -> pl.DataType:
+    return pl.Binary() if _hashed(param) else _typed(param.type)
+
+
+def _typed(kind: Type) -> pl.DataType:
+    match kind:
+        case Array():
+            return pl.List(_typed(kind.item))
+        case Tuple():
+            return pl.Struct({field.name: _typed(field.type) for field in kind.fields})
+        case Elementary("uint" | "int", bits):
+            return pl.Int64() if bits <= _NARROW else AMOUNT
+        case Elementary("bool"):
+            return pl.Boolean()
+        case Elementary("string" | "fixed" | "ufixed"):
+            return pl.String()
+        case _:
+            return pl.Binary()
+
+
+def _needs_care(kind: Type) -> bool:
+    return not isinstance(kind, Elementary) or kind.places > 0
+
+
+def _nested(kind: Type, value: Any) -> Any:
+    """Prepare a value inside a list or struct: polars takes wide integers there only as Decimal."""
+    match kind:
+        case Array():
+            return [_nested(kind.item, item) for item in value]
+        case Tuple():
+            return {field.name: _nested(field.type, value[field.name]) for field in kind.fields}
+        case Elementary("fixed" | "ufixed"):
+            return format(value, "f")
+        case Elementary("uint" | "int", bits) if bits > _NARROW:
+            return Decimal(value)
+        case _:
+            return value

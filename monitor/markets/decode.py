@@ -1,0 +1,261 @@
+"""Raw logs to unified events, quarantine and tables: columnar, pure, and deaf to hostile data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from monitor.abi import EventDecl, Undecodable, compile_event
+from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, misfit
+from monitor.markets.evaluate import Fault, evaluate, used_columns
+from monitor.markets.load import Bound, Market, Rule
+from monitor.markets.steps import TABLES
+from monitor.model.schema import EVENTS, POSITION, QUARANTINE, UNIFIED, empty
+
+__all__ = ["LOGS", "Decoded", "Mapped", "decode_logs", "map_logs"]
+
+LOGS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_time": pl.Int64(),
+    "block_hash": pl.Binary(),
+    "tx_hash": pl.Binary(),
+    "tx_index": pl.Int64(),
+    "log_index": pl.Int64(),
+    "address": pl.Binary(),
+    "topics": pl.List(pl.Binary()),
+    "data": pl.Binary(),
+    "tx_from": pl.Binary(),
+}
+"""What `decode_logs` reads; `tx_from` may be absent, positions and times may be null."""
+
+_SILENT = ("ignore", "table.put", "table.delete")
+_MAPPED = {
+    "_row": pl.Int64(),
+    "_rule": pl.Int64(),
+    "market": pl.String(),
+    "role": pl.String(),
+    "event": pl.String(),
+    "verb": pl.String(),
+    "lease_id": pl.String(),
+    "_value": pl.String(),
+    **UNIFIED,
+}
+_ORDER = ["chain_id", "block_number", "log_index", "contract", "tx_hash", "market", "role"]
+
+
+class Decoded(NamedTuple):
+    """Frames of schema EVENTS, QUARANTINE (`monitor.model.schema`) and TABLES (`monitor.markets.steps`), sorted."""
+
+    events: pl.DataFrame
+    quarantine: pl.DataFrame
+    tables: pl.DataFrame
+
+
+class Mapped(NamedTuple):
+    """What each log means, by its place `_row` in the input: `rows` (all verbs), `faults` and the tables' puts."""
+
+    rows: pl.DataFrame
+    faults: pl.DataFrame
+    tables: pl.DataFrame
+
+
+class _Job(NamedTuple):
+    """Logs of one layout at one contract, with the rules that read it."""
+
+    bound: Bound
+    decl: EventDecl
+    rules: list[Rule]
+    logs: pl.DataFrame
+
+
+def decode_logs(
+    logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound], tables: pl.DataFrame | None = None
+) -> Decoded:
+    """Decode and map the logs of bound contracts; logs of other contracts are passed over.
+
+    A log gives one event per rule that matches it, none when the adapter ignores it, and a row of quarantine when it
+    is unknown, undecodable, or does not fit. `tables` are puts decoded earlier. The rows' order does not matter.
+    """
+    logs = logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
+    mapped = map_logs(logs, markets, bound, tables)
+    place = logs.select("_row", *(pl.col(_source(name)).alias(name) for name in POSITION))
+    events = mapped.rows.filter(~pl.col("verb").is_in(_SILENT)).join(place, on="_row", how="left")
+    put_aside = mapped.faults.join(place, on="_row", how="left")
+    return Decoded(
+        events.sort(*_ORDER, "_rule", "verb", "lease_id", *_sortable(), nulls_last=True).select(list(EVENTS)),
+        put_aside.sort(*_ORDER, "reason", nulls_last=True).select(list(QUARANTINE)),
+        mapped.tables.sort(list(TABLES), nulls_last=True),
+    )
+
+
+def _source(name: str) -> str:
+    return "address" if name == "contract" else name
+
+
+def _sortable() -> list[str]:
+    return ["machine_id", "amount", "renter", "provider"]
+
+
+def map_logs(
+    logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound], tables: pl.DataFrame | None = None
+) -> Mapped:
+    """Map logs that carry their place in `_row`: tables first, so that lookups see every put."""
+    held = empty(TABLES) if tables is None else tables
+    faults: list[tuple[int, str, str, str]] = []
+    jobs = list(_jobs(logs, markets, list(bound), faults))
+    frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
+    puts = list(_run(frames, markets, held, faults, filling=True))
+    fresh = [_puts(rows, rule, logs) for rows, rule in puts]
+    known = pl.concat([held, *fresh]) if fresh else held
+    rows = [rows for rows, _ in puts] + [rows for rows, _ in _run(frames, markets, known, faults, filling=False)]
+    aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
+    return Mapped(
+        pl.concat([empty(_MAPPED), *rows]),
+        pl.DataFrame(faults, schema=aside, orient="row").unique(maintain_order=True),
+        pl.concat([empty(TABLES), *fresh]),
+    )
+
+
+def _jobs(
+    logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
+) -> Iterator[_Job]:
+    at: dict[tuple[int, bytes], list[Bound]] = defaultdict(list)
+    for item in bound:
+        at[item.chain_id, item.address].append(item)
+    layouts = {item.market: _layouts(markets[item.market]) for item in bound}
+    first = pl.col("topics").list.first()
+    keyed = logs.with_columns(first.alias("_topic"), pl.col("topics").list.len().alias("_count"))
+    keyed = keyed.filter(pl.col("address").is_in([address for _, address in at]))
+    for key, part in keyed.partition_by(
+        ["chain_id", "address", "_topic", "_count"], as_dict=True, maintain_order=True
+    ).items():
+        chain_id, address, topic, count = key
+        found = [
+            _Job(item, decl, rules, part)
+            for item in at.get((chain_id, address), ())
+            for decl, rules in layouts[item.market].get((item.role, topic, count), {}).items()
+        ]
+        yield from found
+        if not found and (chain_id, address) in at:
+            item = at[chain_id, address][0]
+            reason = _unknown(topic, count, layouts[item.market], item.role)
+            faults += [(row, item.market, item.role, reason) for row in part["_row"].to_list()]
+
+
+def _unknown(topic: bytes | None, count: int | None, layouts: Mapping[tuple[str, bytes, int], Any], role: str) -> str:
+    if topic is None:
+        return "unknown event: the log has no topics"
+    names = sorted({decl.name for key, decls in layouts.items() for decl in decls if key[:2] == (role, topic)})
+    if names:
+        return f"unknown layout of {', '.join(names)}: {count} topics"
+    return f"unknown event 0x{topic.hex()}"
+
+
+def _layouts(market: Market) -> dict[tuple[str, bytes, int], dict[EventDecl, list[Rule]]]:
+    """Index the rules by what tells layouts apart: role, topic0 and number of topics."""
+    found: dict[tuple[str, bytes, int], dict[EventDecl, list[Rule]]] = defaultdict(lambda: defaultdict(list))
+    for rule in market.rules:
+        for decl in rule.decls:
+            for role in rule.roles:
+                found[role, decl.topic0, decl.topics()][decl].append(rule)
+    return found
+
+
+def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
+    """Decode a job's logs into the columns its rules read, beside the context."""
+    mapping = [rule for rule in job.rules if rule.verb != "ignore"]
+    logs = job.logs
+    if not mapping:
+        return logs.select("_row")
+    used = frozenset().union(*map(used_columns, mapping))
+    wide = {name for name, dtype in arguments(job.decl).items() if name in used and _holds_wide(dtype)}
+    values, rows = [], []
+    decode = compile_event(job.decl)
+    for row, topics, data in zip(logs["_row"], logs["topics"].to_list(), logs["data"].to_list(), strict=True):
+        try:
+            decoded = decode(topics, data or b"")
+        except Undecodable as error:
+            faults.append((row, job.bound.market, job.bound.role, f"{job.decl.name}: {error}"))
+            continue
+        if wide and (reason := misfit(job.decl, decoded, wide)):
+            faults.append((row, job.bound.market, job.bound.role, f"{job.decl.name}: {reason}"))
+            continue
+        rows.append(row)
+        values.append(decoded)
+    columns = list(zip(*values, strict=True)) if values else [()] * len(job.decl.params)
+    own = [
+        column_of(param, column)
+        for param, column in zip(job.decl.params, columns, strict=True)
+        if param.name in used and param.name not in CONTEXT
+    ]
+    kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
+    return _context(kept, job.bound).with_columns(own)
+
+
+def _holds_wide(dtype: pl.DataType) -> bool:
+    return dtype == AMOUNT or isinstance(dtype, (pl.List, pl.Struct))
+
+
+def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
+    given = {
+        "deployment_token": bound.token,
+        "token_decimals": bound.token_decimals,
+        "block_seconds": None if bound.block_seconds is None else Decimal(bound.block_seconds),
+    }
+    return logs.select(
+        "_row",
+        *(
+            pl.lit(given[name], dtype=dtype).alias(name)
+            if name in given
+            else (pl.col(name) if name in logs.columns else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in CONTEXT.items()
+        ),
+    )
+
+
+def _run(
+    frames: Sequence[tuple[_Job, pl.DataFrame]],
+    markets: Mapping[str, Market],
+    tables: pl.DataFrame,
+    faults: list[tuple[int, str, str, str]],
+    *,
+    filling: bool,
+) -> Iterator[tuple[pl.DataFrame, Rule]]:
+    """Evaluate the rules that fill tables, or all others."""
+    for job, frame in frames:
+        for rule in job.rules:
+            if rule.verb.startswith("table.") != filling:
+                continue
+            if rule.verb == "ignore":
+                rows, wrong = frame.select("_row"), list[Fault]()
+            else:
+                rows, wrong = evaluate(frame, rule, tables, job.bound.market)
+            faults += [(fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}") for fault in wrong]
+            named = {"market": job.bound.market, "role": job.bound.role, "event": job.decl.name, "verb": rule.verb}
+            yield _labelled(rows, named, rule), rule
+
+
+def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.DataFrame:
+    held = rows.with_columns(pl.lit(rule.index).alias("_rule"), *(pl.lit(v).alias(k) for k, v in named.items()))
+    return held.select(
+        (pl.col(name) if name in held.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in _MAPPED.items()
+    )
+
+
+def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
+    place = logs.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
+    put = rows.join(place, on="_row", how="left")
+    return put.select(
+        (pl.lit(rule.table) if name == "table" else pl.col({"key": "lease_id", "value": "_value"}.get(name, name)))
+        .cast(dtype)
+        .alias(name)
+        for name, dtype in TABLES.items()
+    )
+
+

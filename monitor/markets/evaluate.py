@@ -1,0 +1,113 @@
+"""Evaluate one rule over a batch of decoded logs: steps, filter, key and unified columns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import polars as pl
+
+from monitor.markets.fit import fit, text_of
+from monitor.markets.load import Rule
+from monitor.markets.spec import Lookup
+from monitor.markets.steps import add_step, step_reads
+from monitor.model.schema import UNIFIED
+
+__all__ = ["Fault", "Outcome", "compiled", "evaluate", "used_columns"]
+
+MAX_REASON = 300
+
+
+class Fault(NamedTuple):
+    """Why a log is put aside; `row` is its place in the input."""
+
+    row: int
+    reason: str
+
+
+class Outcome(NamedTuple):
+    """Rows of a rule (`_row`, `lease_id`, `_value`, unified columns) and what could not be mapped."""
+
+    rows: pl.DataFrame
+    faults: list[Fault]
+
+
+@cache
+def compiled(sql: str) -> pl.Expr:
+    """Parse SQL once."""
+    return pl.sql_expr(sql)
+
+
+@cache
+def _roots(sql: str) -> frozenset[str]:
+    return frozenset(compiled(sql).meta.root_names())
+
+
+def used_columns(rule: Rule) -> frozenset[str]:
+    """Name every column the rule reads, its own steps' included."""
+    texts = [sql for _, sql in rule.sets]
+    texts += [sql for sql in (rule.key, rule.where, rule.value) if sql]
+    texts += [sql for step in rule.steps for sql in step_reads(step)]
+    return frozenset().union(*map(_roots, texts)) if texts else frozenset()
+
+
+def evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str) -> Outcome:
+    """Map a batch; a row polars refuses to compute (an overflow, a strict cast) is found by halving and put aside."""
+    try:
+        return _evaluate(frame, rule, tables, market)
+    except pl.exceptions.PolarsError as error:
+        if frame.height <= 1:
+            reason = "cannot be computed: " + str(error).strip().partition("\n")[0]
+            return Outcome(_shaped(frame.head(0)), [Fault(row, reason[:MAX_REASON]) for row in frame["_row"].to_list()])
+        half = frame.height // 2
+        parts = [evaluate(part, rule, tables, market) for part in (frame.head(half), frame.slice(half))]
+        return Outcome(pl.concat([part.rows for part in parts]), [fault for part in parts for fault in part.faults])
+
+
+def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str) -> Outcome:
+    for step in rule.steps:
+        frame = add_step(frame, step, tables, market)
+    if rule.where:
+        frame = frame.filter(compiled(rule.where))
+    wanted = dict(rule.sets) | ({"lease_id": rule.key} if rule.key else {})
+    wanted |= {"_value": rule.value} if rule.value else {}
+    raw = frame.select(pl.col("_row"), *(compiled(sql).alias(name) for name, sql in wanted.items()))
+    columns = [raw["_row"]]
+    wrong: dict[int, Fault] = {}
+    for name in wanted:
+        column, lost = fit(raw[name], UNIFIED.get(name, pl.String()))
+        columns.append(column.alias(name))
+        for place in lost.arg_true().to_list() if lost.any() else ():
+            row = raw["_row"][place]
+            wrong.setdefault(row, Fault(row, f"{name} does not fit: {_shown(raw[name][place])}"[:MAX_REASON]))
+    if rule.key:
+        for place in columns[list(wanted).index("lease_id") + 1].is_null().arg_true().to_list():
+            row = raw["_row"][place]
+            wrong.setdefault(row, Fault(row, f"{rule.verb} has no key: {_missing(rule)}"))
+    rows = _shaped(pl.DataFrame(columns))
+    if wrong:
+        rows = rows.filter(~pl.col("_row").is_in(list(wrong)))
+    return Outcome(rows, list(wrong.values()))
+
+
+def _missing(rule: Rule) -> str:
+    tables = [step.table for step in rule.steps if isinstance(step, Lookup)]
+    return f"nothing known yet in {', '.join(tables)}" if tables else f"{rule.key} is null"
+
+
+def _shown(value: object) -> str:
+    return text_of(value) if isinstance(value, bytes) else str(value)
+
+
+def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give every rule's rows the same columns."""
+    schema = {"lease_id": pl.String(), "_value": pl.String(), **UNIFIED}
+    return rows.select(
+        pl.col("_row").cast(pl.Int64),
+        *(
+            (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
+            for name, dtype in schema.items()
+        ),
+    )
+
+

@@ -10,8 +10,13 @@ __all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "NOTES", "RAW_LOGS", "TOKENS", "or
 
 LEASE_KEY = ("market", "chain_id", "lease_id")
 
-RAW_LOGS: dict[str, pl.DataType] = {**POSITION, "topics": pl.List(pl.Binary()), "data": pl.Binary()}
-"""Logs of the payment tokens, exactly as the ledger has them."""
+RAW_LOGS: dict[str, pl.DataType] = {
+    **{name: kind for name, kind in POSITION.items() if name != "contract"},
+    "address": pl.Binary(),
+    "topics": pl.List(pl.Binary()),
+    "data": pl.Binary(),
+}
+"""Logs of the payment tokens, exactly as the ledger has them; `address` = the token."""
 
 NATIVE: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),

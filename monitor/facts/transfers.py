@@ -39,7 +39,7 @@ def transfers(logs: pl.DataFrame, native: pl.DataFrame) -> tuple[pl.DataFrame, p
     tokens = good.select(
         *("chain_id", "block_number", "block_time", "tx_hash", "log_index"),
         pl.lit("erc20").alias("kind"),
-        pl.col("contract").alias("token"),
+        pl.col("address").alias("token"),
         pl.col("from_word").bin.slice(12, 20).alias("sender"),
         pl.col("to_word").bin.slice(12, 20).alias("recipient"),
         "amount",
@@ -47,7 +47,7 @@ def transfers(logs: pl.DataFrame, native: pl.DataFrame) -> tuple[pl.DataFrame, p
     )
     moved = pl.concat([_shaped(tokens), _shaped(_native(native))]).unique().sort(_ORDER)
     refused = judged.filter(pl.col("reason").is_not_null()).with_columns(
-        pl.lit("").alias("market"), pl.lit("token").alias("role")
+        pl.lit("").alias("market"), pl.lit("token").alias("role"), pl.col("address").alias("contract")
     )
     shaped = refused.select(pl.col(name).cast(kind) for name, kind in QUARANTINE.items())
     return moved, shaped.sort("chain_id", "block_number", "log_index", "reason")

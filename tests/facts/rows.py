@@ -73,7 +73,7 @@ def token_log(
 ) -> dict[str, Any]:
     row: dict[str, Any] = {
         "chain_id": 1, "block_number": block, "block_time": time_of(block), "block_hash": tx(10**6 + block),
-        "tx_hash": tx(1000 * block + log), "tx_index": 0, "log_index": log, "contract": USDC,
+        "tx_hash": tx(1000 * block + log), "tx_index": 0, "log_index": log, "address": USDC,
         "topics": [TRANSFER_TOPIC, bytes(12) + sender, bytes(12) + recipient], "data": amount.to_bytes(32, "big"),
     }  # fmt: skip
     return row | fields

@@ -1,0 +1,84 @@
+"""First funders: who sent a wallet the first value it could act with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from monitor.facts.bounds import believable_amount
+from monitor.model.schema import AMOUNT
+from monitor.wallets.hubs import ZERO_ADDRESS, degrees
+
+__all__ = ["DUST_FRACTION", "FUNDERS", "first_funders", "inbound"]
+
+FUNDERS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "funder": pl.Binary(),
+    "at": pl.Int64(),
+    "block_number": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "log_index": pl.Int64(),
+    "kind": pl.String(),
+    "token": pl.Binary(),
+    "amount": AMOUNT,
+    "sole": pl.Boolean(),
+    "out_degree": pl.Int64(),
+}
+"""One row per chain and wallet.
+
+`at` = block seconds of the first inbound transfer, `sole` = nobody else ever funded the wallet, `out_degree` = distinct
+wallets the funder sent value to."""
+
+DUST_FRACTION = 1000
+"""An inbound transfer below a thousandth of the wallet's largest one in that asset is dust, which anybody can send."""
+
+
+def inbound(transfers: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+    """Pick the transfers that fund their recipient: no mint, no self-transfer, no payout of a market, no dust.
+
+    Tokens count only where the recipient spent that token at the same block or later: tokens that lie untouched may be
+    anybody's unasked gift (poisoning), native value pays the very gas of the next transaction.
+    """
+    sources = [ZERO_ADDRESS, *sorted(contracts)]
+    real = transfers.with_columns(believable_amount("amount")).filter(
+        (pl.col("amount") > 0)
+        & pl.col("recipient").is_not_null()
+        & (pl.col("sender") != pl.col("recipient"))
+        & ~pl.col("sender").is_in(sources)
+    )
+    asset = ["chain_id", "recipient", "kind", "token"]
+    sized = real.filter(pl.col("amount") * DUST_FRACTION >= pl.col("amount").max().over(asset))
+    spent = (
+        transfers.filter((pl.col("kind") == "erc20") & (pl.col("amount") > 0))
+        .group_by("chain_id", pl.col("sender").alias("recipient"), "kind", "token")
+        .agg(pl.col("block_number").max().alias("spent_block"))
+    )
+    return (
+        sized.join(spent, on=asset, how="left", nulls_equal=True)
+        .filter((pl.col("kind") == "native") | (pl.col("spent_block") >= pl.col("block_number")))
+        .drop("spent_block")
+    )
+
+
+def first_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+    """Find the first funder of each wallet (`FUNDERS`), sorted by chain and address.
+
+    `wallets` has columns chain_id, address; `contracts` = market, escrow and token contracts, which fund nobody. Native
+    value goes before tokens within one block. Hubs are named like anybody else; who may link is decided later.
+    """
+    wanted = wallets.select("chain_id", "address").unique()
+    funding = inbound(transfers, contracts).join(
+        wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
+    )
+    first = (
+        funding.with_columns((pl.col("sender").n_unique().over("chain_id", "recipient") == 1).alias("sole"))
+        .sort("chain_id", "recipient", "block_number", "log_index", "nonce", "tx_hash", "sender")
+        .unique(["chain_id", "recipient"], keep="first", maintain_order=True)
+    )
+    out = degrees(transfers).select("chain_id", pl.col("address").alias("sender"), "out_degree")
+    named = first.join(out, on=["chain_id", "sender"], how="left").rename(
+        {"recipient": "address", "sender": "funder", "block_time": "at"}
+    )
+    return named.select(pl.col(name).cast(kind) for name, kind in FUNDERS.items()).sort("chain_id", "address")

@@ -1,0 +1,38 @@
+"""How long each lease was held and how many H100e-hours that makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import polars as pl
+
+from monitor.facts.bounds import MAX_HELD_SECONDS
+from monitor.model.schema import H100E
+
+__all__ = ["h100e_hours", "held"]
+
+
+def held(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
+    """Add `held_until` to opened leases: the close, else the end they are paid for, at most `as_of` (seconds by chain).
+
+    A lease with no known end is held until `as_of`. Leases that never opened fall away.
+    """
+    now = pl.DataFrame(
+        {"chain_id": list(as_of), "now": list(as_of.values())}, schema={"chain_id": pl.Int64(), "now": pl.Int64()}
+    )
+    opened = leases.filter(pl.col("opened_at").is_not_null()).join(now, on="chain_id", how="left")
+    # without a head the newest thing known is the open itself
+    limit = pl.coalesce("now", "opened_at")
+    end = pl.min_horizontal(pl.coalesce("closed_at", "planned_end", "paid_until", limit), limit)
+    return opened.with_columns(pl.max_horizontal(end, "opened_at").alias("held_until")).drop("now")
+
+
+def h100e_hours(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
+    """Measure each opened lease with a renter: `held` plus `h100e_hours` (thousandths rounded down, 0 when unsized)."""
+    spans = held(leases.filter(pl.col("renter").is_not_null()), as_of)
+    seconds = (pl.col("held_until") - pl.col("opened_at")).clip(0, MAX_HELD_SECONDS)
+    # at most 10^9 units of a thousandth times 3.2 * 10^8 seconds: fits Int64
+    milli = (pl.col("h100e").fill_null(0) * 1000).cast(pl.Int64()).clip(0, 10**9)
+    hours = (milli * seconds // 3600).cast(pl.Decimal(38, 0))
+    return spans.with_columns((hours.cast(H100E) * pl.lit(Decimal("0.001"))).cast(H100E).alias("h100e_hours"))

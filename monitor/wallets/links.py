@@ -1,0 +1,249 @@
+"""Links between wallets: what they share, how much it weighs, and the transactions that show it.
+
+Heuristics by family: `first_funder`, `shared_funder` (funding), `funded_to_lease` (timing), `leased_alike` (market),
+`payer`, `siblings_payer` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink), `owner_label`
+(declared). Wallets that share a funder, payer or sink are linked to the shared wallet, not to each other, so links grow
+with the wallets and not with their square.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from monitor.facts.bounds import believable_amount
+from monitor.model.schema import LINKS
+from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
+from monitor.wallets.hubs import degrees
+from monitor.wallets.labels import OWNER
+from monitor.wallets.siblings import siblings
+
+__all__ = ["links", "payments"]
+
+_FOUND: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "x": pl.Binary(),
+    "y": pl.Binary(),
+    "heuristic": pl.String(),
+    "family": pl.String(),
+    "tenths": pl.Int64(),
+    "tx": pl.Binary(),
+    "at": pl.Int64(),
+}
+_FLOWS = ("return_flow", "shared_sink")
+_SHARED = 2
+"""Wallets that must share a thing before it is shared."""
+
+
+def links(
+    leases: pl.DataFrame,
+    lease_events: pl.DataFrame,
+    transfers: pl.DataFrame,
+    funders: pl.DataFrame,
+    hubs: pl.DataFrame,
+    labels: pl.DataFrame,
+) -> pl.DataFrame:
+    """Find all links (`LINKS`), one row per chain, pair and heuristic, `a` < `b`, sorted.
+
+    No link touches a hub. Money that a renter sends to a provider it leased from is the price and links nobody.
+    """
+    kin = siblings(_without(funders, hubs, "funder", "address"), leases)
+    moved = transfers.with_columns(believable_amount("amount")).filter(
+        (pl.col("amount") > 0) & pl.col("recipient").is_not_null()
+    )
+    paid = payments(leases, lease_events)
+    sunk = _sinks(moved, funders, leases, hubs)
+    found = pl.concat(
+        [
+            *_funding(kin),
+            _payer(paid),
+            _among_siblings(kin, paid, "payer", "siblings_payer", "authority"),
+            _return_flow(moved, kin, paid),
+            _shared_sink(sunk),
+            _among_siblings(kin, sunk, "sink", "siblings_sink", "sink"),
+            _declared(labels, leases, transfers),
+        ]
+    )
+    ours = pl.col("x") < pl.col("y")
+    paired = (
+        _without(found, hubs, "x", "y")
+        .filter(pl.col("x") != pl.col("y"))
+        .with_columns(
+            pl.when(ours).then(pl.col("x")).otherwise(pl.col("y")).alias("a"),
+            pl.when(ours).then(pl.col("y")).otherwise(pl.col("x")).alias("b"),
+        )
+    )
+    priced = paired.filter(pl.col("heuristic").is_in(_FLOWS)).join(
+        _trade(leases), on=["chain_id", "x", "y"], how="anti"
+    )
+    free = pl.concat([paired.filter(~pl.col("heuristic").is_in(_FLOWS)), priced])
+    return (
+        free.group_by("chain_id", "a", "b", "heuristic", "family")
+        .agg(
+            (pl.col("tenths").max().cast(pl.Decimal(38, 1)) * pl.lit(Decimal("0.1"))).alias("weight"),
+            pl.col("tx").drop_nulls().unique().sort().head(MAX_EVIDENCE).alias("evidence"),
+            pl.col("at").max(),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in LINKS.items())
+        .sort("chain_id", "a", "b", "heuristic")
+    )
+
+
+def payments(leases: pl.DataFrame, lease_events: pl.DataFrame) -> pl.DataFrame:
+    """List who paid for whose lease where payer and renter differ.
+
+    Columns: market, chain_id, lease_id, payer, renter, provider, tx, at.
+    """
+    columns = ["market", "chain_id", "lease_id", "payer", "renter", "provider", "tx", "at"]
+    opened = leases.filter(pl.col("opened_at").is_not_null()).with_columns(
+        pl.col("open_tx").alias("tx"), pl.col("opened_at").alias("at")
+    )
+    topped = (
+        lease_events.filter(pl.col("verb").is_in(("lease.deposit", "lease.extend")))
+        .select("market", "chain_id", "lease_id", pl.col("actor").alias("payer"), "tx", "at")
+        .join(
+            leases.select("market", "chain_id", "lease_id", "renter", "provider"),
+            on=["market", "chain_id", "lease_id"],
+            how="inner",
+        )
+    )
+    both = pl.concat([opened.select(columns), topped.select(columns)])
+    return both.filter(pl.col("payer") != pl.col("renter")).unique().sort("at", *columns[:3], "tx", "payer")
+
+
+def _without(frame: pl.DataFrame, hubs: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    for column in columns:
+        frame = frame.join(hubs.select(pl.col("address").alias(column)), on=column, how="anti")
+    return frame
+
+
+def _row(frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr) -> pl.DataFrame:
+    """Shape found evidence; rows without weight say nothing and fall away. Needs chain_id, tx, at."""
+    shaped = frame.select(
+        "chain_id",
+        pl.col(x).alias("x"),
+        pl.col(y).alias("y"),
+        pl.lit(heuristic).alias("heuristic"),
+        pl.lit(family).alias("family"),
+        tenths.alias("tenths"),
+        "tx",
+        "at",
+    ).select(pl.col(name).cast(kind) for name, kind in _FOUND.items())
+    return shaped.filter(pl.col("tenths") > 0)
+
+
+def _by_degree(column: str, rare: pl.Expr | int, uncommon: int) -> pl.Expr:
+    """Weight a shared wallet by its degree: 3 bits above 50 counterparties, nothing above 200."""
+    degree = pl.col(column)
+    first = pl.lit(rare) if isinstance(rare, int) else rare
+    return (
+        pl.when(degree <= SMALL)
+        .then(first)
+        .when(degree <= MEDIUM)
+        .then(pl.lit(uncommon))
+        .when(degree <= LARGE)
+        .then(pl.lit(30))
+    )
+
+
+def _funding(kin: pl.DataFrame) -> list[pl.DataFrame]:
+    """First funder (10.9 bits, 11.8 when the only one), its siblings, the hurry and the likeness of their leases."""
+    funded = kin.with_columns(pl.col("tx_hash").alias("tx"))
+    sole = pl.when(pl.col("sole")).then(pl.lit(118)).otherwise(pl.lit(109))
+    shared = funded.filter(pl.col("siblings") >= _SHARED)
+    leased = funded.filter(pl.col("leased_at").is_not_null()).with_columns(
+        pl.concat_list("tx_hash", "lease_tx").alias("tx"), pl.max_horizontal("at", "leased_at").alias("at")
+    )
+    hurried = leased.explode("tx", empty_as_null=True, keep_nulls=True)
+    alike = leased.with_columns(pl.col("lease_tx").alias("tx"), pl.col("leased_at").alias("at"))
+    pair = ("funder", "address")
+    return [
+        _row(funded, *pair, "first_funder", "funding", _by_degree("out_degree", sole, 80)),
+        _row(shared, *pair, "shared_funder", "funding", _by_degree("out_degree", 89, 80)),
+        _row(hurried, *pair, "funded_to_lease", "timing", pl.col("timing")),
+        _row(alike, *pair, "leased_alike", "market", pl.col("market")),
+    ]
+
+
+def _payer(paid: pl.DataFrame) -> pl.DataFrame:
+    """Someone who pays for another wallet's lease can act for it; the more renters, the less it says."""
+    counted = paid.with_columns(pl.col("renter").n_unique().over("chain_id", "payer").alias("renters"))
+    weight = pl.when(pl.col("renters") <= MEDIUM).then(pl.lit(80)).when(pl.col("renters") <= LARGE).then(pl.lit(30))
+    return _row(counted, "payer", "renter", "payer", "authority", weight)
+
+
+def _among_siblings(kin: pl.DataFrame, found: pl.DataFrame, value: str, heuristic: str, family: str) -> pl.DataFrame:
+    """Link funder and wallet where two wallets of one funder also share `value` (a payer or a sink)."""
+    theirs = found.rename({"renter": "address"}).select("chain_id", "address", value, "tx", "at")
+    joined = kin.select("chain_id", "funder", "address").join(theirs, on=["chain_id", "address"], how="inner")
+    group = ["chain_id", "funder", value]
+    shared = joined.with_columns(pl.col("address").n_unique().over(group).alias("sharing")).filter(
+        (pl.col("sharing") >= _SHARED) & (pl.col(value) != pl.col("funder"))
+    )
+    return _row(shared, "funder", "address", heuristic, family, pl.lit(80))
+
+
+def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
+    """Value that goes back from a wallet to the one that funded it or pays for it."""
+    funded = kin.select("chain_id", pl.col("address").alias("sender"), pl.col("funder").alias("recipient"))
+    backed = paid.select("chain_id", pl.col("renter").alias("sender"), pl.col("payer").alias("recipient"))
+    pairs = pl.concat([funded, backed]).unique()
+    back = moved.join(pairs, on=["chain_id", "sender", "recipient"], how="semi")
+    return _row(
+        back.with_columns(pl.col("tx_hash").alias("tx"), pl.col("block_time").alias("at")),
+        *("sender", "recipient", "return_flow", "flow"),
+        pl.lit(40),
+    )
+
+
+def _sinks(moved: pl.DataFrame, funders: pl.DataFrame, leases: pl.DataFrame, hubs: pl.DataFrame) -> pl.DataFrame:
+    """List wallets that two or more renters send to: chain_id, renter, sink, degree, tx, at; providers are no sinks."""
+    renters = leases.select("chain_id", pl.col("renter").alias("sender")).unique()
+    providers = leases.select("chain_id", pl.col("provider").alias("recipient")).unique()
+    own = funders.select("chain_id", pl.col("address").alias("sender"), pl.col("funder").alias("recipient"))
+    sent = (
+        _without(moved.filter(pl.col("sender") != pl.col("recipient")), hubs, "recipient")
+        .join(renters, on=["chain_id", "sender"], how="semi")
+        .join(providers, on=["chain_id", "recipient"], how="anti")
+        .join(own, on=["chain_id", "sender", "recipient"], how="anti")
+        .with_columns(pl.col("sender").n_unique().over("chain_id", "recipient").alias("senders"))
+        .filter(pl.col("senders") >= _SHARED)
+    )
+    counted = degrees(moved).select("chain_id", pl.col("address").alias("recipient"), "degree")
+    return sent.join(counted, on=["chain_id", "recipient"], how="left").select(
+        "chain_id",
+        pl.col("sender").alias("renter"),
+        pl.col("recipient").alias("sink"),
+        "degree",
+        pl.col("tx_hash").alias("tx"),
+        pl.col("block_time").alias("at"),
+    )
+
+
+def _shared_sink(sunk: pl.DataFrame) -> pl.DataFrame:
+    return _row(sunk, "renter", "sink", "shared_sink", "sink", _by_degree("degree", 82, 80))
+
+
+def _declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
+    """Wallets the user labelled with one owner, as a star to the lowest address, on the first chain each is seen."""
+    seen = pl.concat(
+        [
+            *(leases.select("chain_id", pl.col(role).alias("y")) for role in ("renter", "payer", "provider")),
+            *(transfers.select("chain_id", pl.col(role).alias("y")) for role in ("sender", "recipient")),
+        ]
+    )
+    chains = seen.group_by("y").agg(pl.col("chain_id").min())
+    owned = labels.filter(pl.col("kind") == OWNER).select(pl.col("address").alias("y"), "label").unique()
+    star = owned.with_columns(pl.col("y").sort().first().over("label").alias("x")).join(chains, on="y", how="inner")
+    blank = star.with_columns(pl.lit(None, dtype=pl.Binary()).alias("tx"), pl.lit(None, dtype=pl.Int64()).alias("at"))
+    return _row(blank, "x", "y", "owner_label", "declared", pl.lit(DECLARED_TENTHS))
+
+
+def _trade(leases: pl.DataFrame) -> pl.DataFrame:
+    """Who leased from whom, both ways: chain_id, x, y."""
+    sides = [
+        leases.select("chain_id", pl.col(one).alias("x"), pl.col(other).alias("y"))
+        for one, other in (("renter", "provider"), ("provider", "renter"), ("payer", "provider"), ("provider", "payer"))
+    ]
+    return pl.concat(sides).drop_nulls().unique()

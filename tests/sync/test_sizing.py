@@ -1,0 +1,106 @@
+"""What nodes say when a request is too large, and what follows from it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.sync.sizing import Elsewhere, Later, Narrow, Sizing, classify, grown, narrowed
+
+ALCHEMY_SIZE = (
+    "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and no limit on "
+    "the response size, or you can request any block range with a cap of 10K logs in the response. Based on your "
+    "parameters and the response size limit, this block range should work: [0x0, 0x1f3]"
+)
+ALCHEMY_FREE = (
+    "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range. Based on your "
+    "parameters, this block range should work: [0x64, 0x6d]."
+)
+TEXTS = [
+    # Suggested ranges.
+    (-32602, ALCHEMY_SIZE, Narrow(500)),
+    (-32600, ALCHEMY_FREE, Narrow(10, lasting=True)),
+    (-32005, "query returned more than 10000 results. Try with this block range [0x1, 0x64].", Narrow(100)),
+    (-32602, "query exceeds max results 20000, retry with the range 100-200", Narrow(101)),
+    # Rules with a number.
+    (-32614, "eth_getLogs is limited to a 10,000 range", Narrow(10_000, lasting=True)),
+    (-32614, "eth_getLogs and eth_newFilter are limited to a 5 blocks range", Narrow(5, lasting=True)),
+    (-32602, "eth_getLogs is limited to 1024 block range. Please check the parameter", Narrow(1024, lasting=True)),
+    (-32602, "please limit the query to at most 1000 blocks", Narrow(1000, lasting=True)),
+    (-32701, "exceed maximum block range: 50000", Narrow(50_000, lasting=True)),
+    (-32047, "Max range: 800", Narrow(800, lasting=True)),
+    (-32600, "Maximum allowed number of requested blocks is 1000", Narrow(1000, lasting=True)),
+    (-32600, "maximum [from, to] blocks distance: 1000", Narrow(1000, lasting=True)),
+    (35, "ranges over 10000 blocks are not supported on freetier", Narrow(10_000, lasting=True)),
+    (-32602, "query exceeds max block range 100000", Narrow(100_000, lasting=True)),
+    (-32000, "block range too large (5000 > 2000)", Narrow(2000, lasting=True)),
+    (-32000, "requested too many blocks from 0 to 5000, maximum is set to 2048", Narrow(2048, lasting=True)),
+    (-32000, "eth_getLogs range is too large, max is 1k blocks", Narrow(1000, lasting=True)),
+    (-32000, "block range greater than 10000 max", Narrow(10_000, lasting=True)),
+    # Limits without a useful number.
+    (-32005, "query returned more than 10000 results", Narrow()),
+    (-32600, "block range is too wide", Narrow()),
+    (-32005, "limit exceeded", Narrow()),
+    (-32602, "Block range limit exceeded. See more details at https://example.com/limits", Narrow()),
+    (-32011, "backend response too large", Narrow()),
+    (-32005, "response size should not greater than 10000000 bytes", Narrow()),
+    (-32005, "logs matched by query exceeds limit of 10000", Narrow()),
+    (-32000, "query timeout exceeded", Narrow()),
+    (-32008, "Response is too big", Narrow()),
+    (-32005, "", Narrow()),
+    # The same code, another meaning.
+    (-32005, "project ID request rate exceeded", Later()),
+    (-32005, "daily request count exceeded, request rate limited", Later()),
+    (-32005, "Rate limit exceeded", Later()),
+    (-32007, "50/second request limit reached - reduce calls per second or upgrade your account", Later()),
+    (429, "Your app has exceeded its compute units per second capacity.", Later()),
+    (-32090, "Too many requests", Later()),
+    # Not this node.
+    (-32000, "unknown block", Elsewhere(lagging=True)),
+    (-32000, "header not found", Elsewhere(lagging=True)),
+    (-32000, "One of the blocks specified in filter (fromBlock, toBlock or blockHash) cannot be found.",
+     Elsewhere(lagging=True)),
+    (-32601, "the method eth_getLogs does not exist/is not available", Elsewhere()),
+    (-32000, "History has been pruned for this block", Elsewhere()),
+    (-32603, "internal error", Elsewhere()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "text", "verdict"), TEXTS)
+def test_texts_of_providers(code, text, verdict):
+    assert classify(text, code) == verdict
+
+
+@given(st.text(), st.integers() | st.none())
+def test_any_text_is_classified(text, code):
+    assert isinstance(classify(text, code), Narrow | Later | Elsewhere)
+
+
+def test_a_long_text_costs_little():
+    assert classify("block range " * 100_000 + "limited to 5 blocks", -32000) == Narrow()
+
+
+@given(st.integers(2, 10**6), st.none() | st.integers(-5, 10**7), st.booleans(), st.integers(1, 10**6))
+def test_a_refusal_always_shrinks(asked, hint, lasting, ceiling):
+    sizing = narrowed(Sizing(asked, ceiling), asked, Narrow(hint, lasting))
+    assert 1 <= sizing.size < asked
+    assert sizing.size <= sizing.ceiling
+    if hint is None or not 0 < hint < asked:
+        assert sizing.size <= asked // 2
+        assert sizing.ceiling == ceiling
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_growth_ends_at_the_ceiling(size, ceiling):
+    sizing = Sizing(min(size, ceiling), ceiling)
+    for _ in range(4 * 17 * 16):
+        after = grown(sizing)
+        assert sizing.size <= after.size <= ceiling
+        sizing = after
+    assert sizing.size == ceiling
+
+
+def test_a_rule_stays():
+    sizing = narrowed(Sizing(2000, 2000), 2000, Narrow(50, lasting=True))
+    for _ in range(100):
+        sizing = grown(sizing)
+    assert sizing.size == 50

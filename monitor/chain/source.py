@@ -148,17 +148,27 @@ class ChainSource:
             if log.block_hash != headers[log.block_number].hash:
                 message = f"{self.name}: the endpoints disagree on the hash of block {log.block_number}"
                 raise Lagging(message, hint="one of them is on another branch, or lies; `monitor doctor` tests each")
-        return _page(job, headers, page.logs, ())
+        return _page(job, headers, page.logs, (), known)
 
     async def _transfers(self, job: Job, known: Mapping[int, Header]) -> Page:
         watched = {fragment.wallet for fragment in job.fragments}
         page = await fetch_transfers(self.rpc, job.span, watched, known)
-        return _page(job, page.headers, (), page.transfers)
+        return _page(job, page.headers, (), page.transfers, known)
 
 
-def _page(job: Job, headers: Mapping[int, Header], logs: Sequence[RawLog], transfers: Sequence[RawTransfer]) -> Page:
+def _page(
+    job: Job,
+    headers: Mapping[int, Header],
+    logs: Sequence[RawLog],
+    transfers: Sequence[RawTransfer],
+    known: Mapping[int, Header],
+) -> Page:
     coverage = {fragment.key: job.span for fragment in job.fragments}
-    return Page(tuple(headers[number] for number in sorted(headers)), tuple(logs), tuple(transfers), coverage)
+    # The last header goes along although no row may stand in it: should the chain move before the page is written, the
+    # ledger sees another block there and refuses the page, even when it is empty.
+    anchor = {} if job.final else {job.span.last: known[job.span.last]}
+    found = {**headers, **anchor}
+    return Page(tuple(found[number] for number in sorted(found)), tuple(logs), tuple(transfers), coverage)
 
 
 def _newest_run(known: Sequence[Header]) -> tuple[Header, ...]:

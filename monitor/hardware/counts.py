@@ -1,0 +1,87 @@
+"""How many accelerators a text speaks of: `8x H100`, `H100 x8`, `gpu:count=8`, `8 GPUs`, `...HBM3_8`, `H100:8`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.hardware.tokens import Piece, names
+
+__all__ = ["MAX_COUNT", "gpu_count"]
+
+MAX_COUNT = 1024
+"""A larger number is something else: Swan writes CUDA cores after the colon."""
+LANES = frozenset({1, 2, 4, 8, 16})
+FULL_LANES = 16
+
+
+def gpu_count(found: Sequence[Piece], inside: frozenset[int], taken: frozenset[int]) -> int | None:
+    """Return the one count stated; None where none or several differing ones are, or it is out of range.
+
+    `inside` are the pieces that spell models, `taken` numbers already read as something else (memory).
+    """
+    readings: set[int] = set()
+    for at, piece in enumerate(found):
+        if at in inside or at in taken:
+            continue
+        if piece.kind == "times" and "." not in piece.gap and _is_times(found, at, inside):
+            readings.add(int(piece.text.strip("x")))
+        elif piece.kind == "number" and _is_count(found, at, inside):
+            readings.add(int(piece.text))
+    count = readings.pop() if len(readings) == 1 else 0
+    return count if 1 <= count <= MAX_COUNT else None
+
+
+def _is_times(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
+    """Tell a count from PCIe lanes (`PCIe x16`, `gen5 x8`, `16x PCIe`) and from board codes (`GN21-X11`)."""
+    text = found[at].text
+    if text.startswith("x"):
+        before = found[at - 1].text if at else ""
+        lanes = (before.startswith("pci") and text == f"x{FULL_LANES}") or _is_generation(found, at - 1)
+        return not lanes and (at == 0 or any(index < at for index in inside))
+    after = found[at + 1].text if at + 1 < len(found) else ""
+    return not (after.startswith("pci") and int(text.strip("x")) in LANES)
+
+
+def _is_generation(found: Sequence[Piece], at: int) -> bool:
+    """Tell whether the piece is a PCIe generation: `gen4`, the 5 of `gen 5`, the 0 of `4.0`."""
+    if at < 0:
+        return False
+    piece = found[at]
+    if piece.text.startswith("gen") and piece.text[3:].isdigit():
+        return True
+    return piece.kind == "number" and (piece.gap == "." or (at > 0 and found[at - 1].text == "gen"))
+
+
+def _is_count(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
+    """Tell whether a bare number is a count, by what stands beside it."""
+    words = names().words
+    piece = found[at]
+    before = found[at - 1] if at else None
+    after = found[at + 1] if at + 1 < len(found) else None
+    if before is not None and _assigns(before, piece):
+        return True
+    if before is not None and before.text == "x" and not _follows_lanes(found, at):
+        return any(index < at for index in inside)
+    if after is not None and after.text == "x" and _begins_name(found, at + 2, inside):
+        return True
+    if after is not None and after.text in words.counted and after.gap in {"", " ", "-"} and piece.gap != ".":
+        return True
+    if at == 0:
+        return after is not None and after.gap.isspace() and _begins_name(found, 1, inside)
+    return after is None and piece.gap in {":", "_"} and bool(inside)
+
+
+def _assigns(before: Piece, piece: Piece) -> bool:
+    sign = piece.gap.strip(" \"'")
+    if before.text in names().words.counters:
+        return sign in {"", "=", ":"}
+    return before.text == "gpu" and sign in {"=", ":"}
+
+
+def _follows_lanes(found: Sequence[Piece], at: int) -> bool:
+    slot = found[at - 2].text if at > 1 else ""
+    return slot.startswith("pci") and found[at].text == str(FULL_LANES)
+
+
+def _begins_name(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
+    return at in inside or (at < len(found) and found[at].text in names().brands)

@@ -1,0 +1,88 @@
+"""Frames for joins: what raw spellings mean, and which class each model has since when."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from monitor.hardware.catalogue import catalogue
+from monitor.hardware.control import RULE_DATES, eccn_class, h100e
+from monitor.hardware.parse import parse_gpu
+
+__all__ = ["ACCELERATORS", "CLASSES", "RESOLVED", "classes", "frame", "resolve"]
+
+H100E = pl.Decimal(38, 3)
+
+RESOLVED: dict[str, pl.DataType] = {
+    "gpu_raw": pl.String(),
+    "gpu_model": pl.String(),
+    "gpu_precision": pl.String(),
+    "gpu_count_stated": pl.Int64(),
+    "h100e_each": H100E,
+    "eccn_class": pl.String(),
+}
+"""One row per distinct spelling; `gpu_model` is empty and `eccn_class` is `unknown` where no model was found."""
+
+ACCELERATORS: dict[str, pl.DataType] = {
+    "gpu_model": pl.String(),
+    "vendor": pl.String(),
+    "name": pl.String(),
+    "family": pl.String(),
+    "china_market": pl.Boolean(),
+    "h100e_each": H100E,
+    "eccn_class": pl.String(),
+}
+
+CLASSES: dict[str, pl.DataType] = {"gpu_model": pl.String(), "since": pl.Int64(), "eccn_class": pl.String()}
+"""`since` in seconds since the epoch, for `join_asof` on the time a lease opened."""
+
+
+def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
+    """Parse each distinct spelling once; nulls are left out, so a left join keeps them null.
+
+    Columns `RESOLVED`, in order of first appearance. `eccn_class` as of `on`, by default the day of the catalogue.
+    A family counts as its most conservative member.
+    """
+    known = catalogue()
+    day = on or known.as_of
+    rows: list[dict[str, object]] = []
+    for raw in raws.cast(pl.String).drop_nulls().unique(maintain_order=True):
+        parsed = parse_gpu(raw)
+        acc = known.get(parsed.gpu_model)
+        rows.append(
+            {
+                "gpu_raw": raw,
+                "gpu_model": parsed.gpu_model,
+                "gpu_precision": parsed.precision,
+                "gpu_count_stated": parsed.gpu_count,
+                "h100e_each": None if acc is None else h100e(acc),
+                "eccn_class": "unknown" if acc is None else eccn_class(acc, day),
+            }
+        )
+    return pl.DataFrame(rows, schema=RESOLVED, orient="row")
+
+
+def frame(on: date | None = None) -> pl.DataFrame:
+    """Return the catalogue as a frame with columns `ACCELERATORS`; classes as of `on` or the catalogue's day."""
+    known = catalogue()
+    day = on or known.as_of
+    rows = [
+        (acc.id, acc.vendor, acc.name, acc.family, acc.china_market, h100e(acc), eccn_class(acc, day))
+        for acc in known.all()
+    ]
+    return pl.DataFrame(rows, schema=ACCELERATORS, orient="row")
+
+
+def classes() -> pl.DataFrame:
+    """Return the class of every model from each rule date on, columns `CLASSES`, sorted by time then model.
+
+    The first row of a model starts at the epoch, before any rule.
+    """
+    days = (date(1970, 1, 1), *RULE_DATES)
+    rows = [
+        (acc.id, int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()), eccn_class(acc, day))
+        for day in days
+        for acc in catalogue().all()
+    ]
+    return pl.DataFrame(rows, schema=CLASSES, orient="row").sort("since", "gpu_model")

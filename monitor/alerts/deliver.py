@@ -11,12 +11,12 @@ import logging
 import math
 import random as _random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from monitor.alerts.outbox import OutboxRow, RowState, Store
+from monitor.alerts.outbox import OutboxRow, Store, dead, delivered, failed, put_off
 from monitor.alerts.post import Outcome, Post
 from monitor.alerts.post import post as _post
 from monitor.config.spec import SinkConfig
@@ -27,7 +27,10 @@ SCHEDULE = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before each attempt, counted from the one before."""
 JITTER = 0.1
 """Most a pause is stretched, as a share: receivers that come back are not met by everybody at once."""
+BATCH = 200
 LANES_PER_SINK = 64
+UNANSWERED = 4
+"""Attempts in a row without an answer, after which a sink is left in peace for a while."""
 _SLOWEST = 3_600
 _SLOW_START = 30
 _GRACE_SECONDS = 5.0
@@ -84,9 +87,11 @@ class Deliverer:
         self._poll_seconds = poll_seconds
         self._slots = {name: asyncio.Semaphore(concurrency) for name in sinks}
         self._lanes: dict[_Lane, asyncio.Task[None]] = {}
-        self._disabled: set[str] = set()
+        self._disabled: dict[str, str] = {}
         self._quiet_until: dict[str, int] = {}
         self._slow_answers: dict[str, int] = {}
+        self._unanswered: dict[str, int] = {}
+        self._waiting: dict[_Lane, OutboxRow] = {}
         self._failing: set[str] = set()
         self._tally = {"delivered": 0, "failed": 0, "dead": 0}
 
@@ -127,79 +132,92 @@ class Deliverer:
         return Counts(**{name: count - before[name] for name, count in self._tally.items()})
 
     async def _start_due(self) -> int:
-        """Start a task for each lane that has something due and none under way; return how many."""
+        """Send or set aside what is due, in lanes that have nothing under way; return how many were touched."""
         # A lane that ends while the rows are read may have sent one of them: it waits for the next reading.
         busy = set(self._lanes)
+        now = self._now()
+        aside: list[OutboxRow] = []
         lanes: dict[_Lane, list[OutboxRow]] = defaultdict(list)
-        for row in await self._store.due(self._now()):
-            lanes[row.lead_id, row.sink].append(row)
-        running: dict[str, int] = defaultdict(int)
-        for _, sink in self._lanes:
-            running[sink] += 1
+        for row in await self._store.due(now, BATCH):
+            if (row.lead_id, row.sink) in busy:
+                continue
+            moved = self._set_aside(row, now)
+            if moved is None:
+                lanes[row.lead_id, row.sink].append(row)
+            else:
+                aside.append(moved)
+        if aside:
+            await self._store.update_delivery(aside)
+            self._tally["dead"] += sum(row.state == "dead" for row in aside)
+        return len(aside) + self._start(lanes)
+
+    def _start(self, lanes: Mapping[_Lane, Sequence[OutboxRow]]) -> int:
+        running = Counter(sink for _, sink in self._lanes)
         started = 0
         for lane, rows in lanes.items():
-            sink = lane[1]
-            if lane in busy or running[sink] >= LANES_PER_SINK or self._holds_back(sink):
-                continue
-            running[sink] += 1
-            started += 1
-            ordered = sorted(rows, key=lambda row: row.sequence)
-            self._lanes[lane] = asyncio.create_task(self._send_lane(ordered), name=f"alerts {sink} {lane[0]}")
+            if running[lane[1]] < LANES_PER_SINK:
+                running[lane[1]] += 1
+                started += 1
+                self._lanes[lane] = asyncio.create_task(self._send_lane(rows), name=f"alerts {lane[1]} {lane[0]}")
         return started
 
-    def _holds_back(self, sink: str) -> bool:
-        return sink in self._disabled or self._now() < self._quiet_until.get(sink, 0)
+    def _set_aside(self, row: OutboxRow, now: int) -> OutboxRow | None:
+        """Give up or put off a row whose turn it is not, so that it does not stand before others; None when it is."""
+        if row.sink not in self._sinks:
+            return dead(row, f"no sink {row.sink} in the configuration")
+        if row.sink in self._disabled:
+            return dead(row, self._disabled[row.sink])
+        ahead = self._waiting.get((row.lead_id, row.sink))
+        behind = int(ahead.next_at) if ahead is not None and ahead.sequence < row.sequence else 0
+        until = max(self._quiet_until.get(row.sink, 0), behind)
+        return put_off(row, until) if now < until else None
 
     async def _send_lane(self, rows: Sequence[OutboxRow]) -> None:
-        for row in rows:
-            if not await self._send(row):
-                return
+        for row in sorted(rows, key=lambda row: row.sequence):
+            async with self._slots[row.sink]:
+                if row.sink in self._disabled or self._now() < self._quiet_until.get(row.sink, 0):
+                    return
+                if not await self._send(row, self._sinks[row.sink]):
+                    return
 
-    async def _send(self, row: OutboxRow) -> bool:
+    async def _send(self, row: OutboxRow, sink: SinkConfig) -> bool:
         """Make one attempt and write what came of it; return whether the next alert of the lane may go."""
-        sink = self._sinks.get(row.sink)
-        if sink is None:
-            error = f"no sink {row.sink} in the configuration"
-            await self._store.mark_failed(row.alert_id, row.attempts, row.next_at, error, "dead")
-            self._tally["dead"] += 1
+        outcome = await self._post(sink, row.alert_id, row.payload, self._now())
+        now = self._now()
+        self._note(row.sink, outcome, now)
+        lane = (row.lead_id, row.sink)
+        if outcome.kind == "delivered":
+            await self._store.update_delivery([delivered(row, now)])
+            self._tally["delivered"] += 1
+            self._waiting.pop(lane, None)
             return True
-        async with self._slots[row.sink]:
-            if self._holds_back(row.sink):
-                return False
-            outcome = await self._post(sink, row.alert_id, row.payload, self._now())
-            self._note(row.sink, outcome)
-            if outcome.kind == "delivered":
-                await self._store.mark_delivered(row.alert_id, self._now())
-                self._tally["delivered"] += 1
-                return True
-            return await self._write_failure(row, outcome)
-
-    async def _write_failure(self, row: OutboxRow, outcome: Outcome) -> bool:
-        now, attempts = self._now(), row.attempts + 1
-        again = next_attempt(attempts, now, outcome, self._random())
-        state: RowState = "pending" if again is not None else "dead"
-        await self._store.mark_failed(row.alert_id, attempts, now if again is None else again, outcome.error, state)
-        self._tally["dead" if again is None else "failed"] += 1
-        if outcome.kind == "gone":
-            await self._store.disable_sink(row.sink, outcome.error, now)
+        tried = failed(row, now, next_attempt(row.attempts + 1, now, outcome, self._random()), outcome.error)
+        await self._store.update_delivery([tried])
+        if tried.state == "pending":
+            self._tally["failed"] += 1
+            self._waiting[lane] = tried
             return False
-        return again is None
+        self._tally["dead"] += 1
+        self._waiting.pop(lane, None)
+        return True
 
-    def _note(self, sink: str, outcome: Outcome) -> None:
-        """Remember how a sink fares: disabled, to be left in peace for a while, or well; log the changes only."""
+    def _note(self, sink: str, outcome: Outcome, now: int) -> None:
+        """Remember how a sink fares: well, disabled, or to be left in peace for a while; log the changes only."""
         if outcome.kind == "delivered":
             self._slow_answers.pop(sink, None)
+            self._unanswered.pop(sink, None)
             if sink in self._failing:
                 self._failing.discard(sink)
                 log.info("sink %s takes alerts again", sink)
             return
         if outcome.kind == "gone":
-            self._disabled.add(sink)
-        if outcome.kind == "slow":
-            pause = min(_SLOW_START * 2 ** min(self._slow_answers.get(sink, 0), 10), _SLOWEST)
-            self._slow_answers[sink] = self._slow_answers.get(sink, 0) + 1
-            until = self._now() + max(pause, outcome.retry_after or 0)
-            self._quiet_until[sink] = max(until, self._quiet_until.get(sink, 0))
+            self._disabled[sink] = outcome.error
+        self._unanswered[sink] = self._unanswered.get(sink, 0) + 1 if outcome.status is None else 0
+        if outcome.kind == "slow" or self._unanswered[sink] >= UNANSWERED:
+            times = self._slow_answers.get(sink, 0)
+            self._slow_answers[sink] = times + 1
+            pause = max(min(_SLOW_START * 2 ** min(times, 10), _SLOWEST), outcome.retry_after or 0)
+            self._quiet_until[sink] = max(now + pause, self._quiet_until.get(sink, 0))
         if sink not in self._failing:
             self._failing.add(sink)
             log.warning("sink %s does not take alerts: %s", sink, outcome.error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -11,7 +11,7 @@ from monitor.alerts.payload import Context, Kind, render, said_typologies
 from monitor.errors import LedgerError
 from monitor.model.lead import Lead, stable_id
 
-__all__ = ["SEVERITIES", "Alert", "Announced", "Severity", "alert_id", "announced", "diff"]
+__all__ = ["SEVERITIES", "Alert", "Announced", "Sent", "Severity", "alert_id", "announced", "diff"]
 
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
@@ -31,6 +31,21 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """Block time (seconds) of what the alert is about."""
 
 
+class Sent(Protocol):
+    """What is left of an alert in the ledger: an `Alert`, or a row of the outbox."""
+
+    @property
+    def alert_id(self) -> str: ...  # noqa: D102
+    @property
+    def lead_id(self) -> str: ...  # noqa: D102
+    @property
+    def sink(self) -> str: ...  # noqa: D102
+    @property
+    def sequence(self) -> int: ...  # noqa: D102
+    @property
+    def payload(self) -> bytes: ...  # noqa: D102
+
+
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
     """What a sink was last told about a lead."""
 
@@ -46,6 +61,7 @@ class _SaidData(msgspec.Struct, frozen=True):
 
 
 class _Said(msgspec.Struct, frozen=True):
+    type: Kind
     data: _SaidData
 
 
@@ -57,12 +73,12 @@ def alert_id(lead_id: str, kind: Kind, sequence: int, sink: str) -> str:
     return stable_id("alert", lead_id, kind, str(sequence), sink)
 
 
-def announced(alerts: Iterable[Alert]) -> dict[tuple[str, str], Announced]:
+def announced(alerts: Iterable[Sent]) -> dict[tuple[str, str], Announced]:
     """Fold the alerts ever written into what each (lead_id, sink) was last told; order does not matter.
 
     Needs at least the newest alert of each lead and sink, delivered or not. Raises LedgerError on a broken payload.
     """
-    newest: dict[tuple[str, str], Alert] = {}
+    newest: dict[tuple[str, str], Sent] = {}
     for alert in alerts:
         key = (alert.lead_id, alert.sink)
         if key not in newest or newest[key].sequence < alert.sequence:
@@ -70,14 +86,17 @@ def announced(alerts: Iterable[Alert]) -> dict[tuple[str, str], Announced]:
     return {key: _said(alert) for key, alert in newest.items()}
 
 
-def _said(alert: Alert) -> Announced:
+def _said(alert: Sent) -> Announced:
     try:
-        data = _read.decode(alert.payload).data
+        said = _read.decode(alert.payload)
     except msgspec.DecodeError as error:
         message = f"alert {alert.alert_id} in the ledger is unreadable: {error}"
         raise LedgerError(message, hint="the outbox was changed by another program; restore the ledger") from error
     return Announced(
-        sequence=alert.sequence, kind=alert.kind, severity=data.severity, typologies=tuple(sorted(data.typologies))
+        sequence=alert.sequence,
+        kind=said.type,
+        severity=said.data.severity,
+        typologies=tuple(sorted(said.data.typologies)),
     )
 
 

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from monitor.alerts.message import Alert
-from monitor.alerts.outbox import OutboxRow, RowState
+from monitor.alerts.outbox import OutboxRow
 from monitor.alerts.payload import Context, LegalStatus
 from monitor.config.spec import SinkConfig
 from monitor.model.chain import Position
@@ -26,65 +23,32 @@ class Clock:
         return self.now
 
 
-class Entry(msgspec.Struct):
-    row: OutboxRow
-    state: RowState = "pending"
-    error: str = ""
-    delivered_at: int | None = None
-
-
 class MemoryStore:
-    """The outbox as `Store` asks for it, in memory."""
+    """The outbox as the ledger keeps it, in memory."""
 
-    def __init__(self, rows: Sequence[OutboxRow] = ()) -> None:
-        self.entries = {row.alert_id: Entry(row) for row in rows}
-        self.disabled: dict[str, str] = {}
+    def __init__(self, rows: Iterable[OutboxRow] = ()) -> None:
+        self.rows: dict[str, OutboxRow] = {}
+        self.put(rows)
 
-    def add(self, *alerts: Alert) -> None:
-        for alert in alerts:
-            row = OutboxRow(
-                alert_id=alert.alert_id,
-                lead_id=alert.lead_id,
-                sink=alert.sink,
-                sequence=alert.sequence,
-                payload=alert.payload,
-            )
-            self.entries.setdefault(alert.alert_id, Entry(row))
+    def put(self, rows: Iterable[OutboxRow]) -> None:
+        for row in rows:
+            self.rows.setdefault(row.alert_id, row)
 
-    async def due(self, now: int) -> list[OutboxRow]:
-        waiting = [entry.row for entry in self.entries.values() if entry.state == "pending"]
-        first: dict[tuple[str, str], int] = {}
-        for row in waiting:
-            if row.next_at > now:
-                lane = (row.lead_id, row.sink)
-                first[lane] = min(row.sequence, first.get(lane, row.sequence))
-        return [
-            row
-            for row in waiting
-            if row.next_at <= now
-            and row.sink not in self.disabled
-            and row.sequence < first.get((row.lead_id, row.sink), row.sequence + 1)
-        ]
+    async def due(self, now: float, limit: int = 100) -> list[OutboxRow]:
+        ready = [row for row in self.rows.values() if row.state == "pending" and row.next_at <= now]
+        return sorted(ready, key=lambda row: (row.next_at, row.lead_id, row.sequence, row.sink))[:limit]
 
-    async def mark_delivered(self, alert_id: str, at: int) -> None:
-        entry = self.entries[alert_id]
-        entry.state, entry.delivered_at = "delivered", at
-        entry.row = msgspec.structs.replace(entry.row, attempts=entry.row.attempts + 1)
+    async def update_delivery(self, rows: Iterable[OutboxRow]) -> None:
+        self.rows |= {row.alert_id: row for row in rows}
 
-    async def mark_failed(self, alert_id: str, attempts: int, next_at: int, error: str, state: RowState) -> None:
-        entry = self.entries[alert_id]
-        entry.state, entry.error = state, error
-        entry.row = msgspec.structs.replace(entry.row, attempts=attempts, next_at=next_at)
-
-    async def disable_sink(self, sink: str, reason: str, at: int) -> None:
-        self.disabled[sink] = reason
-
-    def states(self) -> dict[str, RowState]:
-        return {alert_id: entry.state for alert_id, entry in self.entries.items()}
+    def states(self) -> dict[str, str]:
+        return {name: row.state for name, row in self.rows.items()}
 
 
 def make_row(alert_id: str = "alert-1", *, lead: str = "lead-1", sink: str = "team", sequence: int = 1) -> OutboxRow:
-    return OutboxRow(alert_id=alert_id, lead_id=lead, sink=sink, sequence=sequence, payload=b'{"data":{},"type":"x"}')
+    return OutboxRow(
+        alert_id=alert_id, lead_id=lead, sink=sink, kind="lead.opened", sequence=sequence, payload=b'{"type":"x"}'
+    )
 
 
 def make_finding(name: str = "finding-1", **changes: object) -> Finding:

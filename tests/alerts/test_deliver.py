@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from monitor.alerts.deliver import SCHEDULE, Counts, Deliverer, next_attempt
 from monitor.alerts.message import Alert, announced, diff
-from monitor.alerts.outbox import Store
+from monitor.alerts.outbox import Store, outbox_rows
 from monitor.alerts.post import Outcome, Post
 from monitor.alerts.receiver import Receiver
 from monitor.config.spec import SinkConfig
@@ -62,16 +63,16 @@ async def test_the_schedule_is_kept_to_the_second_and_ends_in_a_dead_letter():
     store, post = MemoryStore([make_row()]), Script(clock, team=[DOWN])
     sender = deliverer(store, clock, post)
     total = Counts()
-    while store.entries["alert-1"].state == "pending":
-        clock.now = max(clock.now, store.entries["alert-1"].row.next_at)
+    while store.rows["alert-1"].state == "pending":
+        clock.now = max(clock.now, store.rows["alert-1"].next_at)
         assert await sender.drain(5) in {Counts(failed=1), Counts(dead=1)}
         early = await sender.drain(5)
         assert early == total
     times = [at for _, at in post.sent]
     assert [after - before for before, after in zip([0, *times], times, strict=False)] == list(SCHEDULE)
     assert sum(SCHEDULE) == 75 * 3600 + 35 * 60 + 5
-    entry = store.entries["alert-1"]
-    assert (entry.state, entry.row.attempts, entry.error) == ("dead", 10, "500")
+    row = store.rows["alert-1"]
+    assert (row.state, row.attempts, row.last_error, row.first_at) == ("dead", 10, "500", 0.0)
     assert sender.counts == Counts(failed=9, dead=1)
 
 
@@ -94,16 +95,17 @@ def test_retry_after_lengthens_a_pause_and_never_shortens_it():
 
 async def test_a_410_disables_the_sink_and_leaves_the_others_alone(clock):
     store = MemoryStore([make_row(f"alert-{n}", lead=f"lead-{n}") for n in range(5)])
-    store.entries |= MemoryStore([make_row("alert-x", sink="other")]).entries
+    store.put([make_row("alert-x", sink="other")])
     post = Script(clock, team=[Outcome(kind="gone", status=410, error="410")])
     sender = deliverer(store, clock, post, concurrency=1)
-    assert await sender.drain(5) == Counts(delivered=1, dead=1)
-    assert store.disabled == {"team": "410"}
+    assert await sender.drain(5) == Counts(delivered=1, dead=5)
     states = store.states()
-    assert sorted(states.values()) == ["dead", "delivered", "pending", "pending", "pending", "pending"]
-    assert states["alert-x"] == "delivered"
-    store.disabled.clear()
-    assert await sender.drain(5) == Counts(), "the same deliverer does not ask again"
+    assert states.pop("alert-x") == "delivered"
+    assert set(states.values()) == {"dead"}
+    assert {row.last_error for row in store.rows.values()} == {"", "410"}
+    assert sorted(row.attempts for row in store.rows.values()) == [0, 0, 0, 0, 1, 1]
+    store.put([make_row("alert-later", lead="lead-later")])
+    assert await sender.drain(5) == Counts(dead=1)
     assert len(post.sent) == 2
 
 
@@ -128,14 +130,19 @@ async def test_slow_answers_in_a_row_lengthen_the_pause(clock):
     post = Script(clock, team=[Outcome(kind="slow", status=504, error="504")])
     sender = deliverer(store, clock, post, concurrency=1)
     await sender.drain(5)
-    pauses = []
-    for _ in range(3):
-        waited = 0
+    assert await pauses(sender, clock, 3) == [30, 60, 120]
+    post.answers["team"] = [OK, Outcome(kind="slow", status=504, error="504")]
+    assert await pauses(sender, clock, 2) == [240, 30], "a delivery ends the lengthening"
+
+
+async def pauses(sender: Deliverer, clock: Clock, count: int) -> list[int]:
+    found = []
+    for _ in range(count):
+        start = clock.now
         while await sender.drain(5) == Counts():
             clock.now += 1
-            waited += 1
-        pauses.append(waited)
-    assert pauses == [30, 60, 120]
+        found.append(int(clock.now - start))
+    return found
 
 
 async def test_alerts_of_a_lead_go_in_order_and_wait_for_each_other(clock):
@@ -150,9 +157,37 @@ async def test_alerts_of_a_lead_go_in_order_and_wait_for_each_other(clock):
     assert [name for name, _ in post.sent][2:] == ["alert-1", "alert-2", "alert-3"]
 
 
+async def test_an_alert_that_comes_while_an_earlier_one_waits_goes_behind_it(clock):
+    store = MemoryStore([make_row("alert-1", sequence=1)])
+    post = Script(clock, team=[DOWN, DOWN, OK])
+    sender = deliverer(store, clock, post)
+    await sender.drain(5)
+    store.put([make_row("alert-2", sequence=2)])
+    assert await sender.drain(5) == Counts()
+    clock.now += 5
+    assert await sender.drain(5) == Counts(failed=1)
+    store.put([make_row("alert-3", sequence=3)])
+    assert await sender.drain(5) == Counts()
+    clock.now += 300
+    assert await sender.drain(5) == Counts(delivered=3)
+    assert [name for name, _ in post.sent] == ["alert-1", "alert-1", "alert-1", "alert-2", "alert-3"]
+    assert [row.attempts for row in store.rows.values()] == [3, 1, 1]
+
+
+async def test_a_silent_sink_with_a_long_queue_does_not_stand_before_another(clock):
+    store = MemoryStore([make_row(f"alert-{n:04}", lead=f"a-{n:04}") for n in range(1000)])
+    store.put([make_row("other", lead="z", sink="other")])
+    silent = Outcome(kind="failed", error="no answer within 20 s")
+    post = Script(clock, team=[silent])
+    assert (await deliverer(store, clock, post).drain(20)).delivered == 1
+    assert len(post.sent) < 20
+    assert store.states()["other"] == "delivered"
+    assert sum(row.attempts for row in store.rows.values()) == len(post.sent)
+
+
 async def test_a_dead_letter_does_not_block_what_follows(clock):
     store = MemoryStore([make_row("alert-1", sequence=1), make_row("alert-2", sequence=2)])
-    await store.mark_failed("alert-1", 9, 0, "", "pending")
+    store.rows["alert-1"] = msgspec.structs.replace(store.rows["alert-1"], attempts=9)
     post = Script(clock, team=[DOWN, OK])
     assert await deliverer(store, clock, post).drain(5) == Counts(delivered=1, dead=1)
     assert store.states() == {"alert-1": "dead", "alert-2": "delivered"}
@@ -161,12 +196,12 @@ async def test_a_dead_letter_does_not_block_what_follows(clock):
 async def test_a_sink_that_left_the_configuration_gets_dead_letters(clock):
     store = MemoryStore([make_row(sink="former")])
     assert await deliverer(store, clock, Script(clock)).drain(5) == Counts(dead=1)
-    assert "former" in store.entries["alert-1"].error
+    assert "former" in store.rows["alert-1"].last_error
 
 
 async def test_no_more_than_the_allowed_requests_are_in_flight_per_sink(clock):
     store = MemoryStore([make_row(f"alert-{n}", lead=f"lead-{n}") for n in range(200)])
-    store.entries |= MemoryStore([make_row(f"other-{n}", lead=f"o-{n}", sink="other") for n in range(10)]).entries
+    store.put([make_row(f"other-{n}", lead=f"o-{n}", sink="other") for n in range(10)])
     post = Script(clock)
     post.pause = 0.001
     assert await deliverer(store, clock, post, concurrency=3).drain(20) == Counts(delivered=210)
@@ -177,8 +212,8 @@ async def test_no_more_than_the_allowed_requests_are_in_flight_per_sink(clock):
 
 async def test_a_row_sent_while_the_outbox_is_read_is_not_sent_twice(clock):
     class SlowRead(MemoryStore):
-        async def due(self, now):
-            rows = await super().due(now)
+        async def due(self, now, limit=100):
+            rows = await super().due(now, limit)
             await asyncio.sleep(0.005)
             return rows
 
@@ -191,7 +226,7 @@ async def test_a_row_sent_while_the_outbox_is_read_is_not_sent_twice(clock):
     await until(lambda: sender.counts.delivered == 20)
     stop.set()
     await task
-    assert sorted(name for name, _ in post.sent) == sorted(store.entries)
+    assert sorted(name for name, _ in post.sent) == sorted(store.rows)
 
 
 async def test_run_delivers_what_arrives_later_and_lets_attempts_end_on_stop(clock):
@@ -201,7 +236,7 @@ async def test_run_delivers_what_arrives_later_and_lets_attempts_end_on_stop(clo
     sender = deliverer(store, clock, post, poll_seconds=0.005)
     task = asyncio.create_task(sender.run(stop))
     await asyncio.sleep(0.02)
-    store.add(*diff([], [make_lead()], {}, sinks={"team": "low"}, context=make_context()))
+    store.put(outbox_rows(diff([], [make_lead()], {}, sinks={"team": "low"}, context=make_context())))
     await until(lambda: bool(post.sent))
     stop.set()
     await task
@@ -222,7 +257,7 @@ async def test_a_slow_sink_does_not_hold_up_another(clock):
     stop = asyncio.Event()
     task = asyncio.create_task(deliverer(store, clock, post, poll_seconds=0.005).run(stop))
     await asyncio.sleep(0.02)
-    store.entries |= MemoryStore([make_row("later", lead="lead-2", sink="other")]).entries
+    store.put([make_row("later", lead="lead-2", sink="other")])
     await until(lambda: len(done) == 2)
     assert done == ["fast", "later"]
     release.set()
@@ -234,7 +269,7 @@ async def test_a_slow_sink_does_not_hold_up_another(clock):
 @pytest.mark.parametrize("how", ["run", "drain"])
 async def test_a_ledger_failure_is_raised(clock, how):
     class Full(MemoryStore):
-        async def mark_delivered(self, alert_id, at):
+        async def update_delivery(self, rows):
             message = "disk full"
             raise LedgerError(message)
 
@@ -254,13 +289,13 @@ async def test_drain_keeps_to_its_time_and_leaves_the_rest_due(clock):
 
 async def test_killed_between_send_and_mark_the_same_id_comes_again():
     class Dying(MemoryStore):
-        async def mark_delivered(self, alert_id, at):
+        async def update_delivery(self, rows):
             await asyncio.sleep(3600)
 
     async with Receiver(SECRET) as receiver:
         sinks = {"team": make_sink(receiver.url)}
         dying = Dying()
-        dying.add(*diff([], [make_lead()], {}, sinks={"team": "low"}, context=make_context()))
+        dying.put(outbox_rows(diff([], [make_lead()], {}, sinks={"team": "low"}, context=make_context())))
         task = asyncio.create_task(Deliverer(dying, sinks).run(asyncio.Event()))
         assert await receiver.wait(1, 5)
         task.cancel()
@@ -269,9 +304,9 @@ async def test_killed_between_send_and_mark_the_same_id_comes_again():
         assert list(dying.states().values()) == ["pending"]
 
         store = MemoryStore()
-        store.entries = dying.entries
+        store.put(dying.rows.values())
         assert await Deliverer(store, sinks).drain(5) == Counts(delivered=1)
-        assert [message.webhook_id for message in receiver.messages] == list(store.entries)
+        assert [message.webhook_id for message in receiver.messages] == list(store.rows)
         assert receiver.duplicates == 1
 
 
@@ -282,8 +317,8 @@ async def test_killed_at_any_await_every_alert_arrives_under_one_id(seed):
     for after in worlds:
         alerts += diff([], after, announced(alerts), sinks={"team": "low"}, context=make_context())
     store = MemoryStore()
-    store.add(*alerts)
-    store.add(*alerts)
+    store.put(outbox_rows(alerts))
+    store.put(outbox_rows(alerts))
     async with Receiver(SECRET) as receiver:
         sinks = {"team": make_sink(receiver.url)}
         for kill in range(40):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.alerts.message import SEVERITIES, Alert, Announced, Severity, alert_id, announced, diff
+from monitor.alerts.outbox import outbox_rows
 from monitor.errors import LedgerError
 from monitor.model.lead import Lead
 from tests.alerts.samples import make_context, make_finding, make_lead
@@ -98,6 +99,17 @@ def test_a_dismissed_lead_is_not_opened_but_its_growth_is_told():
     told = announced(diff([], [make_lead()], {}, sinks=ALL, context=make_context()))
     grown = make_lead(disposition="dismissed", severity="critical")
     assert [alert.kind for alert in diff([], [grown], told, sinks=ALL, context=make_context())] == ["lead.grew"]
+
+
+def test_a_vanished_lead_is_withdrawn_with_its_particulars():
+    told = announced(diff([], [make_lead()], {}, sinks=ALL, context=make_context()))
+    (alert,) = diff([make_lead()], [], told, sinks=ALL, context=make_context())
+    assert json.loads(alert.payload)["data"]["leases"]["shown"] == ["spheron:8453:7"]
+
+
+def test_rows_of_the_outbox_tell_what_was_announced_like_the_alerts_they_were_made_of():
+    alerts = diff([], [make_lead(), make_lead("lead-2")], {}, sinks=SINKS, context=make_context())
+    assert announced(outbox_rows(alerts)) == announced(alerts) != {}
 
 
 def test_a_broken_payload_in_the_ledger_is_named():

@@ -186,7 +186,7 @@ async def test_an_endless_body_is_not_read(status):
 
 
 async def test_a_compressed_bomb_is_not_unpacked():
-    bomb = gzip.compress(b"\0" * 50_000_000)
+    bomb = gzip.compress(b"a" * 50_000_000)
 
     async def handler(request):
         return web.Response(status=500, body=bomb, headers={"content-encoding": "gzip"})
@@ -194,6 +194,7 @@ async def test_a_compressed_bomb_is_not_unpacked():
     async with answering(handler) as url:
         outcome = await post(make_sink(url), "alert-1", b"{}", 1_800_000_000)
     assert outcome.status == 500
+    assert "aaa" not in outcome.error
     assert len(outcome.error) <= 200
 
 

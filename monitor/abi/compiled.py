@@ -142,8 +142,8 @@ class _Writer:
         indexed = [place for place, param in enumerate(decl.params) if param.indexed]
         for topic, place in enumerate(indexed, 1):
             kind = decl.params[place].type
-            hashed = not isinstance(kind, Elementary) or not kind.words()
-            more, found = self._words([_HASH if hashed else kind], "unpack", f"(topics[{topic}])")
+            word = kind if isinstance(kind, Elementary) and kind.words() else _HASH
+            more, found = self._words([word], "unpack", f"(topics[{topic}])")
             lines += more
             values[place] = found[0]
         plain = [place for place, param in enumerate(decl.params) if not param.indexed]
@@ -174,7 +174,7 @@ class _Writer:
             lines += [f"{indent}if {' or '.join(checks)}:", f"{indent}    no('a word holds more than its type')"]
         return lines, [word.value for word in words]
 
-    def _word(self, kind: Elementary) -> _Word:
+    def _word(self, kind: Elementary) -> _Word:  # noqa: PLR0911 - one arm per kind of word
         v, p = self._name("v"), self._name("p")
         bits = kind.bits
         match kind.base:

@@ -43,6 +43,7 @@ _MAPPED = {
     "verb": pl.String(),
     "lease_id": pl.String(),
     "_value": pl.String(),
+    "_gap": pl.String(),
     **UNIFIED,
 }
 _ORDER = ["chain_id", "block_number", "log_index", "contract", "tx_hash", "market", "role"]
@@ -79,13 +80,17 @@ def decode_logs(
     """Decode and map the logs of bound contracts; logs of other contracts are passed over.
 
     A log gives one event per rule that matches it, none when the adapter ignores it, and a row of quarantine when it
-    is unknown, undecodable, or does not fit. `tables` are puts decoded earlier. The rows' order does not matter.
+    is unknown, undecodable, does not fit, or belongs to a subject nothing has named yet. `tables` are puts decoded
+    earlier. The rows' order does not matter.
     """
     logs = logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
     mapped = map_logs(logs, markets, bound, tables)
     place = logs.select("_row", *(pl.col(_source(name)).alias(name) for name in POSITION))
-    events = mapped.rows.filter(~pl.col("verb").is_in(_SILENT)).join(place, on="_row", how="left")
-    put_aside = mapped.faults.join(place, on="_row", how="left")
+    meant = mapped.rows.filter(~pl.col("verb").is_in(_SILENT))
+    events = meant.filter(pl.col("_gap").is_null()).join(place, on="_row", how="left")
+    reason = pl.concat_str("event", pl.lit(": "), "_gap").alias("reason")
+    keyless = meant.filter(pl.col("_gap").is_not_null()).select("_row", "market", "role", reason)
+    put_aside = pl.concat([mapped.faults, keyless]).join(place, on="_row", how="left")
     return Decoded(
         events.sort(*_ORDER, "_rule", "verb", "lease_id", *_sortable(), nulls_last=True).select(list(EVENTS)),
         put_aside.sort(*_ORDER, "reason", nulls_last=True).select(list(QUARANTINE)),
@@ -109,10 +114,10 @@ def map_logs(
     faults: list[tuple[int, str, str, str]] = []
     jobs = list(_jobs(logs, markets, list(bound), faults))
     frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
-    puts = list(_run(frames, markets, held, faults, filling=True))
+    puts = list(_run(frames, held, faults, filling=True))
     fresh = [_puts(rows, rule, logs) for rows, rule in puts]
     known = pl.concat([held, *fresh]) if fresh else held
-    rows = [rows for rows, _ in puts] + [rows for rows, _ in _run(frames, markets, known, faults, filling=False)]
+    rows = [rows for rows, _ in puts] + [rows for rows, _ in _run(frames, known, faults, filling=False)]
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
     return Mapped(
         pl.concat([empty(_MAPPED), *rows]),
@@ -220,7 +225,6 @@ def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
 
 def _run(
     frames: Sequence[tuple[_Job, pl.DataFrame]],
-    markets: Mapping[str, Market],
     tables: pl.DataFrame,
     faults: list[tuple[int, str, str, str]],
     *,
@@ -235,13 +239,15 @@ def _run(
                 rows, wrong = frame.select("_row"), list[Fault]()
             else:
                 rows, wrong = evaluate(frame, rule, tables, job.bound.market)
-            faults += [(fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}") for fault in wrong]
+            faults += [
+                (fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}") for fault in wrong
+            ]
             named = {"market": job.bound.market, "role": job.bound.role, "event": job.decl.name, "verb": rule.verb}
             yield _labelled(rows, named, rule), rule
 
 
 def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.DataFrame:
-    held = rows.with_columns(pl.lit(rule.index).alias("_rule"), *(pl.lit(v).alias(k) for k, v in named.items()))
+    held = rows.with_columns(pl.lit(rule.place).alias("_rule"), *(pl.lit(v).alias(k) for k, v in named.items()))
     return held.select(
         (pl.col(name) if name in held.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in _MAPPED.items()
@@ -250,12 +256,10 @@ def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.Da
 
 def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
     place = logs.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
-    put = rows.join(place, on="_row", how="left")
+    put = rows.filter(pl.col("lease_id").is_not_null()).join(place, on="_row", how="left")
     return put.select(
         (pl.lit(rule.table) if name == "table" else pl.col({"key": "lease_id", "value": "_value"}.get(name, name)))
         .cast(dtype)
         .alias(name)
         for name, dtype in TABLES.items()
     )
-
-

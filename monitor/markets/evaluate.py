@@ -26,7 +26,10 @@ class Fault(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Rows of a rule (`_row`, `lease_id`, `_value`, unified columns) and what could not be mapped."""
+    """Rows of a rule (`_row`, `lease_id`, `_value`, `_gap`, unified columns) and what could not be mapped.
+
+    `_gap` says why a row has no key although its rule gives one: what it looked up is not known.
+    """
 
     rows: pl.DataFrame
     faults: list[Fault]
@@ -80,11 +83,11 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str
         for place in lost.arg_true().to_list() if lost.any() else ():
             row = raw["_row"][place]
             wrong.setdefault(row, Fault(row, f"{name} does not fit: {_shown(raw[name][place])}"[:MAX_REASON]))
+    rows = pl.DataFrame(columns)
     if rule.key:
-        for place in columns[list(wanted).index("lease_id") + 1].is_null().arg_true().to_list():
-            row = raw["_row"][place]
-            wrong.setdefault(row, Fault(row, f"{rule.verb} has no key: {_missing(rule)}"))
-    rows = _shaped(pl.DataFrame(columns))
+        gap = pl.lit(f"{rule.verb} has no key: {_missing(rule)}")
+        rows = rows.with_columns(pl.when(pl.col("lease_id").is_null()).then(gap).alias("_gap"))
+    rows = _shaped(rows)
     if wrong:
         rows = rows.filter(~pl.col("_row").is_in(list(wrong)))
     return Outcome(rows, list(wrong.values()))
@@ -101,7 +104,7 @@ def _shown(value: object) -> str:
 
 def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
     """Give every rule's rows the same columns."""
-    schema = {"lease_id": pl.String(), "_value": pl.String(), **UNIFIED}
+    schema = {"lease_id": pl.String(), "_value": pl.String(), "_gap": pl.String(), **UNIFIED}
     return rows.select(
         pl.col("_row").cast(pl.Int64),
         *(
@@ -109,5 +112,3 @@ def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
             for name, dtype in schema.items()
         ),
     )
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from eth_utils import to_checksum_address
+from eth_utils.address import to_checksum_address
 
 __all__ = ["fit", "fits", "text_of"]
 

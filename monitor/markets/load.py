@@ -50,9 +50,9 @@ class Problem(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One `[[event]]`: the layouts it reads and what they mean; `index` is its place in the file."""
+    """One `[[event]]`: the layouts it reads and what they mean; `place` counts from 0 in the file."""
 
-    index: int
+    place: int
     roles: tuple[str, ...]
     decls: tuple[EventDecl, ...]
     verb: Verb

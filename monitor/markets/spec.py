@@ -71,7 +71,9 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-OneOrMore = Annotated[list[Text], BeforeValidator(_listed), Field(min_length=1, max_length=200), AfterValidator(_distinct)]
+OneOrMore = Annotated[
+    list[Text], BeforeValidator(_listed), Field(min_length=1, max_length=200), AfterValidator(_distinct)
+]
 
 
 class _Table(BaseModel):

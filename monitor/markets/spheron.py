@@ -1,8 +1,8 @@
 """Read the resource texts that markets put on chain: Spheron's compressed orders and Akash's attribute grammar.
 
-Sources: `compressOrderSpec` and `decompressProviderSpec` in spheronFdn/protocol-sdk, nodejs/src/utils/spec.ts, commit
-2099397; GPU attributes `vendor/nvidia/model/h100[/ram/80Gi][/interface/sxm]` as in Akash's chain-sdk. The texts are free
-for anyone to write: everything here is bounded and answers None instead of failing.
+Sources: `compressOrderSpec` and `decompressProviderSpec` in spheronFdn/protocol-sdk, nodejs/src/utils/spec.ts at
+2099397; GPU attributes `vendor/nvidia/model/h100[/ram/80Gi][/interface/sxm]` as in Akash's chain-sdk. Anyone may write
+such a text: everything here is bounded and answers None instead of failing.
 """
 
 from __future__ import annotations

@@ -57,37 +57,34 @@ def step_reads(step: Step) -> tuple[str, ...]:
 
 
 def step_adds(step: Step, schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """Say which columns a step adds or changes; raises ValueError when what it reads has the wrong type."""
+    """Say which columns a step adds or changes; raises ValueError when it cannot read what it names."""
     match step:
         case Json():
-            _demand(schema, step.of, (pl.String(), pl.Binary()))
+            _demand(schema, step.of, pl.String, pl.Binary)
             return {name: pl.String() for name in step.paths}
         case SpheronSpec():
-            _demand(schema, step.of, (pl.String(), pl.Binary()))
+            _demand(schema, step.of, pl.String, pl.Binary)
             return _SPHERON
         case AkashAttributes():
-            if not (isinstance(schema.get(step.of), pl.List) or schema.get(step.of) == pl.String()):
-                _refuse(f"{step.of} is no list of (key, value) and no text")
+            _demand(schema, step.of, pl.String, pl.List)
             return {"gpu_model": pl.String(), "region": pl.String()}
         case KeccakPacked():
-            if len(step.types) != len(step.args):
-                _refuse("keccak_packed needs one type per argument")
             return {step.name: pl.Binary()}
         case Lookup():
             return {step.name: _LOOKUP_TYPES[step.type]}
         case Explode():
-            listed = schema.get(step.of)
-            if not isinstance(listed, pl.List):
-                _refuse(f"{step.of} is no list")
-            return {step.of: pl.List(listed.inner).inner if isinstance(listed, pl.List) else pl.Null()}  # type: ignore[dict-item]
+            _demand(schema, step.of, pl.List)
+            return dict(pl.LazyFrame(schema={step.of: schema[step.of]}).explode(step.of).collect_schema())
         case Call():
-            _refuse(f"the step `{step.do}` reads the node, which this version does not do")
-            return {}
+            message = f"the step `{step.do}` needs a node, which this version does not ask; use an event"
+            raise ValueError(message)
         case _:
             assert_never(step)
 
 
-def add_step(frame: pl.DataFrame, step: Step, tables: pl.DataFrame, market: str) -> pl.DataFrame:
+def add_step(  # noqa: PLR0911 - one per step
+    frame: pl.DataFrame, step: Step, tables: pl.DataFrame, market: str
+) -> pl.DataFrame:
     """Run one step; what cannot be read becomes null."""
     match step:
         case Json():
@@ -112,13 +109,10 @@ def add_step(frame: pl.DataFrame, step: Step, tables: pl.DataFrame, market: str)
             assert_never(step)
 
 
-def _refuse(message: str) -> None:
-    raise ValueError(message)
-
-
-def _demand(schema: dict[str, pl.DataType], name: str, wanted: tuple[pl.DataType, ...]) -> None:
-    if schema.get(name) not in wanted:
-        _refuse(f"{name} is {schema.get(name, 'no column')}, wanted text or bytes")
+def _demand(schema: dict[str, pl.DataType], name: str, *wanted: type[pl.DataType]) -> None:
+    if not isinstance(schema.get(name), wanted):
+        message = f"{name} is {schema.get(name, 'no column')}, wanted {' or '.join(kind.__name__ for kind in wanted)}"
+        raise ValueError(message)  # noqa: TRY004 - a fault of the adapter, not of the caller
 
 
 def _texts(column: pl.Series) -> list[str | None]:

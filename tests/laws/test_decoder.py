@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from eth_abi import encode
+from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Undecodable, compile_event, parse_event
+from monitor.abi import Array, Decoder, Elementary, EventDecl, Param, Tuple, Undecodable, compile_event, parse_event
 from monitor.abi.declaration import Type
 from monitor.abi.reference import reference_decoder
 
@@ -53,11 +54,10 @@ def declarations(draw) -> EventDecl:
     return parse_event(f"E({', '.join(map(_spell, params))})")
 
 
-def values(kind: Type) -> st.SearchStrategy:
+def values(kind: Type) -> st.SearchStrategy:  # noqa: PLR0911 - one arm per type
     match kind:
         case Array():
-            size = {"max_size": 3} if kind.size is None else {"min_size": kind.size, "max_size": kind.size}
-            return st.lists(values(kind.item), **size)
+            return st.lists(values(kind.item), min_size=kind.size or 0, max_size=kind.size or 3)
         case Tuple():
             return st.tuples(*(values(field.type) for field in kind.fields))
         case Elementary("uint", bits):
@@ -92,14 +92,14 @@ def payloads(draw) -> tuple[EventDecl, list[bytes], bytes]:
     return decl, topics, encode(plain, held) if plain else b""
 
 
-def outcome(decoder, topics, data):
+def outcome(decoder: Decoder, topics: list[bytes], data: bytes) -> tuple[Any, ...] | None:
     try:
         return decoder(topics, data)
     except Undecodable:
         return None
 
 
-def same(decl: EventDecl, topics: list[bytes], data: bytes) -> tuple | None:
+def same(decl: EventDecl, topics: list[bytes], data: bytes) -> tuple[Any, ...] | None:
     ours, theirs = outcome(compile_event(decl), topics, data), outcome(reference_decoder(decl), topics, data)
     assert ours == theirs, decl.signature
     assert repr(ours) == repr(theirs), "equal, but of another type"

@@ -52,13 +52,13 @@ def catalogue() -> Catalogue:
 
 
 def conservative(rows: Iterable[Accelerator]) -> Accelerator:
-    """Return the member that a family counts as: least TPP, then PCIe before NVL before SXM, then the most memory.
+    """Return the member that a family counts as: least H100e and TPP, then PCIe, NVL, SXM, then most memory.
 
-    Rows of equal TPP count the same, so the later keys only fix which id is shown.
+    Rows of equal size count the same, so the later keys only fix which id is shown.
     """
     return min(rows, key=_caution)
 
 
-def _caution(acc: Accelerator) -> tuple[Decimal, int, int, str]:
+def _caution(acc: Accelerator) -> tuple[Decimal, Decimal, int, int, str]:
     form = min((FORM_RANK[form] for form in acc.match.forms), default=0)
-    return (tpp(acc) or Decimal(0), form, -acc.memory.gb, acc.id)
+    return (h100e(acc) or Decimal(0), tpp(acc) or Decimal(0), form, -acc.memory.gb, acc.id)

@@ -14,7 +14,7 @@ import polars as pl
 from monitor.facts.bounds import GPU_LIMIT, TIME_LIMIT
 from monitor.model.schema import USD
 
-__all__ = ["seconds_paid", "usd_of", "usd_per_gpu_hour"]
+__all__ = ["dollar_text", "micro_usd", "seconds_paid", "usd_per_gpu_hour"]
 
 MAX_SCALE = 60
 """Power of ten a market may scale a price by; 18 is common, 36 the largest in use."""
@@ -57,16 +57,21 @@ def seconds_paid(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     return _per_row(frame, ["balance", "price_amount", "price_scale", "token_decimals"], name, pl.Int64(), _seconds)
 
 
-def _micro_dollars(tokens: int, scale: int, usd: Decimal, times: int, over: int) -> Decimal | None:
+def _micro_dollars(tokens: int, scale: int, usd: Decimal, times: int, over: int) -> int | None:
     micro = tokens * int(usd.scaleb(6)) * times // (10**scale * over)
-    return Decimal(f"{micro // MICRO}.{micro % MICRO:06d}") if micro < USD_LIMIT else None
+    return micro if micro < USD_LIMIT else None
 
 
-def usd_of(amount: Decimal | int, decimals: int, usd: Decimal) -> Decimal | None:
-    """Value base units at a fixed dollar price, rounded down to a millionth; None when beyond belief."""
+def micro_usd(amount: Decimal | int, decimals: int, usd: Decimal) -> int | None:
+    """Value base units at a fixed dollar price, in whole millionths of a dollar; None when beyond belief."""
     if not 0 <= decimals <= MAX_SCALE:
         return None
     return _micro_dollars(int(amount), decimals, usd, 1, 1)
+
+
+def dollar_text(micro: int) -> str:
+    """Write millionths of a dollar as a decimal number with six places."""
+    return f"{micro // MICRO}.{micro % MICRO:06d}"
 
 
 def usd_per_gpu_hour(frame: pl.DataFrame, name: str, block_seconds: Mapping[int, Decimal]) -> pl.DataFrame:
@@ -91,7 +96,8 @@ def usd_per_gpu_hour(frame: pl.DataFrame, name: str, block_seconds: Mapping[int,
         if not 0 <= scale <= MAX_SCALE or not 1 <= gpus <= GPU_LIMIT:
             return None
         ratio = _per_hour(per, block_seconds.get(chain_id), promised)
-        return None if ratio is None else _micro_dollars(int(amount), scale, usd, ratio[0], ratio[1] * gpus)
+        micro = None if ratio is None else _micro_dollars(int(amount), scale, usd, ratio[0], ratio[1] * gpus)
+        return None if micro is None else Decimal(dollar_text(micro))
 
     scaled = frame.with_columns(pl.coalesce("price_scale", "token_decimals").alias("price_scale"))
     columns = ["chain_id", "price_amount", "price_scale", "price_per", "usd", "gpu_count", "promised_seconds"]

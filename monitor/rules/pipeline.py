@@ -1,0 +1,118 @@
+"""The one way from decoded events to leads: daemon, command line and export all call `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import polars as pl
+
+from monitor.facts.capacity import capacity
+from monitor.facts.lease_events import lease_events
+from monitor.facts.leases import lease_notes, leases
+from monitor.facts.people import people
+from monitor.facts.transfers import transfers
+from monitor.model.schema import CLUSTERS
+from monitor.rules.judge import Judgement, judge
+from monitor.rules.rule import ChainContext, Facts, Override
+from monitor.wallets.clusters import cluster_table, members, merge, nodes, wallet_table
+from monitor.wallets.evidence import pair_scores
+from monitor.wallets.funding import first_funders
+from monitor.wallets.hubs import hubs
+from monitor.wallets.labels import OWNER
+from monitor.wallets.links import links
+
+__all__ = ["Inputs", "World", "evaluate"]
+
+Resolve = Callable[[Sequence[str]], pl.DataFrame]
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What the world is computed from; rows in any order.
+
+    `events` EVENTS, `token_logs` RAW_LOGS, `native` NATIVE, `tokens` TOKENS (`monitor.facts.inputs`), `labels` LABELS
+    (`monitor.wallets.labels`). `hardware` answers spellings with HARDWARE rows. `contracts` = market, escrow and token
+    addresses, which are nobody's wallets. `overrides` = `[rules.<id>]` of the configuration.
+    """
+
+    events: pl.DataFrame
+    token_logs: pl.DataFrame
+    native: pl.DataFrame
+    hardware: Resolve
+    tokens: pl.DataFrame
+    labels: pl.DataFrame
+    chains: Mapping[int, ChainContext]
+    stream_markets: frozenset[str] = frozenset()
+    contracts: frozenset[bytes] = frozenset()
+    hub_degree: int = 200
+    overrides: Mapping[str, Mapping[str, Override]] = {}
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Everything known at one moment: `facts` for rules, the tables surfaces show, and the judgement."""
+
+    facts: Facts
+    people: pl.DataFrame
+    clusters: pl.DataFrame
+    notes: pl.DataFrame
+    token_quarantine: pl.DataFrame
+    judgement: Judgement
+
+
+def evaluate(inputs: Inputs) -> World:
+    """Compute facts, wallets and judgement; pure, and the same for any order of rows.
+
+    Raises ConfigError for a wrong rule override.
+    """
+    events = inputs.events
+    spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
+    hardware = inputs.hardware(spelled)
+    block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
+    rented = leases(events, hardware, inputs.tokens, inputs.stream_markets, block_seconds)
+    history = lease_events(events)
+    moved, refused = transfers(inputs.token_logs, inputs.native)
+    persons = people(events, providers=True)
+    funders = first_funders(moved, persons, inputs.contracts)
+    busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
+    found = links(rented, history, moved, funders, busy, inputs.labels)
+    known = nodes(persons, funders, found, busy, moved)
+    placed = members(known, merge(pair_scores(found), _owners(inputs.labels)))
+    as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
+    wallets = wallet_table(known, placed, inputs.labels, rented, as_of)
+    facts = Facts(
+        leases=rented,
+        lease_events=history,
+        transfers=moved,
+        capacity=capacity(events, hardware),
+        funders=funders,
+        links=found,
+        members=placed,
+        wallets=wallets,
+        hubs=busy,
+        labels=inputs.labels,
+        tokens=inputs.tokens,
+        chains=inputs.chains,
+    )
+    judgement = judge(facts, inputs.overrides)
+    return World(
+        facts=facts,
+        people=people(events),
+        clusters=_with_leads(cluster_table(wallets), judgement),
+        notes=lease_notes(events),
+        token_quarantine=refused,
+        judgement=judgement,
+    )
+
+
+def _owners(labels: pl.DataFrame) -> dict[bytes, str]:
+    owned = labels.filter(pl.col("kind") == OWNER).sort("address", "label").unique("address", keep="first")
+    return dict(owned.select("address", "label").iter_rows())
+
+
+def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:
+    counted = pl.DataFrame(
+        {"cluster_id": [lead.cluster_id for lead in judgement.leads]}, schema={"cluster_id": pl.String()}
+    ).group_by("cluster_id")
+    joined = clusters.drop("leads").join(counted.agg(pl.len().alias("leads")), on="cluster_id", how="left")
+    filled = joined.with_columns(pl.col("leads").fill_null(0))
+    return filled.select(pl.col(name).cast(kind) for name, kind in CLUSTERS.items()).sort("cluster_id")

@@ -1,0 +1,217 @@
+"""T05: the payer is not the renter."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+import polars as pl
+
+from monitor.facts.bounds import believable_amount
+from monitor.facts.fold import DEPOSITS
+from monitor.model.chain import Position
+from monitor.model.lead import Finding
+from monitor.rules.measure import (
+    DAY,
+    address_text,
+    cluster_of,
+    dollars,
+    finding,
+    lease_text,
+    number_text,
+    services,
+    tenant_leases,
+    token_prices,
+)
+from monitor.rules.rule import Facts, Outcome, Parameter, Params, Rule
+
+__all__ = ["RULE"]
+
+POINTS = 15
+HUB_POINTS = 5
+_KEY = ["market", "chain_id", "lease_id"]
+
+
+class _Payment(NamedTuple):
+    """What one payer paid for one tenant cluster in one transaction."""
+
+    at: int
+    tx: bytes
+    payer: bytes
+    third: bool
+    amount: int
+    renters: tuple[bytes, ...]
+    leases: tuple[str, ...]
+    positions: tuple[Position, ...]
+
+
+def check(facts: Facts, params: Params) -> Outcome:
+    """Judge, per tenant cluster, chain and token, who paid for the leases of any thirty days."""
+    paid = _deposits(facts)
+    crowds = _crowds(facts, paid, params["hub_renters"])
+    prices = token_prices(facts)
+    found = []
+    for (cluster_id, chain_id, token), payments in sorted(_by_cluster(facts, paid).items()):
+        window = _first_match(payments, params)
+        if window is not None:
+            third = [payment for payment in window if payment.third]
+            usd = dollars(((chain_id, token, payment.amount) for payment in third), prices)
+            found.append(_finding(cluster_id, (chain_id, token), window, usd, crowds, params))
+    return Outcome(tuple(found), _blind_markets(facts, paid))
+
+
+def _deposits(facts: Facts) -> pl.DataFrame:
+    """List what went into escrow, with renter and payer; the open's payer is the lease's, which a patch may name."""
+    people = tenant_leases(facts).select(*_KEY, "renter", pl.col("payer").alias("lease_payer"), "price_token")
+    opened = pl.col("verb") == "lease.open"
+    return (
+        facts.lease_events.with_columns(believable_amount("amount"))
+        .filter(pl.col("verb").is_in(DEPOSITS) & (pl.col("amount") > 0))
+        .join(people, on=_KEY, how="inner")
+        .with_columns(
+            pl.when(opened).then(pl.col("lease_payer")).otherwise(pl.coalesce("actor", "lease_payer")).alias("payer"),
+            pl.coalesce("token", "price_token").alias("token"),
+        )
+        .filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
+        .sort("at", "chain_id", "block", "log_index", *_KEY)
+    )
+
+
+def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
+    """Find payers of so many renters that they look like a service nobody labelled."""
+    third = paid.filter(pl.col("payer") != pl.col("renter"))
+    many = third.group_by("payer").agg(pl.col("renter").n_unique()).filter(pl.col("renter") >= limit)
+    return {*many.get_column("payer"), *facts.hubs.filter(pl.col("reason") == "degree").get_column("address")}
+
+
+def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
+    clusters, served = cluster_of(facts), services(facts)
+    merged: dict[tuple[str, int, bytes], dict[tuple[bytes, bytes], _Payment]] = {}
+    for row in paid.iter_rows(named=True):
+        cluster_id, payer = clusters[row["renter"]], row["payer"]
+        payment = _Payment(
+            at=row["at"], tx=row["tx"], payer=payer, amount=int(row["amount"]), renters=(row["renter"],),
+            third=clusters.get(payer) != cluster_id and payer not in served,
+            leases=(lease_text(row["market"], row["chain_id"], row["lease_id"]),),
+            positions=(Position(row["chain_id"], row["block"], row["tx"], row["log_index"]),),
+        )  # fmt: skip
+        group = merged.setdefault((cluster_id, row["chain_id"], row["token"]), {})
+        earlier = group.get((payment.tx, payer))
+        group[payment.tx, payer] = payment if earlier is None else _joined(earlier, payment)
+    return {key: list(group.values()) for key, group in merged.items()}
+
+
+def _joined(one: _Payment, other: _Payment) -> _Payment:
+    return one._replace(
+        amount=one.amount + other.amount,
+        renters=one.renters + other.renters,
+        leases=one.leases + other.leases,
+        positions=one.positions + other.positions,
+    )
+
+
+def _first_match(payments: Iterable[_Payment], params: Params) -> list[_Payment] | None:
+    """Slide the window over the payments, in time, until third payers carry enough of it."""
+    window: deque[_Payment] = deque()
+    times: Counter[bytes] = Counter()
+    often = params["min_payments"]
+    regulars = 0
+    total = third = 0
+    for payment in payments:
+        window.append(payment)
+        total += payment.amount
+        if payment.third:
+            third += payment.amount
+            times[payment.payer] += 1
+            regulars += times[payment.payer] == often
+        while window[0].at <= payment.at - params["window_days"] * DAY:
+            gone = window.popleft()
+            total -= gone.amount
+            if gone.third:
+                third -= gone.amount
+                regulars -= times[gone.payer] == often
+                times[gone.payer] -= 1
+        if regulars and third * 100 >= params["min_share_percent"] * total:
+            return list(window)
+    return None
+
+
+def _finding(
+    cluster_id: str,
+    scope: tuple[int, bytes],
+    window: list[_Payment],
+    usd: Decimal | None,
+    crowds: set[bytes],
+    params: Params,
+) -> Finding:
+    third = [payment for payment in window if payment.third]
+    total = sum(payment.amount for payment in window)
+    part = sum(payment.amount for payment in third)
+    share = part * 100 // total
+    payers = sorted({payment.payer for payment in third})
+    paid_for = Counter(renter for payment in third for renter in payment.renters)
+    renter = min(paid_for, key=lambda each: (-paid_for[each], each))
+    service_like = crowds.issuperset(payers)
+    caveat = ("every third payer deals with very many wallets and may be a service",) if service_like else ()
+    return finding(
+        RULE,
+        subject=address_text(renter),
+        cluster_id=cluster_id,
+        points=HUB_POINTS if service_like else POINTS,
+        summary=f"{share} % of what the leases cost in {params['window_days']} d came from {len(payers)} other payers",
+        threshold=(
+            f">= {params['min_share_percent']} % of {params['window_days']}-day lease value from payers outside the"
+            f" renter's cluster, the same payer >= {params['min_payments']} times"
+        ),
+        values={
+            "share_percent": str(share),
+            "payments": str(len(third)),
+            "payers": ", ".join(address_text(payer) for payer in payers[:10]),
+            "third_party_usd": "unknown" if usd is None else number_text(usd),
+        },
+        positions=[position for payment in third for position in payment.positions],
+        leases=[lease for payment in third for lease in payment.leases],
+        at=max(payment.at for payment in third),
+        caveats=caveat,
+        scope=f"{scope[0]}:{scope[1].hex()}",
+    )
+
+
+def _blind_markets(facts: Facts, paid: pl.DataFrame) -> tuple[str, ...]:
+    """Name markets whose events never tie a payment to a lease."""
+    opened = facts.leases.filter(pl.col("opened_at").is_not_null()).select("market", "chain_id").unique()
+    silent = opened.join(paid.select("market", "chain_id").unique(), on=["market", "chain_id"], how="anti")
+    return tuple(
+        f"T05: not assessable: {market} on chain {chain_id}: no payment names its lease"
+        for market, chain_id in silent.sort("market", "chain_id").iter_rows()
+    )
+
+
+RULE = Rule(
+    id="T05",
+    version=1,
+    title="Payer is not the renter",
+    family="payment",
+    role="core",
+    max_points=POINTS,
+    pattern="Deposits, top-ups or renewals of a tenant's leases come mostly from wallets outside the tenant's cluster.",
+    parameters=(
+        Parameter("min_share_percent", 50, "percent", "of the value paid in the window", 1, 100),
+        Parameter("min_payments", 2, "transactions", "by the same third payer in the window", 1, 1_000),
+        Parameter("window_days", 30, "days", "any stretch of this length", 1, 3_650),
+        Parameter("hub_renters", 200, "wallets", "a payer of this many renters looks like a service", 2, 1_000_000),
+    ),
+    lawful=(
+        "relayers, paymasters and the owners of smart accounts pay for others by design",
+        "gift cards, fiat on-ramps and employers look like third payers",
+    ),
+    guidance="FinCEN/BIS FIN-2023-GLOBALEXPORT (refuses detail on the end user); third payers as such: our reading",
+    blind_spots=(
+        "money handed to the renter first and paid by the renter does not match",
+        "markets whose payments name no lease cannot be assessed",
+        "payments in different tokens or on different chains are judged apart",
+    ),
+    check=check,
+)

@@ -18,7 +18,7 @@ RESOLVED: dict[str, pl.DataType] = {
     "gpu_raw": pl.String(),
     "gpu_model": pl.String(),
     "gpu_precision": pl.String(),
-    "gpu_count_stated": pl.Int64(),
+    "gpu_count_parsed": pl.Int64(),
     "h100e_each": H100E,
     "eccn_class": pl.String(),
 }
@@ -55,7 +55,7 @@ def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
                 "gpu_raw": raw,
                 "gpu_model": parsed.gpu_model,
                 "gpu_precision": parsed.precision,
-                "gpu_count_stated": parsed.gpu_count,
+                "gpu_count_parsed": parsed.gpu_count,
                 "h100e_each": None if acc is None else h100e(acc),
                 "eccn_class": "unknown" if acc is None else eccn_class(acc, day),
             }

@@ -16,7 +16,7 @@ def test_resolve_gives_one_row_per_spelling():
     assert table["gpu_model"].to_list() == ["nvidia-h100-pcie-80gb", "", "nvidia-rtx-4090-d"]
     assert table["h100e_each"].to_list() == [Decimal("0.764"), None, Decimal("0.297")]
     assert table["eccn_class"].to_list() == ["3A090.a.1", "unknown", "none"]
-    assert table["gpu_count_stated"].to_list() == [8, None, None]
+    assert table["gpu_count_parsed"].to_list() == [8, None, None]
 
 
 def test_resolve_takes_nothing_and_the_day():

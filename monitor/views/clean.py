@@ -61,6 +61,10 @@ def _cleaned(text: str, kept: frozenset[str] = frozenset()) -> str:
     out: list[str] = []
     marks = 0
     for char in text:
+        if " " <= char <= "~":
+            marks = 0
+            out.append(char)
+            continue
         if char in kept:
             out.append(char)
             continue

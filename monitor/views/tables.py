@@ -29,6 +29,7 @@ __all__ = [
     "lead_rows",
     "lease_rows",
     "link_rows",
+    "order_value",
     "sort_rows",
     "wallet_rows",
 ]
@@ -50,7 +51,8 @@ _RENDER: dict[str, Callable[[Any], Value]] = {
 _EVENT_SOURCES = {"at": "block_time", "block": "block_number", "tx": "tx_hash"}
 
 
-def _order(value: Value) -> tuple[int, Decimal | int, str]:
+def order_value(value: Value) -> tuple[int, Decimal | int, str]:
+    """Give a value its place in an ascending column: nothing first, then numbers by value, then text by code point."""
     match value:
         case None:
             return (0, 0, "")
@@ -67,7 +69,7 @@ def sort_rows(rows: Iterable[Row], table: Table) -> list[Row]:
     found = list(rows)
     keys = {tuple(row[name] for name in table.sort_key) for row in found}
     names = table.sort_key if len(keys) == len(found) else (*table.sort_key, *table.columns)
-    return sorted(found, key=lambda row: tuple(_order(row[name]) for name in names))
+    return sorted(found, key=lambda row: tuple(order_value(row[name]) for name in names))
 
 
 def frame_rows(frame: pl.DataFrame, columns: Iterable[str], sources: Mapping[str, str] | None = None) -> list[Row]:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -61,6 +61,7 @@ def facts(rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, ...]:
     )  # fmt: skip
 
 
+@settings(deadline=None, max_examples=40)
 @given(histories, st.randoms())
 def test_any_order_of_rows_gives_the_same_facts(history, chance):
     shuffled = history.copy()
@@ -69,6 +70,7 @@ def test_any_order_of_rows_gives_the_same_facts(history, chance):
         assert_frame_equal(straight, mixed)
 
 
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_facts_of_separate_markets_are_the_facts_of_all(history):
     parts = [[r for r in history if r["market"] == name] for name in ("marlin", "reference")]
@@ -77,6 +79,7 @@ def test_facts_of_separate_markets_are_the_facts_of_all(history):
     assert_frame_equal(together, apart.sort("market", "chain_id", "lease_id"))
 
 
+@settings(deadline=None, max_examples=40)
 @given(histories)
 def test_facts_hold_no_float_and_money_only_grows_with_deposits(history):
     for frame in facts(history):
@@ -88,6 +91,7 @@ def test_facts_hold_no_float_and_money_only_grows_with_deposits(history):
 moves = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from([0, 5, 10**38])), max_size=12)
 
 
+@settings(deadline=None, max_examples=40)
 @given(moves, st.randoms())
 def test_any_order_of_logs_gives_the_same_transfers(history, chance):
     logs = [token_log(who(a), who(b), n, block=i) for i, (a, b, n) in enumerate(history)]

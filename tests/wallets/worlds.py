@@ -54,7 +54,7 @@ def lease(
 ) -> Rows:
     """A lease of H100s at two dollars each per hour, prepaid by the renter unless `payer` says otherwise."""
     price = 2_000_000 * gpus
-    fields = {
+    fields: dict[str, Any] = {
         "renter": who(renter), "payer": who(renter), "provider": who(provider), "machine_id": f"m{provider}",
         "gpu_raw": "H100", "gpu_count": gpus, "price_amount": price, "price_per": "hour", "price_scale": 6,
         "price_token": USDC, "amount": price * 24 * days, "planned_end": time_of(block) + days * DAY,

@@ -1,0 +1,51 @@
+"""Worlds judged as the daemon judges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from monitor.model.lead import Finding
+from monitor.rules.pipeline import Inputs, World, evaluate
+from monitor.rules.rule import ChainContext
+from tests.facts.rows import DAY, MARKET, USDC, events, hardware, native, time_of, token_logs, tokens
+from tests.wallets.worlds import Rows, label_rows
+
+NOW_BLOCK = 600_000
+
+
+def resolve(spelled: Sequence[str]) -> pl.DataFrame:
+    return hardware().filter(pl.col("gpu_raw").is_in(list(spelled)))
+
+
+def chain(**fields: Any) -> dict[int, ChainContext]:
+    known = {
+        "chain_id": 1,
+        "head_block": NOW_BLOCK,
+        "head_time": time_of(NOW_BLOCK),
+        "native_lookback_seconds": 30 * DAY,
+    }
+    return {1: ChainContext(**(known | fields))}
+
+
+def inputs(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> Inputs:
+    known: dict[str, Any] = {
+        "events": events(*rows.events), "token_logs": token_logs(*rows.logs), "native": native(*rows.native),
+        "hardware": resolve, "tokens": tokens(), "labels": label_rows() if labels is None else labels,
+        "chains": chain(), "contracts": frozenset({MARKET, USDC}),
+    }  # fmt: skip
+    return Inputs(**(known | fields))
+
+
+def judged(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> World:
+    return evaluate(inputs(rows, labels, **fields))
+
+
+def found(world: World, rule: str) -> list[Finding]:
+    return [finding for finding in world.judgement.findings if finding.rule == rule]
+
+
+def only(rule: str, **values: int) -> Mapping[str, Mapping[str, int]]:
+    return {rule: values}

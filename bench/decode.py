@@ -1,6 +1,7 @@
 """Decode the lease events of all built-in markets with the compiled decoders and with eth-abi, in one run.
 
-Prints logs per second of both sides and their ratio per event; exits with 1 when any event is decoded less than ten times as fast.
+Prints logs per second of both sides and their ratio per event; exits with 1 when an event is decoded less than ten
+times as fast.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def main() -> int:
             fast, slow = measure(decl)
             ours, theirs, worst = ours + fast, theirs + slow, min(worst, slow / fast)
             print(f"{market.id:<14} {decl.name:<24} {1 / slow:>10,.0f} {1 / fast:>11,.0f} {slow / fast:>6.1f}x")
-    print(f"all lease events: {theirs / ours:.1f} times eth-abi per log, worst {worst:.1f} (at least {FLOOR:.0f} wanted)")
+    print(
+        f"all lease events: {theirs / ours:.1f} times eth-abi per log, worst {worst:.1f} (at least {FLOOR:.0f} wanted)"
+    )
     return 0 if worst >= FLOOR else 1
 
 

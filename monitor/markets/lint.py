@@ -211,7 +211,7 @@ def _tables(market: Market) -> Iterator[Problem]:
         for place, step in enumerate(rule.steps):
             if isinstance(step, Lookup) and step.table not in filled:
                 yield market.problem(f"table {step.table} is never filled", "event", rule.place, "steps", place)
-        if rule.verb == "table.put" and rule.table not in read:
+        if rule.verb == "table.put" and rule.table and rule.table not in read:
             yield market.problem(f"table {rule.table} is never looked up", "event", rule.place, "table")
 
 

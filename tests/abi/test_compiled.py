@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from eth_abi.abi import encode
 
-from monitor.abi import Undecodable, compile_event, parse_event
+from monitor.abi import Decoder, Undecodable, compile_event, parse_event
 from monitor.abi.compiled import source_of
 
 TRANSFER = parse_event("Transfer(address indexed from, address indexed to, uint256 value)")
 WHO = b"\x11" * 20
 
 
-def log(text, indexed, types, values):
+def log(text: str, indexed: list[bytes], types: list[str], values: list[Any]) -> tuple[Decoder, list[bytes], bytes]:
     decl = parse_event(text)
     return compile_event(decl), [decl.topic0, *indexed], encode(types, values)
 
@@ -27,7 +29,10 @@ def test_values_come_in_the_order_of_the_declaration():
 
 def test_indexed_text_arrays_and_tuples_are_their_hash():
     decode, topics, data = log(
-        "E(string indexed a, uint8[2] indexed b, (bool x) indexed c)", [b"\x01" * 32, b"\x02" * 32, b"\x03" * 32], [], []
+        "E(string indexed a, uint8[2] indexed b, (bool x) indexed c)",
+        [b"\x01" * 32, b"\x02" * 32, b"\x03" * 32],
+        [],
+        [],
     )
     assert decode(topics, data) == (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 

@@ -1,0 +1,105 @@
+"""Write logs as a node would: encode an event's arguments and give each log a place on a small chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from eth_abi.abi import encode
+
+from monitor.abi import Elementary, parse_event
+from monitor.config import Config
+from monitor.config.resources import bundled
+from monitor.markets.decode import LOGS, Decoded, decode_logs
+from monitor.markets.load import Bound, Market, bind_everywhere, load_markets
+
+RENTER, PAYER, PROVIDER, TOKEN = (bytes([n]) * 20 for n in (0xB1, 0xB2, 0xA1, 0xD1))
+START = 1_760_000_000
+LOCAL = 31337
+CONTRACT = {
+    "reference": {"market": "0x" + "c1" * 20},
+    "spheron": {
+        "order": "0x" + "c2" * 20,
+        "bid": "0x" + "c3" * 20,
+        "lease": "0x" + "c4" * 20,
+        "escrow": "0x" + "c5" * 20,
+    }
+    | {"provider_registry": "0x" + "c6" * 20},
+    "deeplink_dbc": {"rent": "0x" + "c7" * 20, "staking": "0x" + "c8" * 20, "rent_dbc": "0x" + "c9" * 20},
+    "marlin_oyster": {"market": "0x" + "ca" * 20},
+}
+
+
+def built_in() -> dict[str, Market]:
+    return load_markets([bundled("abis")])
+
+
+def local_config(**markets: Any) -> Config:
+    token = {"address": "0x" + TOKEN.hex(), "decimals": 6, "usd": "1"}
+    chain = {"id": LOCAL, "rpc": ["http://127.0.0.1:8545"], "tokens": {"TUSD": token}, "block_seconds": "2"}
+    deployments = {
+        name: {"deployments": {"local": {"contracts": roles, "token": "0x" + TOKEN.hex()}}} | markets.get(name, {})
+        for name, roles in CONTRACT.items()
+    }
+    return Config.model_validate({"chains": {"local": chain}, "markets": deployments})
+
+
+class Chain:
+    """Logs in the order they are emitted; a new transaction and block for every `tx`."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.block = 100
+
+    def tx(self, *logs: tuple[str, str, str, list[Any]], seconds: int = 0) -> None:
+        """Emit logs (market, role, declaration, arguments) in one transaction."""
+        self.block += 1
+        for index, (market, role, text, values) in enumerate(logs):
+            topics, data = encoded(text, values)
+            self.rows.append(
+                {
+                    "chain_id": LOCAL,
+                    "block_number": self.block,
+                    "block_time": START + seconds,
+                    "block_hash": self.block.to_bytes(32, "big"),
+                    "tx_hash": b"\xee" + self.block.to_bytes(31, "big"),
+                    "tx_index": 0,
+                    "log_index": index,
+                    "address": bytes.fromhex(CONTRACT[market][role][2:]),
+                    "topics": topics,
+                    "data": data,
+                    "tx_from": RENTER,
+                }
+            )
+
+    def logs(self) -> pl.DataFrame:
+        return pl.DataFrame(self.rows, schema=LOGS)
+
+    def decoded(self, bound: tuple[Bound, ...] | None = None) -> Decoded:
+        from monitor.markets.load import bind
+
+        markets = built_in()
+        return decode_logs(self.logs(), markets, bind(markets, local_config()) if bound is None else bound)
+
+
+def encoded(text: str, values: list[Any]) -> tuple[list[bytes], bytes]:
+    decl = parse_event(text)
+    topics, types, held = [decl.topic0], [], []
+    for param, value in zip(decl.params, values, strict=True):
+        if not param.indexed:
+            types.append(param.type.canonical())
+            held.append(value)
+        elif isinstance(param.type, Elementary) and param.type.words():
+            topics.append(encode([param.type.canonical()], [value]))
+        else:
+            topics.append(value)
+    return topics, encode(types, held)
+
+
+def given(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows without what is null."""
+    return [{name: value for name, value in row.items() if value is not None} for row in frame.to_dicts()]
+
+
+def everywhere(markets: dict[str, Market]) -> tuple[Bound, ...]:
+    return bind_everywhere(markets)

@@ -56,8 +56,14 @@ class Reader:
 
     @contextmanager
     def snapshot(self) -> Iterator[Self]:
-        """Make every read inside see the same moment; keep it short, a long one keeps the WAL from shrinking."""
+        """Make every read inside see the same moment, also in nested calls.
+
+        Keep it short: a long one keeps the WAL from shrinking.
+        """
         with self._guard, translated(self.path):
+            if self._connection.in_transaction:
+                yield self
+                return
             self._connection.execute("BEGIN")
             try:
                 yield self

@@ -32,10 +32,10 @@ def show(*, origin: bool) -> None:
 @command.command("check")
 def check() -> None:
     """Check the file, the rule parameters and the market adapters; every problem is shown at once."""
-    from monitor.views.assemble import load_bound
+    from monitor.views.assemble import load_bundle
 
     loaded = load_config()
-    load_bound(loaded.config)
+    load_bundle(loaded.config)
     where = loaded.path or "defaults (no config file found)"
     click.echo(f"{where}: ok", err=True)
 

@@ -1,0 +1,80 @@
+"""`monitor leads`: list, show and review."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+
+import click
+
+from monitor.cli.context import format_option, load_config
+from monitor.cli.failon import EXIT_LEADS, at_or_above, fail_on_option
+from monitor.cli.listing import at_option, read_snapshot, show
+
+_SHORT = ("lead_id", "severity", "score", "families", "typologies", "h100e", "opened_at", "state", "disposition")
+
+
+@click.group("leads")
+def command() -> None:
+    """List, show and review leads: for human review, never an accusation."""
+
+
+@command.command("list")
+@at_option
+@click.option("--all", "everything", is_flag=True, help="Also show dismissed and retracted leads.")
+@fail_on_option
+@format_option()
+def list_all(at: str | None, fail_on: str | None, fmt: str, *, everything: bool) -> int:
+    """List leads, highest score first."""
+    from monitor.views.columns import TABLES
+    from monitor.views.tables import export_rows
+
+    snapshot = read_snapshot(at)
+    rows = export_rows(snapshot, "leads")
+    if not everything:
+        rows = [row for row in rows if row["state"] == "open" and row["disposition"] != "dismissed"]
+    rows.sort(key=lambda row: (-int(row["score"] or 0), str(row["lead_id"])))
+    show(rows, fmt, columns=TABLES["leads"].columns, short=_SHORT)
+    return EXIT_LEADS if fail_on and at_or_above(snapshot.leads, fail_on) else 0
+
+
+@command.command("show")
+@click.argument("lead_id")
+@click.option("--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True)
+def show_one(lead_id: str, fmt: str) -> None:
+    """Show one lead whole: evidence with positions, wallets, lawful explanations, legal status."""
+    from monitor.errors import InputError
+    from monitor.views.dossier import dossier, dossier_text
+
+    snapshot = read_snapshot()
+    lead = next((lead for lead in snapshot.leads if lead.lead_id == lead_id), None)
+    if lead is None:
+        message = f"there is no lead {lead_id}"
+        raise InputError(message, hint="`monitor leads list --all` shows them")
+    if fmt == "json":
+        click.echo(json.dumps(dossier(snapshot, lead), indent=2, ensure_ascii=True))
+    else:
+        click.echo(dossier_text(snapshot, lead))
+
+
+def _review(name: str, disposition: str, help_text: str, *, needs_reason: bool) -> None:
+    @command.command(name, help=help_text)
+    @click.argument("lead_id")
+    @click.option("--reason", default="", required=needs_reason, help="Why, for whoever reads it years later.")
+    @click.option("--reviewer", default="", help="Who decides [default: the user who is logged in].")
+    def decide(lead_id: str, reason: str, reviewer: str) -> None:
+        from monitor.ledger.writer import record_disposition
+        from monitor.views.assemble import open_path
+
+        path = open_path(load_config().config)
+        who = reviewer or getpass.getuser()
+        record_disposition(path, lead_id, disposition, reason, who, int(time.time()))  # type: ignore[arg-type]
+        click.echo(f"{lead_id}: {disposition or 'reopened'} by {who}", err=True)
+
+
+_review("ack", "acknowledged", "Say that somebody looks at it.", needs_reason=False)
+_review("dismiss", "dismissed", "Close a lead that is explained; the reason is kept.", needs_reason=True)
+_review("escalate", "escalated", "Hand a lead on.", needs_reason=False)
+_review("reopen", "", "Take a decision back; the history stays.", needs_reason=False)
+

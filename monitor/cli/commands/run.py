@@ -1,0 +1,25 @@
+"""`monitor run`: the daemon."""
+
+from __future__ import annotations
+
+import click
+
+from monitor.cli.context import load_config
+
+
+@click.command("run")
+@click.option("--once", is_flag=True, help="Index to the head, judge, deliver what is due, and stop.")
+def command(*, once: bool) -> int:
+    """Run the daemon: index every enabled chain, judge after each change, deliver alerts.
+
+    Ctrl-C or SIGTERM stops it after the transaction under way; starting again resumes. Other commands and the dashboard
+    read the ledger while it runs.
+    """
+    from monitor.daemon.engine import Mode
+    from monitor.daemon.session import run
+
+    config = load_config().config
+    click.echo(f"ledger {config.ledger.path}; Ctrl-C stops, starting again resumes", err=True)
+    interrupted = run(config, Mode(until_head=once))
+    click.echo("stopped" if interrupted else "done: the head is reached and judged", err=True)
+    return 130 if interrupted and once else 0

@@ -1,0 +1,214 @@
+"""The daemon: one follower per chain, one judge, one deliverer, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from monitor.alerts.deliver import Deliverer
+from monitor.chain.rpc import Lagging
+from monitor.chain.source import ChainSource
+from monitor.config import ChainConfig, Config
+from monitor.daemon.follow import Follower
+from monitor.daemon.judge import Judge
+from monitor.daemon.progress import Progress
+from monitor.daemon.watch import Wallet, wants
+from monitor.errors import ChainUnreachable, ConfigError, MonitorError
+from monitor.ledger.reader import Reader
+from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
+from monitor.ledger.writer import Writer
+from monitor.sync.fragment import Want
+from monitor.views.assemble import Bundle
+
+__all__ = ["Engine", "Mode"]
+
+_DRAIN_SECONDS = 60
+_CALM = 5
+"""The judge rests this many times as long as its last judgement took, so that it never eats more than a sixth of a core."""
+
+
+class Mode(NamedTuple):
+    """How far to go: for ever, or to the head once; `first` and `last` bound the blocks of a backfill."""
+
+    until_head: bool = False
+    first: int | None = None
+    last: int | None = None
+    deliver: bool = True
+
+
+class Engine:
+    """Everything that runs while the daemon runs; made inside an open `Writer`."""
+
+    def __init__(
+        self, config: Config, bundle: Bundle, writer: Writer, reader: Reader, progress: Progress, mode: Mode
+    ) -> None:
+        self.config = config
+        self.bundle = bundle
+        self.writer = writer
+        self.reader = reader
+        self.progress = progress
+        self.mode = mode
+        self.stop = asyncio.Event()
+        self.dirty = asyncio.Event()
+        self.judge = Judge(config, bundle, writer, reader)
+        self.watched: Mapping[int, Sequence[Wallet]] = {}
+        self.watch_version = 0
+        self.settled: dict[int, int] = {}
+        self.broken: set[int] = set()
+        self.wake: dict[int, asyncio.Event] = {}
+        self._reported: dict[int, tuple[ChainRow, list[EndpointRow]]] = {}
+
+    async def run(self) -> None:
+        """Work until `stop` is set, or until the head is reached and judged.
+
+        Raises ConfigError when no chain is enabled, DeepReorg, LedgerError, and (until the head) ChainUnreachable.
+        """
+        chains = {name: chain for name, chain in self.config.chains.items() if chain.enabled}
+        if not chains:
+            message = "no chain is enabled"
+            raise ConfigError(message, hint="set enabled = true in a [chains.…] table of config.toml")
+        for name, chain in chains.items():
+            await self.writer.put_chain(chain.id, name)
+            self.wake[chain.id] = asyncio.Event()
+        deliverer = self._deliverer()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._follow(name, chain), name=f"follow {name}")
+                    for name, chain in chains.items()
+                ]
+                tasks.append(group.create_task(self._judge(), name="judge"))
+                if deliverer and not self.mode.until_head:
+                    # Not cancelled: it ends by itself after `stop`, giving attempts under way a few seconds.
+                    group.create_task(deliverer.run(self.stop), name="deliver")
+                await self.stop.wait()
+                for task in tasks:
+                    task.cancel()
+        except* MonitorError as failures:
+            raise _first(failures) from None
+        finally:
+            self.progress.close()
+        if deliverer and self.mode.until_head:
+            await deliverer.drain(_DRAIN_SECONDS)
+
+    def _deliverer(self) -> Deliverer | None:
+        sinks = self.config.alerts.sinks
+        return Deliverer(self.writer, sinks) if sinks and self.mode.deliver else None
+
+    async def _follow(self, name: str, chain: ChainConfig) -> None:
+        async with AsyncExitStack() as stack:
+            await self._follow_with(name, chain, stack)
+
+    async def _follow_with(self, name: str, chain: ChainConfig, stack: AsyncExitStack) -> None:
+        window = self.reader.window(chain.id)
+        source = ChainSource(name, chain, known=window.known, finalized=window.finalized)
+        follower = Follower(
+            chain,
+            source,
+            self.writer,
+            self.reader.coverage(chain.id),
+            lambda: self._wants(chain),
+            self.progress,
+        )
+        follower.upto = self.mode.last
+        started = False
+        while True:
+            version = self.watch_version
+            try:
+                if not started:
+                    await stack.enter_async_context(source)
+                    started = True
+                changed = await follower.step()
+                await self._well(chain, follower)
+            except (ChainUnreachable, Conflict) as error:
+                await self._ill(chain, error)
+                await self._pause(chain)
+                continue
+            if self.settled.get(chain.id) != version or changed:
+                self.settled[chain.id] = version
+                self.dirty.set()
+            await self._pause(chain)
+
+    async def _well(self, chain: ChainConfig, follower: Follower) -> None:
+        if chain.id in self.broken:
+            self.broken.discard(chain.id)
+            self.progress.say(f"{self.config.chain_name(chain.id)}: works again")
+        await self._report(chain, follower, "following")
+
+    async def _report(self, chain: ChainConfig, follower: Follower, state: str) -> None:
+        """Leave for other processes where the chain and its endpoints stand; only when that changed."""
+        endpoints = [
+            EndpointRow(chain_id=chain.id, label=item.label, health=item.health, error=item.error)
+            for item in follower.source.endpoints()
+        ]
+        row = ChainRow(
+            chain_id=chain.id,
+            name=self.config.chain_name(chain.id),
+            node_head=max(follower.source.head, 0),
+            reorgs=follower.reorgs,
+            state=state,
+        )
+        if self._reported.get(chain.id) != (row, endpoints):
+            self._reported[chain.id] = (row, endpoints)
+            await self.writer.put_status(row, endpoints)
+
+    async def _ill(self, chain: ChainConfig, error: ChainUnreachable | Conflict) -> None:
+        """Say once that a chain fails; to the head once, a failure that is not a moving head ends the run."""
+        if self.mode.until_head and not isinstance(error, Lagging | Conflict):
+            raise error
+        if chain.id not in self.broken and not isinstance(error, Lagging | Conflict):
+            self.broken.add(chain.id)
+            self.progress.say(f"{error.message}; trying on. hint: {error.hint}")
+            self.dirty.set()
+
+    async def _pause(self, chain: ChainConfig) -> None:
+        wake = self.wake[chain.id]
+        try:
+            await asyncio.wait_for(wake.wait(), chain.poll_seconds)
+        except TimeoutError:
+            return
+        wake.clear()
+
+    def _wants(self, chain: ChainConfig) -> list[Want]:
+        wanted = wants(
+            chain,
+            self.bundle.bound,
+            [token for chain_id, token in self.bundle.tokens if chain_id == chain.id],
+            self.watched.get(chain.id, ()),
+            transfers=self.config.wallets.transfers,
+        )
+        if self.mode.first is None:
+            return wanted
+        return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]
+
+    async def _judge(self) -> None:
+        while True:
+            await self.dirty.wait()
+            self.dirty.clear()
+            chains = {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
+            if any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
+                continue
+            began = time.monotonic()
+            watched = await self.judge.look()
+            if watched != self.watched:
+                # New wallets: their transfers come first, then the judgement.
+                self.watched = watched
+                self.watch_version += 1
+                for wake in self.wake.values():
+                    wake.set()
+                continue
+            await self.judge.commit()
+            if self.mode.until_head:
+                self.stop.set()
+                return
+            await asyncio.sleep(_CALM * (time.monotonic() - began))
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first: BaseException = failures.exceptions[0]
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

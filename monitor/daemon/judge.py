@@ -1,0 +1,91 @@
+"""Facts from the ledger, leads from the facts, and what must be said about them, in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from monitor.alerts.message import announced, diff
+from monitor.alerts.outbox import outbox_rows
+from monitor.alerts.payload import Context, LegalStatus
+from monitor.config import Config
+from monitor.daemon.watch import Wallet
+from monitor.ledger.reader import Reader
+from monitor.ledger.writer import Writer
+from monitor.model.lead import Finding, Lead
+from monitor.views.assemble import Assembled, Bundle, assemble
+
+__all__ = ["Judge"]
+
+
+class Judge:
+    """Looks at the ledger as a whole; `look` computes, `commit` writes what was computed."""
+
+    def __init__(self, config: Config, bundle: Bundle, writer: Writer, reader: Reader) -> None:
+        self.config = config
+        self.bundle = bundle
+        self.writer = writer
+        self.reader = reader
+        self._latest: Assembled | None = None
+
+    async def look(self) -> Mapping[int, Sequence[Wallet]]:
+        """Evaluate the whole ledger; return the wallets to watch per chain, sorted."""
+        self._latest = await asyncio.to_thread(assemble, self.reader, self.bundle, self.config)
+        watched: dict[int, list[Wallet]] = {}
+        for chain_id, address, first in self._latest.people.select("chain_id", "address", "first_block").sort(
+            "chain_id", "address", "first_block"
+        ).iter_rows():
+            watched.setdefault(chain_id, []).append(Wallet(address, first))
+        return watched
+
+    async def commit(self) -> None:
+        """Write findings, leads, quarantine and the alerts they call for, in one transaction."""
+        latest = self._latest
+        if latest is None:
+            return
+        before = self.reader.leads()
+        told = announced(self.reader.outbox())
+        findings, leads = _with_retracted(
+            latest.findings, latest.leads, self.reader.findings(), before, {lead_id for lead_id, _ in told}
+        )
+        decided = {lead.lead_id: lead.disposition for lead in before}
+        alerts = diff(
+            before,
+            [msgspec.structs.replace(lead, disposition=decided.get(lead.lead_id, "")) for lead in leads],
+            told,
+            sinks={name: sink.min_severity for name, sink in self.config.alerts.sinks.items()},
+            context=Context(
+                findings={finding.finding_id: finding for finding in findings},
+                legal=LegalStatus(
+                    version=latest.legal.version,
+                    jurisdiction=latest.legal.jurisdiction,
+                    verify_by=latest.legal.verify_by,
+                    statement=latest.legal.statement,
+                ),
+                at=latest.head_time,
+            ),
+        )
+        await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine)
+
+
+def _with_retracted(
+    findings: Sequence[Finding],
+    leads: Sequence[Lead],
+    old_findings: Sequence[Finding],
+    old_leads: Sequence[Lead],
+    told: set[str],
+) -> tuple[list[Finding], list[Lead]]:
+    """Keep, as retracted, what a receiver was told of and the evidence no longer holds; forget what nobody was told."""
+    standing = {lead.lead_id for lead in leads}
+    gone = [
+        msgspec.structs.replace(lead, state="retracted")
+        for lead in old_leads
+        if lead.lead_id in told and lead.lead_id not in standing
+    ]
+    cited = {name for lead in gone for name in lead.findings} - {finding.finding_id for finding in findings}
+    withdrawn = [
+        msgspec.structs.replace(finding, state="retracted") for finding in old_findings if finding.finding_id in cited
+    ]
+    return [*findings, *withdrawn], [*leads, *gone]

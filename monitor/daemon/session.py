@@ -1,0 +1,51 @@
+"""Open the ledger, run the engine, stop on a signal: what `monitor run` and `monitor backfill` share."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from monitor.config import Config
+from monitor.daemon.engine import Engine, Mode
+from monitor.daemon.progress import Progress
+from monitor.ledger.reader import Reader
+from monitor.ledger.writer import Writer
+from monitor.views.assemble import load_bundle
+
+__all__ = ["run"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(config: Config, mode: Mode, *, quiet: bool = False) -> bool:
+    """Run the daemon until its work is done or a signal stops it; True when a signal did.
+
+    Raises what `Engine.run` raises, and LedgerLocked when another daemon writes the ledger.
+    """
+    return asyncio.run(_run(config, mode, quiet=quiet))
+
+
+async def _run(config: Config, mode: Mode, *, quiet: bool) -> bool:
+    bundle = load_bundle(config)
+    names = {chain.id: name for name, chain in config.chains.items()}
+    progress = Progress(names, None if quiet else sys.stderr)
+    async with Writer(Path(config.ledger.path)) as writer:
+        with Reader(Path(config.ledger.path)) as reader:
+            engine = Engine(config, bundle, writer, reader, progress, mode)
+            interrupted = asyncio.Event()
+            loop = asyncio.get_running_loop()
+
+            def stop() -> None:
+                interrupted.set()
+                engine.stop.set()
+
+            for name in _SIGNALS:
+                loop.add_signal_handler(name, stop)
+            try:
+                await engine.run()
+            finally:
+                for name in _SIGNALS:
+                    loop.remove_signal_handler(name)
+            return interrupted.is_set()

@@ -44,7 +44,8 @@ def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     )
     known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
     sized = folded.join(known, on="gpu_raw", how="left").with_columns(
-        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count")
+        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count"),
+        pl.when(pl.col("gpu_model") != "").then(pl.col("gpu_model")).alias("gpu_model"),
     )
     each = pl.col("h100e_each")
     sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(Decimal(1000), dtype=H100E))

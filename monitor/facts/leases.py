@@ -106,7 +106,8 @@ def _clipped(seconds: pl.Expr) -> pl.Expr:
 def _with_hardware(timed: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
     joined = timed.join(known, on="gpu_raw", how="left").with_columns(
-        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count")
+        pl.coalesce("gpu_count", believable_count("gpu_count_parsed")).alias("gpu_count"),
+        pl.when(pl.col("gpu_model") != "").then(pl.col("gpu_model")).alias("gpu_model"),
     )
     each = pl.col("h100e_each")
     sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(_H100E_EACH_LIMIT, dtype=H100E))

@@ -120,7 +120,7 @@ def _finding(
         subject=address_text(row["renter"]),
         cluster_id=cluster_id,
         points=POINTS,
-        summary=f"funded {hours} h before its first lease ({number_text(size)} H100e), {prior} transactions sent before",
+        summary=f"funded {hours} h before its first lease of {number_text(size)} H100e, {prior} transactions before",
         threshold=(
             f"funded < {params['max_age_hours']} h before, at most {params['max_prior_txs']} earlier transactions, and"
             f" >= {params['min_h100e']} H100e or >= {params['min_escrow_usd']} USD in escrow"

@@ -88,8 +88,15 @@ def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
 
 def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
     clusters, served = cluster_of(facts), services(facts)
+    where = facts.members.select("address", "cluster_id").unique()
+    placed = paid.join(where.rename({"address": "renter"}), on="renter", how="left", maintain_order="left").join(
+        where.rename({"address": "payer", "cluster_id": "payer_cluster"}), on="payer", how="left", maintain_order="left"
+    )
+    # most tenants only ever pay for themselves: leave them out before walking rows
+    outside = pl.col("cluster_id").ne_missing(pl.col("payer_cluster"))
+    mixed = placed.filter(outside.any().over("cluster_id", "chain_id", "token"))
     merged: dict[tuple[str, int, bytes], dict[tuple[bytes, bytes], _Payment]] = {}
-    for row in paid.iter_rows(named=True):
+    for row in mixed.iter_rows(named=True):
         cluster_id, payer = clusters[row["renter"]], row["payer"]
         payment = _Payment(
             at=row["at"], tx=row["tx"], payer=payer, amount=int(row["amount"]), renters=(row["renter"],),

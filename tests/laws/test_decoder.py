@@ -166,3 +166,22 @@ def test_pointers_that_share_a_tail_cannot_unfold_a_small_payload_into_a_large_o
     data = b"".join(word.to_bytes(32, "big") for word in head) + bytes(size)
     with pytest.raises(Undecodable, match="share"):
         compile_event(decl)([decl.topic0], data)
+
+
+_SHAPES = [
+    ("((uint8 x, uint8 y) a, string b)", ["(uint8,uint8)", "string"], [(1, 2), "x" * 64]),
+    ("(uint8[2][2] a, bytes b)", ["uint8[2][2]", "bytes"], [[[1, 2], [0, 0]], b"y" * 32]),
+    ("(string[] a, uint8 b)", ["string[]", "uint8"], [["", "abc"], 7]),
+    ("((uint16[] p, bool q)[] a)", ["(uint16[],bool)[]"], [[([1, 2], True), ([], False)]]),
+    ("(string[2] a, int64[] b)", ["string[2]", "int64[]"], [["abc", "d" * 33], [-1, 5]]),
+]
+
+
+@pytest.mark.parametrize(("text", "types", "held"), _SHAPES)
+def test_every_cut_and_every_word_set_to_every_offset_is_decoded_or_refused_alike(text, types, held):
+    decl, data = parse_event("E" + text), encode(types, held)
+    for end in range(len(data) + 1):
+        same(decl, [decl.topic0], data[:end])
+    for at in range(0, len(data), 32):
+        for value in [*range(0, len(data) + 33, 32), 1, 2, 3, 31, 33, 2**64, 2**255, len(data) - 1]:
+            same(decl, [decl.topic0], data[:at] + value.to_bytes(32, "big") + data[at + 32 :])

@@ -22,7 +22,10 @@ _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
 _MAX_PAUSE = 60.0
 _MAX_RETRY_AFTER = 300.0
 _FIRST_PAUSE = 0.25
+_LOUD_AFTER = 3
+"""Failures in a row before the log says so: one bad gateway is mended by the next try, and is noise."""
 _TEXT_LIMIT = 200
+_TEXT_READ = 10_000
 
 Health = Literal["unknown", "ok", "failing", "wrong"]
 
@@ -101,20 +104,22 @@ class Endpoint:
             message = "not a valid URL"
             raise Fault(message) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Fault(self.masked(_words(error))) from error
+            raise Fault(_words(error)) from error
 
     def masked(self, text: str) -> str:
         """Cut a stranger's text to one short printable line without the endpoint's URL or key."""
+        text = text[:_TEXT_READ]
         url = self._secret.reveal()
         secrets = sorted({url, *re.split(r"[/?&=@:]", url)}, key=len, reverse=True)
         for secret in secrets:
             if len(secret) >= 16:  # noqa: PLR2004 - shorter parts are host names and paths, not keys
                 text = text.replace(secret, "***")
-        line = "".join(c if c.isprintable() else " " for c in text[: 4 * _TEXT_LIMIT])
+        line = "".join(c if c.isprintable() else " " for c in text[: _TEXT_LIMIT + 1])
         return line if len(line) <= _TEXT_LIMIT else line[: _TEXT_LIMIT - 1] + "…"
 
     def failed(self, fault: Fault, now: float) -> None:
-        """Note a failure: back off, and log it if the endpoint was well before."""
+        """Note a failure, with its text made fit to show: back off, and log it once if it goes on."""
+        fault.message = self.masked(fault.message)
         if fault.kind in {"lagging", "refused"} or fault.too_large:
             return
         self._failures += 1
@@ -122,13 +127,13 @@ class Endpoint:
         self.available_at = now + max(pause, fault.pause)
         if fault.kind == "down":
             self.verified = False
-        if self.health != "failing":
+        if self._failures == _LOUD_AFTER:
             log.warning("%s: endpoint %s is failing: %s", self._chain, self.label, fault.message)
         self.health, self.error = "failing", fault.message
 
     def answered(self, seconds: float) -> None:
-        """Note a good answer, and log it if the endpoint was failing."""
-        if self.health == "failing":
+        """Note a good answer, and log it if the failing was logged."""
+        if self._failures >= _LOUD_AFTER:
             log.info("%s: endpoint %s answers again", self._chain, self.label)
         self.health, self.error, self.latency = "ok", "", seconds
         self._failures = 0

@@ -172,13 +172,10 @@ class RpcClient:
         try:
             result = accept(answers)
         except Lying as error:
-            raise Fault(endpoint.masked(str(error)), kind="lying") from error
+            raise Fault(str(error), kind="lying") from error
         except msgspec.DecodeError as error:
-            message = endpoint.masked(f"an answer of the wrong shape: {error}")
+            message = f"an answer of the wrong shape: {error}"
             raise Fault(message, kind="lying") from error
-        except Fault as fault:
-            fault.message = endpoint.masked(fault.message)
-            raise
         endpoint.answered(seconds)
         return result
 
@@ -216,7 +213,7 @@ class RpcClient:
         try:
             found = quantity(decode(answer, str))
         except (Lying, msgspec.DecodeError) as error:
-            message = endpoint.masked(f"eth_chainId: {error}")
+            message = f"eth_chainId: {error}"
             raise Fault(message, kind="lying") from error
         if found == self.chain_id:
             endpoint.verified = True

@@ -28,9 +28,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "_PAUSE_WHEN_LIMITED", 0.01)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def chain() -> FakeChain:
-    """1,000 blocks, 20 logs each: 15 of one contract, 5 of another."""
+    """1,000 blocks, 20 logs each: 15 of one contract, 5 of another. Never changed by a test."""
     found = FakeChain()
     for number in range(1000):
         found.mine(*[(CONTRACT if place < 15 else OTHER, [TOPIC], bytes([number % 256, place])) for place in range(20)])
@@ -52,7 +52,7 @@ async def client(*nodes: FakeNode | str, **options: Any) -> AsyncIterator[RpcCli
 
 
 def config(*nodes: FakeNode, **options: Any) -> ChainConfig:
-    values: dict[str, Any] = {"id": CHAIN_ID, "rpc": [Secret(item.url) for item in nodes], **options}
+    values: dict[str, Any] = {"id": CHAIN_ID, "rpc": [item.url for item in nodes], **options}
     return ChainConfig(**values)
 
 

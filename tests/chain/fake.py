@@ -49,9 +49,9 @@ class FakeChain:
             "logsBloom": "0x" + "00" * 256, "transactions": transactions, "extra": "ignored",
         })  # fmt: skip
         self.logs.append([
-            {"address": "0x" + address.hex(), "topics": ["0x" + topic.hex() for topic in topics], "data": "0x" + data.hex(),
-             "transactionHash": word("tx", number, place, self.branch), "transactionIndex": hex(place),
-             "logIndex": hex(place), "removed": False, **where}
+            {"address": "0x" + address.hex(), "topics": ["0x" + topic.hex() for topic in topics],
+             "data": "0x" + data.hex(), "transactionHash": word("tx", number, place, self.branch),
+             "transactionIndex": hex(place), "logIndex": hex(place), "removed": False, **where}
             for place, (address, topics, data) in enumerate(logs)
         ])  # fmt: skip
         return self.blocks[-1]
@@ -127,7 +127,9 @@ class FakeNode:
         head = self.chain.head - self.lag()
         if isinstance(body, list):
             if not self.batches:
-                return web.json_response({"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batch"}})
+                return web.json_response(
+                    {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no batch"}}
+                )
             return web.json_response([self._answer(item, head) for item in reversed(body)])
         return web.json_response(self._answer(body, head))
 
@@ -142,27 +144,23 @@ class FakeNode:
     def _result(self, method: str, params: list[Any], head: int) -> Any:
         if method in self.methods_missing:
             raise Refusal(-32601, f"the method {method} does not exist/is not available")
-        match method:
-            case "eth_chainId":
-                return hex(self.chain_id)
-            case "eth_blockNumber":
-                return hex(head)
-            case "eth_getBlockByNumber":
-                return self._block(self._number(params[0], head), head, full=params[1])
-            case "eth_getBlockByHash":
-                place = next((n for n, block in enumerate(self.chain.blocks) if block["hash"] == params[0]), head + 1)
-                return self._block(place, head, full=params[1])
-            case "eth_getLogs":
-                return self._logs(params[0], head)
-            case "eth_getBlockReceipts":
-                return self._receipts(self._number(params[0], head))
-            case "eth_getTransactionReceipt":
-                return self._receipt(params[0])
-            case "eth_getCode":
-                return "0x6000" if params[0].lower().endswith("c0de") else "0x"
-            case "eth_call":
-                return "0x" + (6).to_bytes(32, "big").hex()
-        raise Refusal(-32601, f"the method {method} does not exist/is not available")
+        served: dict[str, Callable[[], Any]] = {
+            "eth_chainId": lambda: hex(self.chain_id),
+            "eth_blockNumber": lambda: hex(head),
+            "eth_getBlockByNumber": lambda: self._block(self._number(params[0], head), head, full=params[1]),
+            "eth_getBlockByHash": lambda: self._block(self._by_hash(params[0], head), head, full=params[1]),
+            "eth_getLogs": lambda: self._logs(params[0], head),
+            "eth_getBlockReceipts": lambda: self._receipts(self._number(params[0], head)),
+            "eth_getTransactionReceipt": lambda: self._receipt(params[0]),
+            "eth_getCode": lambda: "0x6000" if params[0].lower().endswith("c0de") else "0x",
+            "eth_call": lambda: "0x" + (6).to_bytes(32, "big").hex(),
+        }
+        if method not in served:
+            raise Refusal(-32601, f"the method {method} does not exist/is not available")
+        return served[method]()
+
+    def _by_hash(self, block_hash: str, head: int) -> int:
+        return next((n for n, block in enumerate(self.chain.blocks) if block["hash"] == block_hash), head + 1)
 
     def _number(self, text: str, head: int) -> int:
         if text == "latest":
@@ -181,10 +179,9 @@ class FakeNode:
 
     def _logs(self, wanted: Json, head: int) -> list[Json]:
         if "blockHash" in wanted:
-            first = next((n for n, b in enumerate(self.chain.blocks) if b["hash"] == wanted["blockHash"]), head + 1)
+            first = last = self._by_hash(wanted["blockHash"], head)
             if first > head:
                 raise Refusal(-32000, "unknown block")
-            last = first
         else:
             first, last = int(wanted["fromBlock"], 16), int(wanted["toBlock"], 16)
         if self.range_cap and last - first + 1 > self.range_cap[0]:

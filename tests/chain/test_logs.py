@@ -15,7 +15,7 @@ from monitor.model.span import Span
 from monitor.sync.fragment import contract_fragment, transfers_fragment
 from monitor.sync.plan import Job
 from tests.chain.conftest import CONTRACT, OTHER, TOKEN, client
-from tests.chain.fake import FakeChain, FakeNode, transfer_log
+from tests.chain.fake import FakeChain, FakeNode, Refusal, transfer_log
 
 BOTH = (contract_fragment(CONTRACT), contract_fragment(OTHER))
 
@@ -130,7 +130,7 @@ async def test_too_many_requests_as_json(node):
 
     def limit(method: str, result: Any) -> Any:
         if method == "eth_getLogs" and next(state) % 3 == 1:
-            return {"not": "a list"}
+            raise Refusal(-32005, "project ID request rate exceeded")
         return result
 
     node.mangle = limit

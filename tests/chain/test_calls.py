@@ -1,0 +1,36 @@
+"""Contract calls through web3, on top of the same checked client."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from monitor.chain.calls import erc20_decimals, has_code
+from monitor.errors import NodeRefused
+from tests.chain.conftest import client
+
+
+async def test_has_code(node):
+    async with client(node) as rpc:
+        assert await has_code(rpc, bytes(18) + b"\xc0\xde")
+        assert not await has_code(rpc, b"\x01" * 20)
+
+
+async def test_decimals(node):
+    async with client(node) as rpc:
+        assert await erc20_decimals(rpc, b"\x01" * 20) == 6
+
+
+@pytest.mark.parametrize("answer", ["0x", "0x" + "ff" * 32, "0x" + (200).to_bytes(32, "big").hex()])
+async def test_odd_decimals(node, answer):
+    node.mangle = lambda method, result: answer if method == "eth_call" else result
+    async with client(node) as rpc:
+        with pytest.raises(NodeRefused, match="decimals"):
+            await erc20_decimals(rpc, b"\x01" * 20)
+
+
+def test_web3_is_loaded_only_for_a_call():
+    code = "import sys, monitor.chain.calls, monitor.chain.source; sys.exit('web3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -172,6 +172,8 @@ class WalletsConfig(_Table):
 
     transfers: bool = True
     hub_degree: int = Field(default=200, ge=2, le=1_000_000)
+    funder_blocks: int = Field(default=20_000, ge=0, le=10_000_000)
+    """Blocks before and after a funding in which the funder's own transfers are read, to see whether it is a hub."""
 
 
 class LabelConfig(_Table):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from monitor.config import ChainConfig, Config
 from monitor.daemon.follow import Follower
 from monitor.daemon.judge import Judge
 from monitor.daemon.progress import Progress
-from monitor.daemon.watch import Wallet, wants
+from monitor.daemon.watch import Watched, wants
 from monitor.errors import ChainUnreachable, ConfigError, MonitorError
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
@@ -54,7 +54,7 @@ class Engine:
         self.stop = asyncio.Event()
         self.dirty = asyncio.Event()
         self.judge = Judge(config, bundle, writer, reader)
-        self.watched: Mapping[int, Sequence[Wallet]] = {}
+        self.watched: Sequence[Watched] = ()
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         self.broken: set[int] = set()
@@ -173,13 +173,8 @@ class Engine:
         wake.clear()
 
     def _wants(self, chain: ChainConfig) -> list[Want]:
-        wanted = wants(
-            chain,
-            self.bundle.bound,
-            [token for chain_id, token in self.bundle.tokens if chain_id == chain.id],
-            self.watched.get(chain.id, ()),
-            transfers=self.config.wallets.transfers,
-        )
+        money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
+        wanted = wants(chain.id, self.bundle.bound, money, self.watched)
         if self.mode.first is None:
             return wanted
         return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]

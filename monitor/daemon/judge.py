@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from monitor.alerts.message import announced, diff
 from monitor.alerts.outbox import outbox_rows
 from monitor.alerts.payload import Context, LegalStatus
 from monitor.config import Config
-from monitor.daemon.watch import Wallet
+from monitor.daemon.watch import Watched
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.lead import Finding, Lead
@@ -30,15 +30,10 @@ class Judge:
         self.reader = reader
         self._latest: Assembled | None = None
 
-    async def look(self) -> Mapping[int, Sequence[Wallet]]:
-        """Evaluate the whole ledger; return the wallets to watch per chain, sorted."""
+    async def look(self) -> Sequence[Watched]:
+        """Evaluate the whole ledger; return whose transfers to read, sorted."""
         self._latest = await asyncio.to_thread(assemble, self.reader, self.bundle, self.config)
-        watched: dict[int, list[Wallet]] = {}
-        for chain_id, address, first in self._latest.people.select("chain_id", "address", "first_block").sort(
-            "chain_id", "address", "first_block"
-        ).iter_rows():
-            watched.setdefault(chain_id, []).append(Wallet(address, first))
-        return watched
+        return [Watched(*row) for row in self._latest.world.watch.iter_rows()]
 
     async def commit(self) -> None:
         """Write findings, leads, quarantine and the alerts they call for, in one transaction."""

@@ -12,7 +12,7 @@ from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import lease_notes, leases
 from monitor.facts.people import people
 from monitor.facts.transfers import transfers
-from monitor.model.schema import CLUSTERS
+from monitor.model.schema import CLUSTERS, empty
 from monitor.rules.judge import Judgement, judge
 from monitor.rules.rule import ChainContext, Facts, Override
 from monitor.wallets.clusters import cluster_table, members, merge, nodes, wallet_table
@@ -21,6 +21,7 @@ from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import OWNER
 from monitor.wallets.links import links
+from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
 
 __all__ = ["Inputs", "World", "evaluate"]
 
@@ -44,6 +45,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     chains: Mapping[int, ChainContext]
     stream_markets: frozenset[str] = frozenset()
     contracts: frozenset[bytes] = frozenset()
+    limits: Mapping[int, Limits] | None = None
+    """How far transfers are looked at per chain; None looks at all that is given."""
     hub_degree: int = 200
     overrides: Mapping[str, Mapping[str, Override]] = {}
 
@@ -52,7 +55,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at one moment: `facts` for rules, the tables surfaces show, and the judgement."""
 
     facts: Facts
-    people: pl.DataFrame
+    watch: pl.DataFrame
+    """Whose transfers to read over which blocks (`monitor.wallets.watch.WATCH`)."""
     clusters: pl.DataFrame
     notes: pl.DataFrame
     token_quarantine: pl.DataFrame
@@ -72,6 +76,12 @@ def evaluate(inputs: Inputs) -> World:
     history = lease_events(events)
     moved, refused = transfers(inputs.token_logs, inputs.native)
     persons = people(events, providers=True)
+    watch = empty(WATCH)
+    if inputs.limits is not None:
+        watch = watch_people(people(events), inputs.limits)
+        near = first_funders(within(moved, watch), persons, inputs.contracts)
+        watch = pl.concat([watch, watch_funders(near, inputs.limits)]).unique().sort(list(WATCH))
+        moved = within(moved, watch)
     funders = first_funders(moved, persons, inputs.contracts)
     busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
     found = links(rented, history, moved, funders, busy, inputs.labels)
@@ -96,7 +106,7 @@ def evaluate(inputs: Inputs) -> World:
     judgement = judge(facts, inputs.overrides)
     return World(
         facts=facts,
-        people=people(events),
+        watch=watch,
         clusters=_with_leads(cluster_table(wallets), judgement),
         notes=lease_notes(events),
         token_quarantine=refused,

@@ -33,6 +33,7 @@ from monitor.sync.fragment import TRANSFER
 from monitor.views import snapshot as view
 from monitor.views.snapshot import Snapshot
 from monitor.wallets.labels import labels_frame
+from monitor.wallets.watch import Limits
 
 __all__ = ["Assembled", "Bundle", "assemble", "load_bundle", "open_path", "parse_at", "snapshot"]
 
@@ -53,11 +54,6 @@ class Assembled(NamedTuple):
     events: pl.DataFrame
     quarantine: list[QuarantineRow]
     chains: tuple[ChainRow, ...]
-
-    @property
-    def people(self) -> pl.DataFrame:
-        """Wallets to watch (`monitor.facts.people.PEOPLE`)."""
-        return self.world.people
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -166,6 +162,7 @@ def _compute(rows: _Rows, bundle: Bundle, config: Config) -> Assembled:
             chains=_contexts(config, rows.chains),
             stream_markets=frozenset(name for name, item in bundle.markets.items() if item.paid_until == "stream"),
             contracts=frozenset(item.address for item in bundle.bound) | {address for _, address in bundle.tokens},
+            limits=_limits(config, bundle),
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
         )
@@ -291,6 +288,18 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
             block_seconds=seconds,
         )
     return contexts
+
+
+def _limits(config: Config, bundle: Bundle) -> dict[int, Limits]:
+    return {
+        chain.id: Limits(
+            start=min((item.from_block for item in bundle.bound if item.chain_id == chain.id), default=0),
+            native_lookback=chain.native_lookback_blocks,
+            around_funding=config.wallets.funder_blocks,
+            transfers=config.wallets.transfers,
+        )
+        for chain in config.chains.values()
+    }
 
 
 def _token_frame(bundle: Bundle) -> pl.DataFrame:

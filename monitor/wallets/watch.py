@@ -1,0 +1,74 @@
+"""Whose transfers are read, and over which blocks: people of leases, and one step back, whoever funded them.
+
+The same frame tells the indexer what to fetch and the facts what to look at. So rows that stand in a ledger by chance,
+left from a wallet that a reorg took off the list, change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+__all__ = ["WATCH", "Limits", "watch_funders", "watch_people", "within"]
+
+WATCH: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "kind": pl.String(),
+    "start": pl.Int64(),
+    "stop": pl.Int64(),
+}
+"""`kind` is native|erc20; blocks from `start` up to `stop` (left out), null for the head."""
+
+
+class Limits(NamedTuple):
+    """How far to look on one chain, in blocks: `start` = first block of any market on it."""
+
+    start: int
+    native_lookback: int
+    around_funding: int
+    transfers: bool
+
+
+def watch_people(people: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
+    """List (`WATCH`) all token transfers of each person, and native ones in the look back before the first lease."""
+    first = people.group_by("chain_id", "address").agg(pl.col("first_block").min().alias("block"))
+    rows: list[tuple[int, bytes, str, int, int | None]] = []
+    for chain_id, address, block in first.iter_rows():
+        limit = limits.get(chain_id)
+        if limit and limit.transfers:
+            rows.append((chain_id, address, "erc20", limit.start, None))
+        if limit and limit.native_lookback:
+            rows.append((chain_id, address, "native", max(0, block - limit.native_lookback), block + 1))
+    return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
+
+
+def watch_funders(funders: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
+    """List (`WATCH`) the blocks around each funding, where a funder shows whether it is a hub."""
+    rows: list[tuple[int, bytes, str, int, int | None]] = []
+    for chain_id, funder, block in funders.select("chain_id", "funder", "block_number").unique().iter_rows():
+        limit = limits.get(chain_id)
+        if limit is None:
+            continue
+        first, last = max(0, block - limit.around_funding), block + limit.around_funding + 1
+        if limit.transfers:
+            rows.append((chain_id, funder, "erc20", first, last))
+        if limit.native_lookback:
+            rows.append((chain_id, funder, "native", max(first, block - limit.native_lookback), last))
+    return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
+
+
+def within(transfers: pl.DataFrame, watch: pl.DataFrame) -> pl.DataFrame:
+    """Keep the transfers (`TRANSFERS`) from or to a wallet inside a block span it is watched over."""
+    kept = []
+    for side in ("sender", "recipient"):
+        near = transfers.with_row_index("_row").join(
+            watch.rename({"address": side}), on=["chain_id", side, "kind"], how="inner"
+        )
+        inside = (pl.col("block_number") >= pl.col("start")) & (
+            pl.col("stop").is_null() | (pl.col("block_number") < pl.col("stop"))
+        )
+        kept.append(near.filter(inside).get_column("_row"))
+    return transfers[pl.concat(kept).unique().sort()]

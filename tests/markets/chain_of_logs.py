@@ -11,7 +11,7 @@ from monitor.abi import Elementary, parse_event
 from monitor.config import Config
 from monitor.config.resources import bundled
 from monitor.markets.decode import LOGS, Decoded, decode_logs
-from monitor.markets.load import Bound, Market, bind_everywhere, load_markets
+from monitor.markets.load import Bound, Market, bind, load_markets
 
 RENTER, PAYER, PROVIDER, TOKEN = (bytes([n]) * 20 for n in (0xB1, 0xB2, 0xA1, 0xD1))
 START = 1_760_000_000
@@ -76,8 +76,6 @@ class Chain:
         return pl.DataFrame(self.rows, schema=LOGS)
 
     def decoded(self, bound: tuple[Bound, ...] | None = None) -> Decoded:
-        from monitor.markets.load import bind
-
         markets = built_in()
         return decode_logs(self.logs(), markets, bind(markets, local_config()) if bound is None else bound)
 
@@ -99,7 +97,3 @@ def encoded(text: str, values: list[Any]) -> tuple[list[bytes], bytes]:
 def given(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows without what is null."""
     return [{name: value for name, value in row.items() if value is not None} for row in frame.to_dicts()]
-
-
-def everywhere(markets: dict[str, Market]) -> tuple[Bound, ...]:
-    return bind_everywhere(markets)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["bundled"]
+from monitor.errors import LedgerError
+
+__all__ = ["bundled", "ledger_path"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IN_WHEEL = {"abis": "_abis", "contracts/artifacts": "_contracts", "config.toml": "_config.toml"}
@@ -14,3 +16,12 @@ def bundled(name: str) -> Path:
     """Find `abis`, `contracts/artifacts` or `config.toml`: the wheel's copy first, else the checkout's."""
     inside = _PACKAGE / _IN_WHEEL[name]
     return inside if inside.exists() else _PACKAGE.parent / name
+
+
+def ledger_path(text: str) -> Path:
+    """Say where the ledger is; raises LedgerError when there is none yet."""
+    path = Path(text).expanduser()
+    if not path.exists():
+        message = f"there is no ledger at {path}"
+        raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
+    return path

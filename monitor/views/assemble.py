@@ -16,7 +16,8 @@ import polars as pl
 
 from monitor import __version__
 from monitor.config import Config
-from monitor.errors import ConfigError, InputError, LedgerError
+from monitor.config.resources import ledger_path
+from monitor.errors import ConfigError, InputError
 from monitor.facts.fold import LEASE_VERBS
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
 from monitor.hardware.frame import resolve
@@ -100,11 +101,7 @@ def _digest(config: Config, markets: Mapping[str, Market]) -> str:
 
 def open_path(config: Config) -> Path:
     """Say where the ledger is; raises LedgerError when there is none yet."""
-    path = Path(config.ledger.path).expanduser()
-    if not path.exists():
-        message = f"there is no ledger at {path}"
-        raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
-    return path
+    return ledger_path(config.ledger.path)
 
 
 def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:

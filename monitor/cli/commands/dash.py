@@ -1,0 +1,74 @@
+"""`monitor dash`: the dashboard on the ledger."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.context import load_config
+
+if TYPE_CHECKING:
+    from monitor.config import Config
+    from monitor.ledger.reader import Reader
+    from monitor.model.lead import Disposition
+    from monitor.views.assemble import Bundle
+    from monitor.views.snapshot import Snapshot
+
+
+class LedgerSource:
+    """Snapshots of a ledger for the dashboard, and the way its decisions go back; opened where it is first used."""
+
+    def __init__(self, config: Config, bundle: Bundle) -> None:
+        self.config = config
+        self.bundle = bundle
+        self._reader: Reader | None = None
+
+    def version(self) -> int:
+        """Count commits of other processes."""
+        return self._open().data_version()
+
+    def load(self) -> Snapshot:
+        """Read and compute everything."""
+        from monitor.views.assemble import snapshot
+
+        return snapshot(self._open(), self.bundle, self.config, now=int(time.time()))
+
+    def dispose(self, lead_id: str, disposition: Disposition, reason: str) -> None:
+        """Write a decision the way the command line does."""
+        from monitor.ledger.writer import record_disposition
+        from monitor.views.assemble import open_path
+
+        who = getpass.getuser()
+        record_disposition(open_path(self.config), lead_id, disposition, reason, who, int(time.time()))
+
+    def _open(self) -> Reader:
+        from monitor.ledger.reader import Reader
+        from monitor.views.assemble import open_path
+
+        if self._reader is None:
+            self._reader = Reader(open_path(self.config))
+        return self._reader
+
+
+@click.command("dash")
+@click.option("--screenshot", metavar="FILE", help="Write the first screen as SVG to FILE and leave.")
+@click.option("--keys", default="", help="Keys to press before the screenshot, separated by commas.")
+def command(screenshot: str | None, keys: str) -> None:
+    """Open the dashboard on the ledger; `?` shows the keys, `q` leaves. Live while `monitor run` works elsewhere."""
+    from pathlib import Path
+
+    from monitor.dash.app import MonitorApp
+    from monitor.dash.screenshot import screenshot as shoot
+    from monitor.views.assemble import load_bundle, open_path
+
+    config = load_config().config
+    open_path(config)
+    source = LedgerSource(config, load_bundle(config))
+    if screenshot:
+        shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
+        click.echo(f"wrote {screenshot}", err=True)
+    else:
+        MonitorApp(source).run()

@@ -1,0 +1,108 @@
+"""`monitor markets`: the adapters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli.context import format_option, load_config
+from monitor.cli.listing import show
+
+_LIST = ("market", "title", "chains", "verbs", "gpu", "region", "payer", "verified")
+_SHOW = ("role", "event", "verb", "layouts", "fields", "table")
+_DECODE = ("market", "chain_id", "role", "event", "verb", "lease_id", "fields", "reason")
+
+
+@click.group("markets")
+def command() -> None:
+    """List, show, check and try the market adapters."""
+
+
+def _load(folder: str | None, *, checked: bool = False) -> Any:
+    from monitor.markets.lint import load_checked
+    from monitor.markets.load import folders, load_markets
+
+    paths = [Path(folder)] if folder else folders(load_config().config)
+    return (load_checked if checked else load_markets)(list(paths))
+
+
+@command.command("list")
+@format_option()
+def list_all(fmt: str) -> None:
+    """List markets: chains, and what their events say of GPU, region and payer."""
+    rows = []
+    for market in _load(None).values():
+        said = {name for rule in market.rules for name, _ in rule.sets}
+        rows.append(
+            {
+                "market": market.id,
+                "title": market.title,
+                "chains": tuple(str(chain) for chain in sorted({item.chain for item in market.deployments})),
+                "verbs": len({rule.verb for rule in market.rules if rule.verb != "ignore"}),
+                "gpu": "gpu_raw" in said,
+                "region": "region_raw" in said,
+                "payer": "payer" in said,
+                "verified": market.verified,
+            }
+        )
+    show(rows, fmt, columns=_LIST)
+
+
+@command.command("show")
+@click.argument("name")
+@format_option()
+def show_one(name: str, fmt: str) -> None:
+    """Show a market's lifecycle: each event, its verb and the unified fields it sets."""
+    from monitor.errors import InputError
+    from monitor.markets.lifecycle import lifecycle
+
+    markets = _load(None)
+    if name not in markets:
+        message = f"there is no market {name!r}"
+        raise InputError(message, hint=f"known: {', '.join(markets)}")
+    rows = [{**row._asdict(), "layouts": row.layouts} for row in lifecycle(markets[name])]
+    show(rows, fmt, columns=_SHOW)
+
+
+@command.command("check")
+@click.argument("folder", required=False)
+def check(folder: str | None) -> None:
+    """Check every adapter (or those in FOLDER): expressions, roles, verbs, clashes; each problem with file and line."""
+    markets = _load(folder, checked=True)
+    click.echo(f"{len(markets)} markets: ok", err=True)
+
+
+@command.command("decode")
+@click.argument("file")
+@click.option("--chain", "chain_id", type=click.IntRange(min=1), help="Chain id the logs are from.")
+@format_option("csv")
+def decode(file: str, chain_id: int | None, fmt: str) -> None:
+    """Decode FILE, a JSON array of RPC logs (- for standard input): one row per log.
+
+    Columns: market, chain_id, role, event, verb, lease_id, fields (JSON of unified fields), reason (why a log is
+    quarantined; its verb is empty).
+    """
+    from monitor.markets.load import bind_everywhere
+    from monitor.markets.logfile import decode_file
+
+    config = load_config().config
+    markets = _load(None)
+    rows = decode_file(_bytes(file), markets, bind_everywhere(markets, config), chain_id)
+    show([row._asdict() for row in rows], fmt, columns=_DECODE)
+
+
+def _bytes(file: str) -> bytes:
+    from monitor.errors import InputError
+    from monitor.markets.logfile import MAX_BYTES
+
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror}"
+        raise InputError(message, hint="check the path") from error

@@ -1,0 +1,49 @@
+"""`monitor status`: where the ledger stands, without computing anything."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from monitor.cli.context import load_config
+
+
+@click.command("status")
+@click.option("--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True)
+def command(fmt: str) -> None:
+    """Say per chain how far the ledger goes, how its endpoints do, and what was found; works while a daemon runs."""
+    import msgspec
+
+    from monitor.ledger.reader import Reader
+    from monitor.config.resources import ledger_path
+
+    config = load_config().config
+    with Reader(ledger_path(config.ledger.path)) as reader:
+        status = reader.status()
+    if fmt == "json":
+        found = msgspec.to_builtins(status)
+        for chain in found["chains"]:
+            chain["head_hash"] = "0x" + bytes(
+                next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])
+            ).hex()
+        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        return
+    for chain in status.chains:
+        behind = "" if chain.node_head is None or chain.head is None else f", node at {chain.node_head}"
+        click.echo(f"{chain.name} ({chain.chain_id}): {chain.state or 'no daemon has reported'}")
+        click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
+        click.echo(
+            f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
+            f"transactions, {status.missing.get(chain.chain_id, 0)} blocks missing, {chain.reorgs} reorgs"
+        )
+        for endpoint in status.endpoints:
+            if endpoint.chain_id == chain.chain_id:
+                click.echo(f"  endpoint {endpoint.label}: {endpoint.health}{': ' if endpoint.error else ''}{endpoint.error}")
+    alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
+    click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine, alerts: {alerts}")
+
+
+def _time(seconds: int | None) -> str:
+    return "?" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

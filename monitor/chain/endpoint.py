@@ -19,6 +19,7 @@ MAX_BODY = 128 * 2**20
 
 _CHUNK = 2**18
 _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
+_TIMEOUTS = frozenset({408, 504, 524})
 _MAX_PAUSE = 60.0
 _MAX_RETRY_AFTER = 300.0
 _FIRST_PAUSE = 0.25
@@ -44,7 +45,8 @@ class EndpointState(NamedTuple):
 class Fault(Exception):
     """One endpoint did not give a usable answer; another, or the same one later, may.
 
-    `pause` is what the endpoint asked for, in seconds; `too_large` when a smaller question would mend it; `kind` is
+    `pause` is what the endpoint asked for, in seconds; `too_large` when a smaller question would mend it, `slow` when
+    it might, since the answer did not come in time; `kind` is
     `down` (no answer), `lying` (an answer that cannot be), `refused` (a proper error, which says nothing about the
     endpoint's health) or `lagging` (it does not know the block yet).
     """
@@ -56,12 +58,14 @@ class Fault(Exception):
         kind: Literal["down", "lying", "refused", "lagging"] = "down",
         pause: float = 0.0,
         too_large: bool = False,
+        slow: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.kind = kind
         self.pause = pause
         self.too_large = too_large
+        self.slow = slow
 
 
 class Endpoint:
@@ -95,11 +99,16 @@ class Endpoint:
                 answers = _envelopes(payload)
                 if answers is None or (response.status != _OK and not _explains(answers)):
                     pause = _retry_after(response.headers.get("retry-after", ""))
-                    raise Fault(_describe(response.status), pause=pause, too_large=response.status == _TOO_LARGE)
+                    raise Fault(
+                        _describe(response.status),
+                        pause=pause,
+                        too_large=response.status == _TOO_LARGE,
+                        slow=response.status in _TIMEOUTS,
+                    )
                 return answers
         except TimeoutError as error:
             message = "no answer in time"
-            raise Fault(message) from error
+            raise Fault(message, slow=True) from error
         except aiohttp.InvalidURL as error:
             message = "not a valid URL"
             raise Fault(message) from error

@@ -65,6 +65,9 @@ def after(state: HeadState, change: Change) -> HeadState:
 async def _changes(rpc: RpcClient, state: HeadState, newest: Header, final: int, chain_id: int) -> tuple[Change, ...]:
     if not state.known:
         return (Extended(chain_id, tuple(await _run(rpc, min(final, newest.number), newest))),)
+    if newest.number < state.known[0].number:
+        message = f"the head is block {newest.number}, but block {state.known[0].number} was final"
+        raise Lagging(message, hint="the endpoint is far behind or serves another network of the same chain id")
     if newest.number - state.known[-1].number > NEAR:
         return await _far(rpc, state, newest, final, chain_id)
     branch = [newest]
@@ -74,7 +77,7 @@ async def _changes(rpc: RpcClient, state: HeadState, newest: Header, final: int,
         verdict = decide(chain_id, state.known, branch, state.finalized)
         if not isinstance(verdict, Need):
             return verdict
-        branch.insert(0, await rpc.header_by_hash(verdict.hash))
+        branch.insert(0, await rpc.header_by_hash(verdict.hash, verdict.number))
 
 
 async def _far(rpc: RpcClient, state: HeadState, newest: Header, final: int, chain_id: int) -> tuple[Change, ...]:

@@ -119,7 +119,7 @@ async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping
         Call("eth_getBlockByNumber", (hex(span.last), False)),
     ]
     try:
-        return await rpc.ask(calls, accept)
+        return await rpc.ask(calls, accept, divisible=span.blocks > 1)
     except TooLarge as error:
         return _Refusal(Narrow(), error.message)
 

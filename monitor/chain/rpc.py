@@ -125,11 +125,11 @@ class RpcClient:
         calls = [Call("eth_getBlockByNumber", (block_parameter(number), False)) for number in numbers]
         return await self.ask(calls, accept) if calls else []
 
-    async def header_by_hash(self, block_hash: bytes) -> Header:
-        """Fetch one header by hash; raises Lagging for a block nobody knows."""
+    async def header_by_hash(self, block_hash: bytes, number: int) -> Header:
+        """Fetch the header of block `number` by its hash; raises Lagging for a block nobody knows."""
 
         def accept(answers: Sequence[Answer]) -> Header:
-            found = known_header(answers[0])
+            found = known_header(answers[0], number)
             if found.hash != block_hash:
                 message = "asked for a block by hash, got another one"
                 raise Lying(message)
@@ -137,11 +137,14 @@ class RpcClient:
 
         return await self.ask([Call("eth_getBlockByHash", (f"0x{block_hash.hex()}", False))], accept)
 
-    async def ask(self, calls: Sequence[Call], accept: Callable[[Sequence[Answer]], T]) -> T:
+    async def ask(
+        self, calls: Sequence[Call], accept: Callable[[Sequence[Answer]], T], *, divisible: bool = False
+    ) -> T:
         """Send calls to one endpoint and hand the answers, in order, to `accept`, elsewhere again until it takes them.
 
         `accept` may raise Lying, Fault or msgspec's ValidationError to refuse an answer; anything else it raises goes
-        to the caller. Raises ChainUnreachable, NodeRefused, Lagging, TooLarge or WrongChain.
+        to the caller. A `divisible` question also ends in TooLarge when every endpoint takes too long over it. Raises
+        ChainUnreachable, NodeRefused, Lagging, TooLarge or WrongChain.
         """
         tries: dict[Endpoint, int] = {}
         faults: list[tuple[Endpoint, Fault]] = []
@@ -153,10 +156,10 @@ class RpcClient:
                 return await self._ask_one(endpoint, calls, accept)
             except Fault as fault:
                 endpoint.failed(fault, asyncio.get_running_loop().time())
-                if fault.too_large:
+                faults.append((endpoint, fault))
+                if fault.too_large or (divisible and self._all_slow(faults)):
                     message = f"{self.name}: {endpoint.label}: {fault.message}"
                     raise TooLarge(message, hint="add another endpoint to the chain's `rpc`") from fault
-                faults.append((endpoint, fault))
                 counted += not (self._patient and fault.kind == "down")
                 if counted >= self._attempts or self._hopeless(faults, calls):
                     raise self._given_up(faults, calls) from fault
@@ -254,6 +257,10 @@ class RpcClient:
         chosen = min(usable, key=lambda endpoint: (wait(endpoint), tries.get(endpoint, 0)))
         await asyncio.sleep(wait(chosen))
         return chosen
+
+    def _all_slow(self, faults: Sequence[tuple[Endpoint, Fault]]) -> bool:
+        slow = {endpoint for endpoint, fault in faults if fault.slow}
+        return all(endpoint in slow for endpoint in self._endpoints if endpoint.health != "wrong")
 
     def _hopeless(self, faults: Sequence[tuple[Endpoint, Fault]], calls: Sequence[Call]) -> bool:
         # A proper error from every endpoint, twice each: waiting will not change their minds.

@@ -13,6 +13,7 @@ from monitor.chain.head import Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import Lagging, RpcClient
 from monitor.config.spec import ChainConfig
+from monitor.errors import NodeRefused
 from monitor.model.chain import Change, Header, RawLog, RawTransfer
 from monitor.model.span import Span
 from monitor.sync.fork import is_linked
@@ -105,10 +106,11 @@ class ChainSource:
         """Look at the head once; raises DeepReorg, ChainUnreachable, NodeRefused."""
         try:
             changes, self._state = await advance(self.rpc, self._state, self._finality, self.chain_id)
-        except Lagging:
+        except Lagging as error:
             self._looks += 1
             if self._looks >= _LOOKS:
-                raise
+                message = f"{self.name}: {error.message}"
+                raise NodeRefused(message, hint=error.hint) from error
             return ()
         self._looks = 0
         return changes
@@ -134,9 +136,9 @@ class ChainSource:
             return None
         try:
             return await (self._transfers(job, known) if job.kind == "native" else self._logs(job, known))
-        except Lagging:
+        except Lagging as error:
             if job.final:
-                raise
+                raise NodeRefused(error.message, hint=error.hint) from error
             return None
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:

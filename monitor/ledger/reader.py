@@ -37,7 +37,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = path.expanduser().resolve()
         self._guard = threading.RLock()
         self._connection = open_reader(self.path)
 
@@ -60,15 +60,15 @@ class Reader:
 
         Keep it short: a long one keeps the WAL from shrinking.
         """
-        with self._guard, translated(self.path):
+        with self._guard:
             if self._connection.in_transaction:
                 yield self
                 return
-            self._connection.execute("BEGIN")
+            self._rows("BEGIN")
             try:
                 yield self
             finally:
-                self._connection.execute("ROLLBACK")
+                self._connection.rollback()
 
     def data_version(self) -> int:
         """Count that changes when another process commits."""

@@ -33,7 +33,7 @@ class Writer:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = path.expanduser().resolve()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
         self._lock: Lock | None = None
         self._connection: sqlite3.Connection | None = None
@@ -166,7 +166,7 @@ def record_disposition(path: Path, lead_id: str, disposition: Disposition, reaso
 
     Raises InputError when there is no such lead and LedgerError when there is no ledger.
     """
-    path = path.expanduser().absolute()
+    path = path.expanduser().resolve()
     if not path.exists():
         message = f"there is no ledger at {path}"
         raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")

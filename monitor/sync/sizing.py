@@ -132,7 +132,8 @@ def narrowed(sizing: Sizing, asked: int, refusal: Narrow) -> Sizing:
     helpful = hint is not None and 0 < hint < asked
     size = hint if helpful and hint is not None else max(1, asked // 2)
     ceiling = min(sizing.ceiling, size) if helpful and refusal.lasting else sizing.ceiling
-    return Sizing(min(size, ceiling), ceiling)
+    # Requests in flight were sized before another's refusal: a late one must not widen the range again.
+    return Sizing(min(size, ceiling, sizing.size), ceiling)
 
 
 def _ruled(found: re.Match[str]) -> Narrow:

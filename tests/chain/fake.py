@@ -94,6 +94,8 @@ class FakeNode:
         """Blocks, code and text of the refusal."""
         self.result_cap: tuple[int, int, Callable[[int, int], str]] | None = None
         """Logs, code and text of the refusal, given the span asked for."""
+        self.patience: tuple[int, int] | None = None
+        """Logs that are served in time, and the HTTP status for more (0: no answer)."""
         self.statuses: Iterator[int] | None = None
         """HTTP statuses of the next requests, 200 to serve."""
         self.headers: dict[str, str] = {}
@@ -125,6 +127,9 @@ class FakeNode:
         if self.raw is not None:
             return web.Response(body=self.raw, content_type="application/json")
         head = self.chain.head - self.lag()
+        slow = await self._too_slow(body)
+        if slow is not None:
+            return slow
         if isinstance(body, list):
             if not self.batches:
                 return web.json_response(
@@ -132,6 +137,17 @@ class FakeNode:
                 )
             return web.json_response([self._answer(item, head) for item in reversed(body)])
         return web.json_response(self._answer(body, head))
+
+    async def _too_slow(self, body: Any) -> web.Response | None:
+        calls = body if isinstance(body, list) else [body]
+        for call in calls:
+            if self.patience and call["method"] == "eth_getLogs" and "fromBlock" in call["params"][0]:
+                first, last = (int(call["params"][0][key], 16) for key in ("fromBlock", "toBlock"))
+                if sum(map(len, self.chain.logs[first : last + 1])) > self.patience[0]:
+                    if self.patience[1] == 0:
+                        await asyncio.sleep(60)
+                    return web.Response(status=self.patience[1] or 500, text="gateway timeout")
+        return None
 
     def _answer(self, call: Json, head: int) -> Json:
         try:

@@ -167,6 +167,20 @@ async def test_payload_too_large_status(node):
     assert len(node.spans) > 1
 
 
+@pytest.mark.parametrize("status", [0, 408, 504, 524])
+async def test_a_range_that_takes_too_long_is_asked_for_in_parts(node, status):
+    node.patience = (6000, status)
+    async with client(node, timeout_seconds=0.5) as rpc:
+        page = await fetch_logs(rpc, job(), Sizer(1000))
+        assert len(page.logs) == len(ALL)
+        assert len(node.spans) > 2
+    # With another endpoint that is quick enough nothing has to be split.
+    async with FakeNode(node.chain).running() as quick, client(node, quick, timeout_seconds=0.5) as rpc:
+        page = await fetch_logs(rpc, job(), Sizer(1000))
+        assert len(page.logs) == len(ALL)
+        assert len(quick.spans) == 1
+
+
 def change(field: str, value: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
     return lambda logs: [{**logs[0], field: value}, *logs[1:]]
 

@@ -27,7 +27,7 @@ async def test_it_asks(node):
         assert [header.number for header in headers] == [5, 3]
         assert headers[0].timestamp == 1_000_060
         assert len(headers[0].bloom) == 256
-        assert await rpc.header_by_hash(headers[1].hash) == headers[1]
+        assert await rpc.header_by_hash(headers[1].hash, 3) == headers[1]
         assert await rpc.headers([]) == []
         assert await rpc.call("eth_getCode", ["0xc0de", "latest"], str) == "0x6000"
 
@@ -163,7 +163,7 @@ async def test_wrong_block(node):
             await rpc.headers([7])
         node.mangle = lambda method, result: node.chain.blocks[3] if method == "eth_getBlockByHash" else result
         with pytest.raises(NodeRefused, match="by hash"):
-            await rpc.header_by_hash(b"\x01" * 32)
+            await rpc.header_by_hash(b"\x01" * 32, 3)
 
 
 async def test_huge_body(node):

@@ -14,7 +14,7 @@ import pytest
 
 from monitor.chain.source import ChainSource
 from monitor.config.spec import ChainConfig
-from monitor.errors import ChainUnreachable, WrongChain
+from monitor.errors import ChainUnreachable, NodeRefused, WrongChain
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.chain import Extended, Finalized
@@ -151,7 +151,7 @@ async def test_a_page_agrees_with_the_head_that_was_reported(tmp_path):
         assert empty is not None
         assert [header.number for header in empty.headers] == [7], "an empty page names its branch too"
         chain.fork(3, [[], [], [(CONTRACT, [TOPIC], b"new")]])
-        for span in (Span(5, 11), Span(10, 11)):
+        for span in (Span(5, 11), Span(8, 10), Span(10, 11)):
             assert await source.fetch(Job("logs", fragments, span, final=False)) is None
         assert await source.fetch(Job("native", (native_fragment(ANN),), Span(9, 11), final=False)) is None
         await source.poll()
@@ -182,6 +182,26 @@ async def test_start_refuses_the_wrong_chain_and_closes():
         with pytest.raises(WrongChain, match="serves chain 5"):
             await source.start()
         assert source.endpoints()[0].health == "wrong"
+
+
+async def test_a_node_that_stays_below_finality_is_refused_in_the_end():
+    chain = FakeChain(50)
+    chain.final = 40
+    async with FakeNode(chain).running() as node, ChainSource("local", config(node)) as source:
+        await source.poll()
+        node.chain = FakeChain(10)
+        for _ in range(9):
+            assert await source.poll() == ()
+        with pytest.raises(NodeRefused, match="the head is block 9, but block 40 was final"):
+            await source.poll()
+
+
+async def test_finished_blocks_that_nobody_has_are_an_error():
+    async with FakeNode(FakeChain(50)).running() as node, ChainSource("local", config(node)) as source:
+        await source.poll()
+        job = Job("logs", (contract_fragment(CONTRACT),), Span(60, 70), final=True)
+        with pytest.raises(NodeRefused, match="block 69 is not known"):
+            await source.fetch(job)
 
 
 async def test_a_window_with_a_gap_starts_above_it():

@@ -209,8 +209,10 @@ async def test_reader_sees_commits_of_others(path):
             assert reader.data_version() != before
             with reader.snapshot():
                 assert reader.headers_frame().height == 2
-                await writer.extend(1, headers(2, 4))
+                await writer.extend(1, headers(2, 4), [log(3)])
                 assert reader.headers_frame().height == 2
+                assert reader.logs_frame().height == 0
+                assert reader.leads() == []
             assert reader.headers_frame().height == 4
 
 

@@ -104,3 +104,8 @@ def test_a_rule_stays():
     for _ in range(100):
         sizing = grown(sizing)
     assert sizing.size == 50
+
+
+def test_a_late_refusal_does_not_widen():
+    first = narrowed(Sizing(2000, 2000), 2000, Narrow(50))
+    assert narrowed(first, 2000, Narrow()).size == 50

@@ -62,9 +62,14 @@ class Follower:
         return changed
 
     async def _fetch(self, jobs: Sequence[Job]) -> list[Page | None]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self.source.fetch(job)) for job in jobs]
-        return [task.result() for task in tasks]
+        tasks = [asyncio.create_task(self.source.fetch(job)) for job in jobs]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            # One failure ends the batch: the rest is cancelled here, and fetched again after the pause.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _write(self, page: Page) -> bool:
         await self.writer.extend(self.source.chain_id, page.headers, page.logs, page.transfers, page.coverage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -30,8 +30,23 @@ __all__ = ["RULE"]
 POINTS = 10
 
 
+class _First(NamedTuple):
+    """A renter's beginning: its funding, the leases it opened at once, what it had done and paid by then."""
+
+    funding: dict[str, Any]
+    leases: pl.DataFrame
+    prior: int
+    escrow: Decimal | None
+    cluster_id: str
+
+    @property
+    def h100e(self) -> Decimal:
+        """Size of the leases together."""
+        return sum(self.leases.get_column("h100e").drop_nulls(), Decimal(0))
+
+
 def check(facts: Facts, params: Params) -> Outcome:
-    """Judge each renter's first lease against the moment the wallet was first funded."""
+    """Judge each renter's first leases against the moment the wallet was first funded."""
     blind = _blind_chains(facts, params)
     firsts = _first_leases(facts).filter(~pl.col("chain_id").is_in(sorted(blind)))
     funded = firsts.join(
@@ -39,20 +54,22 @@ def check(facts: Facts, params: Params) -> Outcome:
     ).sort("chain_id", "renter")
     age = pl.col("opened_at") - pl.col("funded_at")
     fresh = funded.filter((age >= 0) & (age < params["max_age_hours"] * HOUR))
-    prior, escrow = _prior_transactions(facts, fresh), _escrow(facts, fresh, params["escrow_hours"] * HOUR)
+    together = _opened_together(facts, fresh, params["first_hours"] * HOUR)
+    prior, escrow = _prior_transactions(facts, fresh), _escrow(facts, together, params["first_hours"] * HOUR)
     clusters = cluster_of(facts)
     found = []
     for row in fresh.iter_rows(named=True):
-        sent = prior.get((row["chain_id"], row["renter"]), 0)
-        size = row["h100e"] if row["h100e"] is not None else Decimal(0)
-        paid = escrow.get((row["chain_id"], row["renter"]))
-        large = size >= params["min_h100e"] or (paid is not None and paid >= params["min_escrow_usd"])
-        if sent <= params["max_prior_txs"] and large:
-            found.append(_finding(row, params, sent, size, paid, clusters[row["renter"]]))
+        wallet = (row["chain_id"], row["renter"])
+        leases = together.filter((pl.col("chain_id") == wallet[0]) & (pl.col("renter") == wallet[1]))
+        first = _First(row, leases, prior.get(wallet, 0), escrow.get(wallet), clusters[row["renter"]])
+        large = first.h100e >= params["min_h100e"]
+        dear = first.escrow is not None and first.escrow >= params["min_escrow_usd"]
+        if first.prior <= params["max_prior_txs"] and (large or dear):
+            found.append(_finding(first, params))
     unseen = funded.filter(pl.col("funder").is_null()).group_by("chain_id").len().sort("chain_id")
-    lines = (
+    lines = [
         f"T03: not assessable: chain {chain}: no funding seen for {count} renters" for chain, count in unseen.rows()
-    )
+    ]
     return Outcome(tuple(found), (*blind.values(), *lines))
 
 
@@ -73,6 +90,15 @@ def _first_leases(facts: Facts) -> pl.DataFrame:
     return tenant_leases(facts).sort(order).unique(["chain_id", "renter"], keep="first", maintain_order=True)
 
 
+def _opened_together(facts: Facts, fresh: pl.DataFrame, seconds: int) -> pl.DataFrame:
+    """List the leases each wallet opened within `seconds` of its first: some markets lease one machine at a time."""
+    begun = fresh.select("chain_id", "renter", pl.col("opened_at").alias("first_at"))
+    joined = tenant_leases(facts).join(begun, on=["chain_id", "renter"], how="inner")
+    return joined.filter(pl.col("opened_at") <= pl.col("first_at") + seconds).sort(
+        "chain_id", "renter", "opened_at", "open_block", "open_log_index", "market", "lease_id"
+    )
+
+
 def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> dict[tuple[int, bytes], int]:
     """Count what each wallet had sent before its lease: the leasing transaction's nonce, else one above the last."""
     sent = (
@@ -86,14 +112,14 @@ def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> dict[tuple[int, by
     return {(chain_id, renter): prior for chain_id, renter, prior in counted.iter_rows()}
 
 
-def _escrow(facts: Facts, fresh: pl.DataFrame, seconds: int) -> dict[tuple[int, bytes], Decimal | None]:
-    """Value what went into each first lease up to `seconds` after it opened."""
+def _escrow(facts: Facts, together: pl.DataFrame, seconds: int) -> dict[tuple[int, bytes], Decimal | None]:
+    """Value what went into each wallet's first leases up to `seconds` after the first opened."""
     key = ["market", "chain_id", "lease_id"]
     paid = (
         facts.lease_events.with_columns(believable_amount("amount"))
         .filter(pl.col("verb").is_in(DEPOSITS) & pl.col("amount").is_not_null())
-        .join(fresh.select(*key, "renter", "opened_at", "price_token"), on=key, how="inner")
-        .filter(pl.col("at") <= pl.col("opened_at") + seconds)
+        .join(together.select(*key, "renter", "first_at", "price_token"), on=key, how="inner")
+        .filter(pl.col("at") <= pl.col("first_at") + seconds)
         .select("chain_id", "renter", pl.coalesce("token", "price_token").alias("token"), "amount")
     )
     parts: dict[tuple[int, bytes], list[tuple[int, bytes | None, Decimal]]] = {}
@@ -103,32 +129,33 @@ def _escrow(facts: Facts, fresh: pl.DataFrame, seconds: int) -> dict[tuple[int, 
     return {wallet: dollars(amounts, prices) for wallet, amounts in parts.items()}
 
 
-def _finding(
-    row: dict[str, Any], params: Params, prior: int, size: Decimal, escrow: Decimal | None, cluster_id: str
-) -> Finding:
+def _finding(first: _First, params: Params) -> Finding:
+    row = first.funding
     hours = (row["opened_at"] - row["funded_at"]) // HOUR
     funding = Position(row["chain_id"], row["block_number"], row["tx_hash"], row["log_index"])
-    values = {
-        "age_hours": str(hours),
-        "prior_txs": str(prior),
-        "h100e": number_text(size),
-        "escrow_usd": "unknown" if escrow is None else number_text(escrow),
-        "funder": address_text(row["funder"]),
-    }
+    leases = list(first.leases.iter_rows(named=True))
+    size = number_text(first.h100e)
     return finding(
         RULE,
         subject=address_text(row["renter"]),
-        cluster_id=cluster_id,
+        cluster_id=first.cluster_id,
         points=POINTS,
-        summary=f"funded {hours} h before its first lease of {number_text(size)} H100e, {prior} transactions before",
+        summary=f"funded {hours} h before it first leased {size} H100e, {first.prior} transactions before",
         threshold=(
             f"funded < {params['max_age_hours']} h before, at most {params['max_prior_txs']} earlier transactions, and"
             f" >= {params['min_h100e']} H100e or >= {params['min_escrow_usd']} USD in escrow"
         ),
-        values=values,
-        positions=(open_position(row), funding),
-        leases=(lease_text(row["market"], row["chain_id"], row["lease_id"]),),
-        at=max(row["opened_at"], row["funded_at"]),
+        values={
+            "age_hours": str(hours),
+            "prior_txs": str(first.prior),
+            "h100e": size,
+            "leases": str(len(leases)),
+            "escrow_usd": "unknown" if first.escrow is None else number_text(first.escrow),
+            "funder": address_text(row["funder"]),
+        },
+        positions=(funding, *(open_position(lease) for lease in leases)),
+        leases=[lease_text(lease["market"], lease["chain_id"], lease["lease_id"]) for lease in leases],
+        at=max(row["funded_at"], *(lease["opened_at"] for lease in leases)),
         scope=str(row["chain_id"]),
     )
 
@@ -144,9 +171,9 @@ RULE = Rule(
     parameters=(
         Parameter("max_age_hours", 72, "hours", "the first lease starts less than this after funding", 1, 8760),
         Parameter("max_prior_txs", 5, "transactions", "at most this many sent before the lease", 0, 10_000),
-        Parameter("min_h100e", 8, "H100e", "size of the first lease", 1, 1_000_000),
+        Parameter("min_h100e", 8, "H100e", "size of the first leases together", 1, 1_000_000),
         Parameter("min_escrow_usd", 5_000, "USD", "or escrow paid in around the opening", 1, 10**9),
-        Parameter("escrow_hours", 24, "hours", "deposits until this long after the opening count", 0, 720),
+        Parameter("first_hours", 24, "hours", "leases and deposits this long after the first lease count", 0, 720),
     ),
     lawful=(
         "every new customer starts with a new wallet",

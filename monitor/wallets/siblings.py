@@ -12,7 +12,7 @@ _GROUP = ["chain_id", "funder"]
 LEASE_SOON_SECONDS = 72 * 3600
 FUNDED_TOGETHER_SECONDS = 24 * 3600
 LEASED_TOGETHER_SECONDS = 72 * 3600
-LEASED_ALIKE_SECONDS = 30 * 86_400
+LEASED_ALIKE_SECONDS = 90 * 86_400
 
 
 def _first_leases(leases: pl.DataFrame) -> pl.DataFrame:
@@ -52,7 +52,7 @@ def _shares(first: pl.DataFrame, value: str) -> pl.DataFrame:
 
 
 def _alike(rows: pl.DataFrame, value: str) -> pl.Expr:
-    """Rarity of `value` in tenths of a bit where a sibling leased alike within a month, else 0."""
+    """Rarity of `value` in tenths of a bit where a sibling leased alike within ninety days, else 0."""
     group = [*_GROUP, value]
     near = _near("leased_at", group, LEASED_ALIKE_SECONDS) & pl.col(value).is_not_null()
     order = rows.sort(*group, "leased_at", "address").select("chain_id", "address", near.alias(f"{value}_near"))
@@ -61,12 +61,28 @@ def _alike(rows: pl.DataFrame, value: str) -> pl.Expr:
     return pl.when(pl.lit(hit)).then(rarity_tenths(pl.col(f"{value}_having"), pl.col(f"{value}_total"))).otherwise(0)
 
 
+def _machines(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
+    """Rarity of the rarest machine a wallet and a sibling both leased: chain_id, address, machine (tenths of a bit)."""
+    used = leases.filter(
+        pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null() & pl.col("machine_id").is_not_null()
+    ).select("chain_id", "market", "machine_id", pl.col("renter").alias("address"))
+    counted = used.unique().with_columns(
+        pl.len().over("chain_id", "market", "machine_id").cast(pl.Int64()).alias("having"),
+        pl.col("address").n_unique().over("chain_id").cast(pl.Int64()).alias("total"),
+    )
+    kin = counted.join(funders.select(*_GROUP, "address"), on=["chain_id", "address"], how="inner")
+    shared = kin.filter(pl.len().over(*_GROUP, "market", "machine_id") > 1)
+    return shared.group_by("chain_id", "address").agg(
+        rarity_tenths(pl.col("having"), pl.col("total")).max().cast(pl.Int64()).alias("machine")
+    )
+
+
 def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
     """Judge each first-funded renter beside its siblings; `funders` must already be without hubs.
 
     Columns: those of `FUNDERS`, siblings (wallets of one funder, itself included), lease_tx, timing and market in
     tenths of a bit. Timing: leased within 72 h of being funded (2 bits), funded within 24 h of a sibling (1), leased
-    within 72 h of a sibling (1). Market: the same product and the same provider as a sibling, each by its rarity among
+    within 72 h of a sibling (1). Market: the same product, provider and machine as a sibling, each by its rarity among
     all renters of the chain.
     """
     first = _first_leases(leases)
@@ -74,6 +90,7 @@ def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
     rows = (
         known.join(_shares(first, "product"), on=["chain_id", "address"], how="left")
         .join(_shares(first, "provider"), on=["chain_id", "address"], how="left")
+        .join(_machines(known, leases), on=["chain_id", "address"], how="left")
         .with_columns(pl.len().over(_GROUP).cast(pl.Int64()).alias("siblings"))
     )
     together = rows.sort(*_GROUP, "at", "address").with_columns(
@@ -90,7 +107,9 @@ def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
             + pl.col("funded_near").cast(pl.Int64()) * 10
             + pl.col("leased_near").cast(pl.Int64()) * 10
         ).alias("timing"),
-        pl.min_horizontal(_alike(timed, "product") + _alike(timed, "provider"), CAPS["market"])
+        pl.min_horizontal(
+            _alike(timed, "product") + _alike(timed, "provider") + pl.col("machine").fill_null(0), CAPS["market"]
+        )
         .cast(pl.Int64())
         .alias("market"),
     ).sort(*_GROUP, "address")

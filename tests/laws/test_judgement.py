@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from monitor.rules.pipeline import World
+from monitor.wallets.watch import Limits
 from tests.facts.rows import who
 from tests.rules.judged import judged
 from tests.wallets.worlds import Rows, broker, crowd, label_rows, lease, pay, send
@@ -17,7 +18,7 @@ def same(one: World, other: World) -> None:
     assert one.judgement == other.judgement
     for name in ("leases", "lease_events", "transfers", "capacity", "funders", "links", "members", "wallets", "hubs"):
         assert_frame_equal(getattr(one.facts, name), getattr(other.facts, name))
-    for name in ("people", "clusters", "notes", "token_quarantine"):
+    for name in ("watch", "clusters", "notes", "token_quarantine"):
         assert_frame_equal(getattr(one, name), getattr(other, name))
 
 
@@ -30,7 +31,9 @@ def shuffled(rows: Rows, seed: int) -> Rows:
 def test_a_full_world_is_the_same_in_any_order(seed):
     rows = crowd() + broker() + lease(90, 7, block=30_000, payer=who(8)) + lease(91, 7, block=30_001, payer=who(8))
     labels = label_rows((99, "Some Exchange", "exchange"), (7, "Lab", "owner"), (1003, "Lab", "owner"))
-    same(judged(rows, labels), judged(shuffled(rows, seed), labels.sample(fraction=1, shuffle=True, seed=seed)))
+    mixed = labels.sample(fraction=1, shuffle=True, seed=seed)
+    for limits in (None, {1: Limits(start=0, native_lookback=9_000, around_funding=500, transfers=True)}):
+        same(judged(rows, labels, limits=limits), judged(shuffled(rows, seed), mixed, limits=limits))
 
 
 step = st.tuples(st.sampled_from(["pay", "send", "lease"]), st.integers(1, 6), st.integers(1, 6), st.integers(0, 9))

@@ -54,8 +54,19 @@ def test_exchange_funded_newcomers_match_but_make_no_lead():
 
 
 def test_later_leases_of_a_wallet_are_not_first_leases():
-    rows = newcomer(gpus=1, days=1) + lease(2, 1, block=START + 60, gpus=64)
+    rows = newcomer(gpus=1, days=1) + lease(2, 1, block=START + 25 * HOUR_BLOCKS, gpus=64)
     assert found(judged(rows), "T03") == []
+
+
+def test_machines_leased_one_by_one_on_the_first_day_count_together():
+    rows = newcomer(gpus=1, days=1)
+    for n in range(7):
+        rows += lease(2 + n, 1, block=START + 1 + n, gpus=1, days=1)
+    (finding,) = found(judged(rows), "T03")
+    assert (finding.values["h100e"], finding.values["leases"]) == ("8", "8")
+    assert len(finding.evidence) == 9
+    assert len(finding.leases) == 8
+    assert finding.at == time_of(START + 7)
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0, "no native transfers"), (3600, "1 h of native transfers")])

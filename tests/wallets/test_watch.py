@@ -1,0 +1,39 @@
+import polars as pl
+
+from monitor.facts.people import people
+from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
+from tests.facts.rows import events, who
+from tests.wallets.worlds import lease, pay, send, wallets
+
+LIMITS = {1: Limits(start=100, native_lookback=1_000, around_funding=50, transfers=True)}
+HISTORY = pay(50, 1, block=4_500) + pay(50, 2, block=4_530) + pay(50, 3, block=4_600) + lease(1, 1, block=5_000)
+
+
+def test_people_are_watched_for_tokens_always_and_native_before_their_first_lease():
+    frame = watch_people(people(events(*HISTORY.events)), LIMITS)
+    assert dict(frame.schema) == WATCH
+    assert frame.rows() == [(1, who(1), "erc20", 100, None), (1, who(1), "native", 4_000, 5_001)]
+
+
+def test_funders_are_watched_around_their_funding():
+    world = wallets(HISTORY)
+    frame = watch_funders(world.funders, LIMITS)
+    assert frame.rows() == [(1, who(50), "erc20", 4_450, 4_551), (1, who(50), "native", 4_450, 4_551)]
+
+
+def test_unconfigured_chains_and_switched_off_kinds_are_not_watched():
+    persons = people(events(*HISTORY.events))
+    assert watch_people(persons, {}).is_empty()
+    off = {1: Limits(start=0, native_lookback=0, around_funding=50, transfers=False)}
+    assert watch_people(persons, off).is_empty()
+    assert watch_funders(wallets(HISTORY).funders, off).is_empty()
+
+
+def test_only_transfers_inside_a_watched_span_are_seen_and_each_once():
+    world = wallets(HISTORY + send(9, 1, 5, block=99) + send(9, 1, 5, block=100) + send(9, 8, 5, block=4_500))
+    watch = pl.concat(
+        [watch_people(people(events(*HISTORY.events)), LIMITS), watch_funders(wallets(HISTORY).funders, LIMITS)]
+    )
+    seen = within(world.transfers, watch)
+    assert seen["block_number"].to_list() == [100, 4_500, 4_530, 5_000]
+    assert seen.schema == world.transfers.schema

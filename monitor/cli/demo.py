@@ -49,7 +49,7 @@ class _Verdict(NamedTuple):
             case False, True:
                 return "found, though careful" if self.truth.label == "proxy" else "FLAGGED, though benign"
             case _:
-                return "missed, as expected" if self.truth.label == "proxy" else "quiet"
+                return "no lead, as expected" if self.truth.label == "proxy" else "quiet"
 
 
 async def run_demo(folder: Path, seed: int) -> int:
@@ -81,7 +81,7 @@ async def run_demo(folder: Path, seed: int) -> int:
     _say("4/5", f"{len(messages)} signed webhook messages arrived and were verified")
     _say("5/5", "the leads beside the truth:")
     _show(world, leads)
-    _close(folder, chain, problems, time.monotonic() - began)
+    _close(folder, len(chain), problems, time.monotonic() - began)
     return 1 if problems else 0
 
 
@@ -149,7 +149,7 @@ def _show(world: World, leads: Sequence[Lead]) -> None:
         table.add_column(name, overflow="fold")
     for verdict in (_judge(truth, leads) for truth in world.truth):
         truth = verdict.truth
-        bold = verdict.word.isupper() or "FLAGGED" in verdict.word or verdict.word in {"found", "MISSED"}
+        bold = bool(verdict.leads) or verdict.word == "MISSED"
         table.add_row(
             *(truth.actor, truth.market, truth.label, " ".join(truth.typologies)),
             ", ".join(lead.lead_id for lead in verdict.leads),
@@ -165,6 +165,9 @@ def _show(world: World, leads: Sequence[Lead]) -> None:
     benign = [verdict for verdict in verdicts if verdict.truth.label == "benign"]
     flagged = sum(bool(verdict.leads) for verdict in benign)
     click.echo(f"\n{found} of {len(expected)} expected leads found; {flagged} of {len(benign)} benign actors flagged.")
+    for verdict in verdicts:
+        if verdict.truth.label == "proxy" and not verdict.truth.lead_expected:
+            click.echo(f"Not a lead by design: {verdict.truth.actor}, {verdict.truth.why}.")
 
 
 def _judge(truth: Truth, leads: Sequence[Lead]) -> _Verdict:
@@ -174,11 +177,11 @@ def _judge(truth: Truth, leads: Sequence[Lead]) -> _Verdict:
     )
 
 
-def _close(folder: Path, chain: object, problems: Sequence[str], seconds: float) -> None:
+def _close(folder: Path, leases: int, problems: Sequence[str], seconds: float) -> None:
     for problem in problems[:20]:
         click.echo(f"monitor: error: {problem}", err=True)
     if not problems:
-        click.echo(f"Every lease, party and settlement in the export is what the chain holds ({len(chain)} leases).")  # type: ignore[arg-type]
+        click.echo(f"Every lease, party and settlement in the export is what the chain holds ({leases} leases).")
     click.echo(f"A lead is for human review; it does not state that a law was broken. {seconds:.0f} s.\n")
     command = f"monitor --config {folder / 'config.toml'}"
     click.echo(f"Look further:  {command} dash\n               {command} leads show LEAD\n               {folder}/export/")

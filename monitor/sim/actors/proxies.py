@@ -34,8 +34,7 @@ def _broker(script: Script, supply: Supply) -> None:
         renters=renters,
         others=[funder],
         typologies=("T03", "T04"),
-        lead_expected=True,
-        why="one funder, four fresh wallets, 64 H100 within ninety days",
+        why="one funder, four fresh wallets, 64 H100 within ninety days: two patterns, but of one family, so no lead",
     )
 
 

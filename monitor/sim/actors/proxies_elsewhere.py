@@ -44,8 +44,7 @@ def _spheron_broker(script: Script, supply: Supply) -> None:
         renters=renters,
         others=[funder],
         typologies=("T03", "T04"),
-        lead_expected=True,
-        why="one funder, four fresh wallets, 64 H100 in the orders' specs",
+        why="one funder, four fresh wallets, 64 H100 in the orders' specs: two patterns of one family, so no lead",
     )
 
 

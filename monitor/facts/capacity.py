@@ -23,7 +23,9 @@ def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     `machine_id`, else the event's key. Fields take their last given value.
     """
     rows = ordered(events.filter(pl.col("verb").is_in(("capacity.upsert", "capacity.remove")))).with_columns(
-        pl.coalesce("machine_id", "lease_id").alias("machine_id"), believable_count("gpu_count")
+        pl.coalesce("machine_id", "lease_id").alias("machine_id"),
+        believable_count("gpu_count"),
+        pl.col("gpu_count").is_not_null().alias("count_said"),
     )
     numbered = rows.filter(pl.col("machine_id").is_not_null()).with_row_index("seq")
     offered = pl.col("verb") == "capacity.upsert"
@@ -36,6 +38,7 @@ def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
         .group_by(_KEY)
         .agg(
             *(pl.col(name).drop_nulls().last() for name in ("provider", "gpu_raw", "gpu_count", "region_raw")),
+            pl.col("count_said").any(),
             pl.col("block_time").filter(offered & (before.is_null() | (pl.col("seq") > before))).first().alias("since"),
             pl.when(gone)
             .then(pl.col("block_time").filter(~offered & (pl.col("seq") > last_offer)).first())
@@ -43,11 +46,11 @@ def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
         )
     )
     known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
+    at_least = pl.coalesce(believable_count("gpu_count_parsed"), pl.when(pl.col("gpu_model") != "").then(1))
     sized = folded.join(known, on="gpu_raw", how="left").with_columns(
-        # A machine with a named GPU has at least one; markets that emit no count are never read upward.
-        pl.coalesce("gpu_count", believable_count("gpu_count_parsed"), pl.when(pl.col("gpu_model") != "").then(1))
-        .cast(pl.Int64)
-        .alias("gpu_count"),
+        # A machine with a named GPU has at least one; a market that emits no count is never read upward. A count that
+        # was emitted and cannot be true is no reason to believe in one.
+        pl.coalesce("gpu_count", pl.when(~pl.col("count_said")).then(at_least)).cast(pl.Int64).alias("gpu_count"),
         pl.when(pl.col("gpu_model") != "").then(pl.col("gpu_model")).alias("gpu_model"),
     )
     each = pl.col("h100e_each")

@@ -47,6 +47,7 @@ def lease_rows(events: pl.DataFrame) -> pl.DataFrame:
             believable_amount("amount"),
             believable_amount("price_amount"),
             believable_count("gpu_count"),
+            pl.col("gpu_count").is_not_null().alias("count_said"),
             believable_time("start"),
             believable_time("planned_end"),
             believable_span("duration_seconds"),
@@ -107,10 +108,8 @@ def _people() -> list[pl.Expr]:
 
 
 def _resource() -> list[pl.Expr]:
-    return [
-        _last(column)
-        for column in ("machine_id", "gpu_raw", "gpu_count", "region_raw", "region_provenance", "resource_provenance")
-    ]
+    names = ("machine_id", "gpu_raw", "gpu_count", "region_raw", "region_provenance", "resource_provenance")
+    return [*(_last(name) for name in names), pl.col("count_said").any()]
 
 
 def _price() -> list[pl.Expr]:

@@ -57,10 +57,11 @@ def _inherit_order(folded: pl.DataFrame) -> pl.DataFrame:
     orders = folded.filter(pl.col("open_time").is_null()).select(
         *("market", "chain_id"),
         pl.col("lease_id").alias("order_id"),
-        *(pl.col(name).alias(f"{name}_order") for name in _FROM_ORDER),
+        *(pl.col(name).alias(f"{name}_order") for name in (*_FROM_ORDER, "count_said")),
     )
     merged = children.join(orders, on=["market", "chain_id", "order_id"], how="left").with_columns(
-        pl.coalesce(name, f"{name}_order").alias(name) for name in _FROM_ORDER
+        *(pl.coalesce(name, f"{name}_order").alias(name) for name in _FROM_ORDER),
+        (pl.col("count_said") | pl.col("count_said_order").fill_null(False)).alias("count_said"),
     )
     rest = folded.join(children.select(KEY), on=KEY, how="anti")
     used = children.select("market", "chain_id", pl.col("order_id").alias("lease_id")).unique()
@@ -105,11 +106,11 @@ def _clipped(seconds: pl.Expr) -> pl.Expr:
 
 def _with_hardware(timed: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     known = hardware.select(HARDWARE.keys()).sort(HARDWARE.keys()).unique("gpu_raw", keep="first")
+    at_least = pl.coalesce(believable_count("gpu_count_parsed"), pl.when(pl.col("gpu_model") != "").then(1))
     joined = timed.join(known, on="gpu_raw", how="left").with_columns(
-        # A machine with a named GPU has at least one; markets that emit no count are never read upward.
-        pl.coalesce("gpu_count", believable_count("gpu_count_parsed"), pl.when(pl.col("gpu_model") != "").then(1))
-        .cast(pl.Int64)
-        .alias("gpu_count"),
+        # A machine with a named GPU has at least one; a market that emits no count is never read upward. A count that
+        # was emitted and cannot be true is no reason to believe in one.
+        pl.coalesce("gpu_count", pl.when(~pl.col("count_said")).then(at_least)).cast(pl.Int64).alias("gpu_count"),
         pl.when(pl.col("gpu_model") != "").then(pl.col("gpu_model")).alias("gpu_model"),
     )
     each = pl.col("h100e_each")

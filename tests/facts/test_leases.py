@@ -219,6 +219,8 @@ def test_unknown_parts_leave_the_dollar_price_out():
     assert one(OPEN | {"price_token": FRIEND})["usd_per_gpu_hour"] is None
     assert one(OPEN | {"price_per": "epoch"})["usd_per_gpu_hour"] is None
     assert one(OPEN | {"gpu_raw": "mystery"})["h100e"] is None
+    assert one(OPEN | {"gpu_count": None})["gpu_count"] == 1
+    assert one(OPEN | {"gpu_count": None, "gpu_raw": "mystery"})["gpu_count"] is None
     assert one(OPEN | {"price_scale": None})["usd_per_gpu_hour"] == Decimal("2.000000")
 
 

@@ -184,10 +184,10 @@ def _close(folder: Path, leases: int, problems: Sequence[str], seconds: float) -
         click.echo(f"Every lease, party and settlement in the export is what the chain holds ({leases} leases).")
     click.echo(f"A lead is for human review; it does not state that a law was broken. {seconds:.0f} s.\n")
     command = f"monitor --config {folder / 'config.toml'}"
-    click.echo(f"Look further:  {command} dash\n               {command} leads show LEAD\n               {folder}/export/")
+    click.echo(
+        f"Look further:  {command} dash\n               {command} leads show LEAD\n               {folder}/export/"
+    )
 
 
 def _say(step: str, words: str) -> None:
     click.echo(f"{step:<4} {words}", err=True)
-
-

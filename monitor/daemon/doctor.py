@@ -87,13 +87,20 @@ def _files() -> Iterator[Check]:
     today = datetime.fromtimestamp(time.time(), UTC).date()
     legal = legal_status()
     if is_stale(legal, today.isoformat()):
-        yield Check("warn", "legal file", f"{legal.version} was to be verified by {legal.verify_by}", "update the program")
+        yield Check(
+            "warn", "legal file", f"{legal.version} was to be verified by {legal.verify_by}", "update the program"
+        )
     else:
         yield Check("ok", "legal file", f"{legal.version}, verify by {legal.verify_by}; not legal advice")
     as_of: date = catalogue().as_of
     age = (today - as_of).days
     level: Literal["ok", "warn"] = "warn" if age > _CATALOGUE_DAYS else "ok"
-    yield Check(level, "catalogue", f"accelerators as of {as_of}, {age} days old", "update the program" if age > _CATALOGUE_DAYS else "")
+    yield Check(
+        level,
+        "catalogue",
+        f"accelerators as of {as_of}, {age} days old",
+        "update the program" if age > _CATALOGUE_DAYS else "",
+    )
 
 
 async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:

@@ -27,7 +27,7 @@ __all__ = ["Engine", "Mode"]
 
 _DRAIN_SECONDS = 60
 _CALM = 5
-"""The judge rests this many times as long as its last judgement took, so that it never eats more than a sixth of a core."""
+"""The judge rests this many times as long as its last judgement took: it never takes more than a sixth of a core."""
 
 
 class Mode(NamedTuple):

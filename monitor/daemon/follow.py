@@ -100,9 +100,7 @@ class Follower:
 
     def _plan(self) -> list[Job]:
         head = self.source.head if self.upto is None else min(self.upto, self.source.head)
-        return plan(
-            self.wants(), self.covered, head, self.source.finalized, self.chain.max_span, limit=_JOBS_AHEAD
-        )
+        return plan(self.wants(), self.covered, head, self.source.finalized, self.chain.max_span, limit=_JOBS_AHEAD)
 
     def _missing(self) -> int:
         """Count the blocks still to be read, over all fragments' union."""

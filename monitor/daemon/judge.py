@@ -57,7 +57,7 @@ class Judge:
                     version=latest.legal.version,
                     jurisdiction=latest.legal.jurisdiction,
                     verify_by=latest.legal.verify_by,
-                    statement=latest.legal.statement,
+                    statement=" ".join(latest.legal.lines),
                 ),
                 at=latest.head_time,
             ),

@@ -1,4 +1,4 @@
-"""What is said on stderr while blocks are read: one line that rewrites itself, or a line per ten seconds without a terminal."""
+"""What is said on stderr while blocks are read: a line that rewrites itself, or one per ten seconds without a terminal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class Progress:
         done = whole - missing
         left = f", about {missing * seconds / done:.0f} s left" if done else ""
         at = f" of head {head}" if head is not None else ""
-        text = f"{self.names[chain_id]}: {missing} blocks to read{at}, {self.logs} rows, {self.logs / seconds:.0f}/s{left}"
+        text = (
+            f"{self.names[chain_id]}: {missing} blocks to read{at}, {self.logs} rows, {self.logs / seconds:.0f}/s{left}"
+        )
         if self._live:
             print("\r\x1b[K" + text, end="", file=self.stream, flush=True)
         else:

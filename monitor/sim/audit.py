@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import eth_abi.registry
 from eth_abi.codec import ABICodec
-from eth_abi.decoding import StringDecoder
-from eth_abi.registry import BaseEquals
 from web3 import HTTPProvider, Web3
 
 from monitor.config.resources import bundled
@@ -21,7 +19,7 @@ _TIMEOUT = 30
 
 
 class Holding(NamedTuple):
-    """What the chain says of one lease: who rents from whom, base units settled (None where not by lease), and its end."""
+    """What the chain says of one lease: who rents from whom, base units settled (None: not told by lease), its end."""
 
     renter: str
     provider: str
@@ -67,7 +65,9 @@ def holdings(url: str, world: World) -> dict[tuple[str, str], Holding]:
     for market, source in _SOURCES.items():
         path = bundled("contracts/artifacts") / f"{source.artifact}.json"
         abi = json.loads(path.read_text(encoding="utf-8"))["abi"]
-        contract = web3.eth.contract(Web3.to_checksum_address(world.deployments[market].contracts[source.role]), abi=abi)
+        contract = web3.eth.contract(
+            Web3.to_checksum_address(world.deployments[market].contracts[source.role]), abi=abi
+        )
         closed = {_text(args[source.key]) for name in source.closed for args in _events(contract, name)}
         settled: dict[str, int] = {}
         for args in _events(contract, source.settled) if source.settled else ():
@@ -103,11 +103,13 @@ def compare(chain: Mapping[tuple[str, str], Holding], leases: Iterable[Mapping[s
 
 
 def _lenient_codec() -> ABICodec:
-    """Make eth-abi read strings that are not UTF-8 instead of refusing the whole event; keys and amounts stay strict."""
-    registry = eth_abi.registry.registry.copy()
+    """Make eth-abi read strings that are not UTF-8 instead of refusing the event; keys and amounts stay strict."""
+    # eth-abi's registry carries no types.
+    abi: Any = eth_abi.registry
+    registry = abi.registry.copy()
     registry.unregister_decoder("string")
-    decoder = StringDecoder(handle_string_errors="replace")
-    registry.register_decoder(BaseEquals("string", with_sub=False), decoder, label="string")
+    decoder = abi.decoding.StringDecoder(handle_string_errors="replace")
+    registry.register_decoder(abi.BaseEquals("string", with_sub=False), decoder, label="string")
     return ABICodec(registry)
 
 

@@ -191,13 +191,11 @@ def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None =
             version=legal.version,
             jurisdiction=legal.jurisdiction,
             verify_by=legal.verify_by,
-            statement=legal.statement,
+            statement=" ".join(legal.lines),
         ),
         version=version,
         now=now,
-        chains=tuple(
-            _chain_status(chain, config, bundle, status.missing, status.logs) for chain in found.chains
-        ),
+        chains=tuple(_chain_status(chain, config, bundle, status.missing, status.logs) for chain in found.chains),
         rules=tuple(
             view.RuleInfo(
                 rule=rule.id,

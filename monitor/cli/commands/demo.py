@@ -9,7 +9,9 @@ import click
 
 
 @click.command("demo")
-@click.option("--out", default="demo-out", show_default=True, help="Folder for ledger, export, truth and configuration.")
+@click.option(
+    "--out", default="demo-out", show_default=True, help="Folder for ledger, export, truth and configuration."
+)
 @click.option("--seed", default=7, show_default=True, help="Another seed plays another world.")
 def command(out: str, seed: int) -> int:
     """Play months of rentals with known truth on a local EVM node, run the daemon, show the leads beside the truth.

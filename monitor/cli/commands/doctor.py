@@ -28,7 +28,9 @@ async def _examine(config: Config) -> int:
     failed = 0
     async for check in examine(config):
         failed += check.level == "fail"
-        click.echo(f"{click.style(check.level.ljust(4), _COLOURS[check.level])}  {check.what}: {terminal(check.detail, 400)}")
+        click.echo(
+            f"{click.style(check.level.ljust(4), _COLOURS[check.level])}  {check.what}: {terminal(check.detail, 400)}"
+        )
         if check.fix:
             click.echo(f"      fix: {terminal(check.fix, 400)}")
     return 1 if failed else 0

@@ -173,7 +173,7 @@ def legal_text(snapshot: Snapshot) -> str:
         f"Legal file {legal.version}; jurisdiction {legal.jurisdiction}; verify by {legal.verify_by or 'unknown'}.",
         "LEGAL FILE STALE: check it before relying on any rule date." if legal_is_stale(snapshot) else "",
         legal.statement,
-        "Not legal advice.",
+        "" if legal.statement.endswith("Not legal advice.") else "Not legal advice.",
     ]
     return " ".join(word for word in words if word)
 

@@ -32,7 +32,7 @@ def _spheron_broker(script: Script, supply: Supply) -> None:
     for number, renter in enumerate(renters):
         start = script.day(75 + 6 * number)
         script.fund(start - 12 * HOUR, funder, renter, usd=32_000)
-        specs = order_specs("h100", 8, "us-central", replicas=2)
+        specs = order_specs("h100", 8, "us-central", replicas=3)
         order = spheron_lease(script, start, renter, supply.spheron[1], specs, 30 * 24, 3600, f"broker {number}")
         script.call(start + 15 * DAY, supply.spheron[1], ("spheron", "lease"), "settle", order)
         spheron_close(script, start + 29 * DAY, order, renter)
@@ -44,7 +44,7 @@ def _spheron_broker(script: Script, supply: Supply) -> None:
         renters=renters,
         others=[funder],
         typologies=("T03", "T04"),
-        why="one funder, four fresh wallets, 64 H100 in the orders' specs: two patterns of one family, so no lead",
+        why="one funder, four fresh wallets, 96 H100 in the orders' specs: two patterns of one family, so no lead",
     )
 
 

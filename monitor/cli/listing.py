@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from monitor.cli.context import format_option, load_config
 
 if TYPE_CHECKING:
+    from monitor.views.output import Format
     from monitor.views.snapshot import Snapshot
 
-__all__ = ["at_option", "listing", "read_snapshot", "show"]
+__all__ = ["Filter", "at_option", "listing", "read_snapshot", "show"]
 
 Row = dict[str, Any]
+
+
+class Filter(NamedTuple):
+    """An option of a list command: `--option TEXT` keeps the rows whose `column` is the text."""
+
+    option: str
+    column: str
+    help: str
+    choices: tuple[str, ...] = ()
 
 
 def at_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,39 +48,43 @@ def read_snapshot(at: str | None = None) -> Snapshot:
         return snapshot(reader, bundle, loaded.config, at=at)
 
 
-def show(rows: Sequence[Row], fmt: str, *, columns: Sequence[str], short: Sequence[str] = ()) -> None:
-    """Write rows to stdout; a table on a terminal shows the `short` columns, everything else all of them."""
+def show(rows: Sequence[Row], fmt: Format, *, columns: Sequence[str], short: Sequence[str] = ()) -> None:
+    """Write rows to stdout; a table shows the `short` columns, everything else all of them."""
     from monitor.views.output import write
 
     names = short if fmt == "table" and short else columns
-    write([{name: row[name] for name in names} for row in rows], fmt, sys.stdout, columns=tuple(names))  # type: ignore[arg-type]
+    write([{name: row[name] for name in names} for row in rows], fmt, sys.stdout, columns=tuple(names))
+    if not rows and fmt == "table":
+        click.echo("nothing to show", err=True)
 
 
 def listing(
-    name: str, help_text: str, table: str, *, short: Sequence[str], filters: Sequence[tuple[str, str, str]] = ()
+    name: str, help_text: str, table: str, *, short: Sequence[str], filters: Sequence[Filter] = ()
 ) -> click.Command:
     """Make the command that lists one table of `monitor.views.columns`.
 
-    `filters` are (option, column, help): a row is shown when the column's text equals the option's, letter case apart.
+    A row is shown when each filter's column holds the option's text, letter case apart.
     """
 
     @click.command(name, help=help_text)
     @at_option
     @click.option("--limit", type=click.IntRange(min=1), help="Show at most this many rows.")
     @format_option()
-    def command(at: str | None, limit: int | None, fmt: str, **wanted: str | None) -> None:
+    def command(at: str | None, limit: int | None, fmt: Format, **wanted: str | None) -> None:
         from monitor.views.columns import TABLES
         from monitor.views.tables import export_rows
 
         rows = export_rows(read_snapshot(at), table)
-        for option, column, _ in filters:
-            text = wanted.get(option)
+        for item in filters:
+            text = wanted.get(item.option)
             if text is not None:
-                rows = [row for row in rows if _matches(row[column], text)]
+                rows = [row for row in rows if _matches(row[item.column], text)]
         show(rows[:limit], fmt, columns=TABLES[table].columns, short=short)
 
-    for option, _, text in reversed(filters):
-        command = click.option(f"--{option}", metavar="TEXT", help=text)(command)
+    for item in reversed(filters):
+        choice = click.Choice(item.choices, case_sensitive=False) if item.choices else None
+        metavar = None if item.choices else "TEXT"
+        command = click.option(f"--{item.option}", type=choice, metavar=metavar, help=item.help)(command)
     return command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NamedTuple
@@ -43,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": (_C + "export", "Write all tables as CSV with a manifest."),
     "verify": (_C + "verify", "Check an export against its manifest."),
     "config": (_C + "config", "Show or check the configuration."),
+    "completion": (_C + "completion", "Print the completion script of a shell."),
     "demo": (_C + "demo", "Run the whole way on a local EVM node."),
 }
 
@@ -110,6 +112,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _run(argv: list[str]) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot draw a letter gets its number instead of a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         result = cli.main(argv, prog_name="monitor", standalone_mode=False)
         sys.stdout.flush()

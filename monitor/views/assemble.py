@@ -39,6 +39,10 @@ from monitor.wallets.watch import Limits
 __all__ = ["Assembled", "Bundle", "assemble", "load_bundle", "open_path", "parse_at", "snapshot"]
 
 
+_BLOCK_DIGITS = 18
+"""Digits of a block number that SQLite holds in any case."""
+
+
 class Bundle(NamedTuple):
     """What the configuration binds: adapters, the contracts to watch, the payment tokens, and their digest."""
 
@@ -108,7 +112,7 @@ def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:
     """Turn `--at` into the last block per chain; None for now. Raises InputError when it is neither block nor time."""
     if at is None:
         return None
-    if at.isdigit():
+    if at.isascii() and at.isdigit() and len(at) <= _BLOCK_DIGITS:
         return {chain.chain_id: int(at) for chain in reader.chains()}
     try:
         moment = datetime.fromisoformat(at)

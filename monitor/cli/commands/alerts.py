@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Config
     from monitor.ledger.rows import OutboxRow
+    from monitor.views.output import Format
 
 _SHORT = ("alert_id", "lead_id", "sink", "kind", "state", "attempts", "delivered_at", "last_error")
 
@@ -26,7 +27,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--state", type=click.Choice(("pending", "delivered", "dead")), help="Only this state.")
 @format_option()
-def list_all(state: str | None, fmt: str) -> None:
+def list_all(state: str | None, fmt: Format) -> None:
     """List alerts with their delivery state."""
     from monitor.views.columns import TABLES
     from monitor.views.tables import export_rows
@@ -79,6 +80,7 @@ def test(sink: str) -> int:
 
     from monitor.alerts.probe import send_test
     from monitor.errors import InputError
+    from monitor.views.clean import terminal
 
     sinks = load_config().config.alerts.sinks
     if sink not in sinks:
@@ -88,5 +90,5 @@ def test(sink: str) -> int:
     if outcome.kind == "delivered":
         click.echo(f"{sink}: took it (HTTP {outcome.status})", err=True)
         return 0
-    click.echo(f"monitor: error: {sink}: {outcome.error or f'HTTP {outcome.status}'}", err=True)
+    click.echo(f"monitor: error: {sink}: {terminal(outcome.error) or f'HTTP {outcome.status}'}", err=True)
     return 1

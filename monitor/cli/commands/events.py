@@ -1,6 +1,6 @@
 """`monitor events`: the lease events as they were read from chain."""
 
-from monitor.cli.listing import listing
+from monitor.cli.listing import Filter, listing
 
 command = listing(
     "events",
@@ -8,8 +8,8 @@ command = listing(
     "lease_events",
     short=("market", "chain_id", "lease_id", "verb", "actor", "amount", "at", "block", "event"),
     filters=(
-        ("market", "market", "Only this market."),
-        ("lease", "lease_id", "Only this lease."),
-        ("verb", "verb", "Only this verb, such as lease.open."),
+        Filter("market", "market", "Only this market."),
+        Filter("lease", "lease_id", "Only this lease."),
+        Filter("verb", "verb", "Only this verb, such as lease.open."),
     ),
 )

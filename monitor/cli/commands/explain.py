@@ -3,70 +3,94 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.listing import read_snapshot
+from monitor.cli.listing import at_option, read_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from monitor.wallets.explain import Hop
+
+_SHOWN = 5
+_ADDRESS_BYTES = 20
 
 
 @click.command("explain")
 @click.argument("a")
 @click.argument("b")
-@click.option("--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True)
-def command(a: str, b: str, fmt: str) -> int:
+@at_option
+@click.option(
+    "--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True, help="How it is written."
+)
+def command(a: str, b: str, at: str | None, fmt: str) -> int:
     """Show the strongest path of evidence between wallets A and B, hop by hop; exit 1 when there is none."""
-    from monitor.views import format as shown
     from monitor.wallets.explain import explain
 
-    ends = [_address(text) for text in (a, b)]
-    hops = explain(read_snapshot().links, *ends)
-    rows = [
-        {
-            "a": shown.address(hop.a),
-            "b": shown.address(hop.b),
-            "bits": str(hop.bits),
-            "families": list(hop.families),
-            "merges": hop.accepted,
-            "links": [
-                {
-                    "chain_id": link.chain_id,
-                    "heuristic": link.heuristic,
-                    "family": link.family,
-                    "bits": str(link.weight),
-                    "at": shown.time(link.at),
-                    "transactions": [shown.hex_text(tx) for tx in link.txs],
-                }
-                for link in hop.links
-            ],
-        }
-        for hop in hops
-    ]
+    ends = (_address(a), _address(b))
+    hops = explain(read_snapshot(at).links, *ends)
     if fmt == "json":
-        click.echo(json.dumps(rows, indent=2))
-        return 0 if rows else 1
-    if not rows:
+        click.echo(json.dumps([_row(hop) for hop in hops], indent=2))
+    elif hops:
+        for line in _lines(hops):
+            click.echo(line)
+    elif ends[0] == ends[1]:
+        click.echo("that is one wallet, not two", err=True)
+    else:
         click.echo("no path of evidence joins these wallets", err=True)
-        return 1
-    for row in rows:
-        how = "joins them" if row["merges"] else "a mere candidate, joins nobody"
-        click.echo(f"{row['a']} - {row['b']}: {row['bits']} bits from {', '.join(row['families'])} ({how})")
-        for link in row["links"]:
-            click.echo(f"  {link['heuristic']} {link['bits']} bits, newest {link['at']}")
-            for transaction in link["transactions"][:5]:
-                click.echo(f"    {link['chain_id']}:{transaction}")
+    return 0 if hops else 1
+
+
+def _row(hop: Hop) -> dict[str, Any]:
+    from monitor.views import format as shown
+
+    return {
+        "a": shown.address(hop.a),
+        "b": shown.address(hop.b),
+        "bits": str(hop.bits),
+        "families": list(hop.families),
+        "merges": hop.accepted,
+        "links": [
+            {
+                "chain_id": link.chain_id,
+                "heuristic": link.heuristic,
+                "family": link.family,
+                "bits": str(link.weight),
+                "at": shown.time(link.at),
+                "transactions": [shown.hex_text(tx) for tx in link.txs],
+            }
+            for link in hop.links
+        ],
+    }
+
+
+def _lines(hops: Sequence[Hop]) -> Iterator[str]:
+    from monitor.views import format as shown
+
+    for hop in hops:
+        how = "joins them" if hop.accepted else "a mere candidate, joins nobody"
+        ends = f"{shown.address(hop.a)} - {shown.address(hop.b)}"
+        yield f"{ends}: {hop.bits} bits from {', '.join(hop.families)} ({how})"
+        for link in hop.links:
+            yield f"  {link.heuristic} ({link.family}) {link.weight} bits, newest {shown.time(link.at) or 'unknown'}"
+            yield from (f"    {link.chain_id}:{shown.hex_text(tx)}" for tx in link.txs[:_SHOWN])
+            if len(link.txs) > _SHOWN:
+                yield f"    … and {len(link.txs) - _SHOWN} more: --format json shows all"
     weakest = min(hops, key=lambda hop: hop.bits)
-    click.echo(f"weakest hop: {shown.address(weakest.a)} - {shown.address(weakest.b)}, {weakest.bits} bits")
-    return 0
+    yield f"weakest hop: {shown.address(weakest.a)} - {shown.address(weakest.b)}, {weakest.bits} bits"
 
 
 def _address(text: str) -> bytes:
     from monitor.errors import InputError
 
+    digits = text.removeprefix("0x")
     try:
-        raw = bytes.fromhex(text.removeprefix("0x"))
+        raw = bytes.fromhex(digits)
     except ValueError:
         raw = b""
-    if len(raw) != 20:  # noqa: PLR2004 - an address
+    if len(raw) != _ADDRESS_BYTES or len(digits) != 2 * _ADDRESS_BYTES:
         message = f"{text!r} is no address"
         raise InputError(message, hint="write 0x and 40 hex digits")
     return raw

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import format_option
+
+if TYPE_CHECKING:
+    from monitor.views.output import Format
 
 MAX_STDIN = 16 * 1024 * 1024
 
@@ -20,7 +24,7 @@ def command() -> None:
 @command.command("list")
 @click.option("--on", "day", metavar="DATE", help="Classify as of this day (YYYY-MM-DD) [default: the catalogue's].")
 @format_option()
-def list_all(day: str | None, fmt: str) -> None:
+def list_all(day: str | None, fmt: Format) -> None:
     """List the catalogue with TPP, performance density, ECCN class and H100-equivalents."""
     from monitor.hardware import catalogue, catalogue_rows
     from monitor.views.output import write
@@ -31,7 +35,7 @@ def list_all(day: str | None, fmt: str) -> None:
 @command.command("parse")
 @click.argument("text", nargs=-1)
 @format_option("csv")
-def parse(text: tuple[str, ...], fmt: str) -> None:
+def parse(text: tuple[str, ...], fmt: Format) -> None:
     """Read GPU spellings: arguments, or `-` for one per line on standard input.
 
     Columns: input, gpu_model (a catalogue id, empty where none), precision (exact, family, unknown), gpu_count,
@@ -40,17 +44,22 @@ def parse(text: tuple[str, ...], fmt: str) -> None:
     from monitor.hardware import parse_gpu
     from monitor.views.output import write
 
+    if not text and sys.stdin.isatty():
+        message = "no GPU name was given"
+        raise click.UsageError(message)
     spellings = _stdin_lines() if text in {("-",), ()} else list(text)
     rows = []
     for spelling in spellings:
         parsed = parse_gpu(spelling)
-        rows.append({
-            "input": spelling,
-            "gpu_model": parsed.gpu_model,
-            "precision": parsed.precision,
-            "gpu_count": parsed.gpu_count,
-            "candidates": "|".join(parsed.candidates),
-        })
+        rows.append(
+            {
+                "input": spelling,
+                "gpu_model": parsed.gpu_model,
+                "precision": parsed.precision,
+                "gpu_count": parsed.gpu_count,
+                "candidates": "|".join(parsed.candidates),
+            }
+        )
     write(rows, fmt, sys.stdout, columns=("input", "gpu_model", "precision", "gpu_count", "candidates"))
 
 

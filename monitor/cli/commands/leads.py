@@ -5,12 +5,16 @@ from __future__ import annotations
 import getpass
 import json
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import format_option, load_config
 from monitor.cli.failon import EXIT_LEADS, at_or_above, fail_on_option
 from monitor.cli.listing import at_option, read_snapshot, show
+
+if TYPE_CHECKING:
+    from monitor.views.output import Format
 
 _SHORT = ("lead_id", "severity", "score", "families", "typologies", "h100e", "opened_at", "state", "disposition")
 
@@ -25,7 +29,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also show dismissed and retracted leads.")
 @fail_on_option
 @format_option()
-def list_all(at: str | None, fail_on: str | None, fmt: str, *, everything: bool) -> int:
+def list_all(at: str | None, fail_on: str | None, fmt: Format, *, everything: bool) -> int:
     """List leads, highest score first."""
     from monitor.views.columns import TABLES
     from monitor.views.tables import export_rows
@@ -34,26 +38,35 @@ def list_all(at: str | None, fail_on: str | None, fmt: str, *, everything: bool)
     rows = export_rows(snapshot, "leads")
     if not everything:
         rows = [row for row in rows if row["state"] == "open" and row["disposition"] != "dismissed"]
-    rows.sort(key=lambda row: (-int(row["score"] or 0), str(row["lead_id"])))
+    scores = {lead.lead_id: lead.score for lead in snapshot.leads}
+    rows.sort(key=lambda row: (-scores[str(row["lead_id"])], str(row["lead_id"])))
     show(rows, fmt, columns=TABLES["leads"].columns, short=_SHORT)
     return EXIT_LEADS if fail_on and at_or_above(snapshot.leads, fail_on) else 0
 
 
 @command.command("show")
 @click.argument("lead_id")
-@click.option("--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True)
-def show_one(lead_id: str, fmt: str) -> None:
-    """Show one lead whole: evidence with positions, wallets, lawful explanations, legal status."""
+@at_option
+@click.option(
+    "--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True, help="How it is written."
+)
+def show_one(lead_id: str, at: str | None, fmt: str) -> None:
+    """Show one lead whole.
+
+    Evidence with positions, wallets with their paths, lawful explanations, legal status. JSON has everything; text
+    shortens long lists.
+    """
     from monitor.errors import InputError
     from monitor.views.dossier import dossier, dossier_text
 
-    snapshot = read_snapshot()
+    snapshot = read_snapshot(at)
     lead = next((lead for lead in snapshot.leads if lead.lead_id == lead_id), None)
     if lead is None:
-        message = f"there is no lead {lead_id}"
+        message = f"there is no lead {lead_id}" + (f" at {at}" if at else "")
         raise InputError(message, hint="`monitor leads list --all` shows them")
     if fmt == "json":
-        click.echo(json.dumps(dossier(snapshot, lead), indent=2, ensure_ascii=True))
+        # DEL is the one control character that JSON leaves as it is.
+        click.echo(json.dumps(dossier(snapshot, lead), indent=2, ensure_ascii=True).replace("\x7f", "\\u007f"))
     else:
         click.echo(dossier_text(snapshot, lead))
 
@@ -61,15 +74,20 @@ def show_one(lead_id: str, fmt: str) -> None:
 def _review(name: str, disposition: str, help_text: str, *, needs_reason: bool) -> None:
     @command.command(name, help=help_text)
     @click.argument("lead_id")
-    @click.option("--reason", default="", required=needs_reason, help="Why, for whoever reads it years later.")
+    @click.option("--reason", help="Why, for whoever reads it years later.", required=needs_reason)
     @click.option("--reviewer", default="", help="Who decides [default: the user who is logged in].")
-    def decide(lead_id: str, reason: str, reviewer: str) -> None:
+    def decide(lead_id: str, reason: str | None, reviewer: str) -> None:
+        from monitor.errors import InputError
         from monitor.ledger.writer import record_disposition
         from monitor.views.assemble import open_path
 
+        why = (reason or "").strip()
+        if needs_reason and not why:
+            message = "the reason is empty"
+            raise InputError(message, hint='write --reason "why it is explained"')
         path = open_path(load_config().config)
         who = reviewer or getpass.getuser()
-        record_disposition(path, lead_id, disposition, reason, who, int(time.time()))  # type: ignore[arg-type]
+        record_disposition(path, lead_id, disposition, why, who, int(time.time()))  # type: ignore[arg-type]
         click.echo(f"{lead_id}: {disposition or 'reopened'} by {who}", err=True)
 
 
@@ -77,4 +95,3 @@ _review("ack", "acknowledged", "Say that somebody looks at it.", needs_reason=Fa
 _review("dismiss", "dismissed", "Close a lead that is explained; the reason is kept.", needs_reason=True)
 _review("escalate", "escalated", "Hand a lead on.", needs_reason=False)
 _review("reopen", "", "Take a decision back; the history stays.", needs_reason=False)
-

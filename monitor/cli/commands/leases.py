@@ -1,6 +1,6 @@
 """`monitor leases`: every lease of every market, in one model."""
 
-from monitor.cli.listing import listing
+from monitor.cli.listing import Filter, listing
 
 command = listing(
     "leases",
@@ -11,9 +11,9 @@ command = listing(
         "status",
     ),
     filters=(
-        ("market", "market", "Only this market."),
-        ("renter", "renter", "Only this renter (0x…)."),
-        ("provider", "provider", "Only this provider (0x…)."),
-        ("status", "status", "Only this status: ordered, matched, active, closed, disputed."),
+        Filter("market", "market", "Only this market."),
+        Filter("renter", "renter", "Only this renter (0x…)."),
+        Filter("provider", "provider", "Only this provider (0x…)."),
+        Filter("status", "status", "Only this status.", ("ordered", "matched", "active", "closed", "disputed")),
     ),
 )

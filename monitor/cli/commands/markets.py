@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.context import format_option, load_config
 from monitor.cli.listing import show
+
+if TYPE_CHECKING:
+    from monitor.views.output import Format
 
 _LIST = ("market", "title", "chains", "verbs", "gpu", "region", "payer", "verified")
 _SHOW = ("role", "event", "verb", "layouts", "fields", "table")
@@ -31,7 +34,7 @@ def _load(folder: str | None, *, checked: bool = False) -> Any:
 
 @command.command("list")
 @format_option()
-def list_all(fmt: str) -> None:
+def list_all(fmt: Format) -> None:
     """List markets: chains, and what their events say of GPU, region and payer."""
     rows = []
     for market in _load(None).values():
@@ -54,7 +57,7 @@ def list_all(fmt: str) -> None:
 @command.command("show")
 @click.argument("name")
 @format_option()
-def show_one(name: str, fmt: str) -> None:
+def show_one(name: str, fmt: Format) -> None:
     """Show a market's lifecycle: each event, its verb and the unified fields it sets."""
     from monitor.errors import InputError
     from monitor.markets.lifecycle import lifecycle
@@ -79,7 +82,7 @@ def check(folder: str | None) -> None:
 @click.argument("file")
 @click.option("--chain", "chain_id", type=click.IntRange(min=1), help="Chain id the logs are from.")
 @format_option("csv")
-def decode(file: str, chain_id: int | None, fmt: str) -> None:
+def decode(file: str, chain_id: int | None, fmt: Format) -> None:
     """Decode FILE, a JSON array of RPC logs (- for standard input): one row per log.
 
     Columns: market, chain_id, role, event, verb, lease_id, fields (JSON of unified fields), reason (why a log is

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from monitor.cli.context import format_option, load_config
 from monitor.cli.listing import show
+
+if TYPE_CHECKING:
+    from monitor.views.output import Format
 
 _LIST = ("rule", "version", "title", "family", "role", "max_points", "parameters")
 
@@ -17,7 +22,7 @@ def command() -> None:
 
 @command.command("list")
 @format_option()
-def list_all(fmt: str) -> None:
+def list_all(fmt: Format) -> None:
     """List rules with the parameters in force."""
     from monitor.rules.registry import all_rules
     from monitor.rules.rule import settle

@@ -11,13 +11,16 @@ from monitor.cli.context import load_config
 
 
 @click.command("status")
-@click.option("--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True, help="How it is written."
+)
 def command(fmt: str) -> None:
     """Say per chain how far the ledger goes, how its endpoints do, and what was found; works while a daemon runs."""
     import msgspec
 
-    from monitor.ledger.reader import Reader
     from monitor.config.resources import ledger_path
+    from monitor.ledger.reader import Reader
+    from monitor.views.clean import terminal
 
     config = load_config().config
     with Reader(ledger_path(config.ledger.path)) as reader:
@@ -25,14 +28,14 @@ def command(fmt: str) -> None:
     if fmt == "json":
         found = msgspec.to_builtins(status)
         for chain in found["chains"]:
-            chain["head_hash"] = "0x" + bytes(
-                next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])
-            ).hex()
+            chain["head_hash"] = (
+                "0x" + bytes(next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])).hex()
+            )
         click.echo(json.dumps(found, indent=2, sort_keys=True))
         return
     for chain in status.chains:
         behind = "" if chain.node_head is None or chain.head is None else f", node at {chain.node_head}"
-        click.echo(f"{chain.name} ({chain.chain_id}): {chain.state or 'no daemon has reported'}")
+        click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
         click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
         click.echo(
             f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
@@ -40,9 +43,13 @@ def command(fmt: str) -> None:
         )
         for endpoint in status.endpoints:
             if endpoint.chain_id == chain.chain_id:
-                click.echo(f"  endpoint {endpoint.label}: {endpoint.health}{': ' if endpoint.error else ''}{endpoint.error}")
+                why = f": {terminal(endpoint.error)}" if endpoint.error else ""
+                click.echo(f"  endpoint {terminal(endpoint.label)}: {endpoint.health}{why}")
+    if not status.chains:
+        click.echo("no chain was indexed yet; `monitor run` starts")
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
-    click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine, alerts: {alerts}")
+    click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine")
+    click.echo(f"alerts: {alerts}")
 
 
 def _time(seconds: int | None) -> str:

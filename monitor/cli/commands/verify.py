@@ -12,10 +12,11 @@ import click
 def command(directory: str) -> int:
     """Recompute sizes, row counts and SHA-256 of an export in DIRECTORY; exit 1 when anything differs."""
     from monitor.export import verify_manifest
+    from monitor.views.clean import terminal
 
     problems = verify_manifest(Path(directory))
     for problem in problems:
-        click.echo(problem)
+        click.echo(terminal(problem, 1000))
     if not problems:
         click.echo(f"{directory}: every file is as its manifest says", err=True)
     return 1 if problems else 0

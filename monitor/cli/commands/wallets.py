@@ -1,6 +1,6 @@
 """`monitor wallets`: everyone with a role in a lease."""
 
-from monitor.cli.listing import listing
+from monitor.cli.listing import Filter, listing
 
 command = listing(
     "wallets",
@@ -8,8 +8,8 @@ command = listing(
     "wallets",
     short=("chain_id", "address", "cluster_id", "roles", "first_seen", "last_seen", "leases", "h100e_hours"),
     filters=(
-        ("cluster", "cluster_id", "Only members of this cluster."),
-        ("role", "roles", "Only this role: renter, payer, beneficiary, provider."),
-        ("address", "address", "Only this wallet (0x…)."),
+        Filter("cluster", "cluster_id", "Only members of this cluster."),
+        Filter("role", "roles", "Only this role.", ("renter", "payer", "beneficiary", "provider", "funder", "hub")),
+        Filter("address", "address", "Only this wallet (0x…)."),
     ),
 )

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from monitor.alerts.deliver import Deliverer
-from monitor.chain.rpc import Lagging
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig, Config
 from monitor.daemon.follow import Follower
 from monitor.daemon.judge import Judge
 from monitor.daemon.progress import Progress
 from monitor.daemon.watch import Watched, wants
-from monitor.errors import ChainUnreachable, ConfigError, MonitorError
+from monitor.errors import ChainUnreachable, ConfigError, MonitorError, WrongChain
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
 from monitor.ledger.writer import Writer
@@ -57,7 +55,9 @@ class Engine:
         self.watched: Sequence[Watched] = ()
         self.watch_version = 0
         self.settled: dict[int, int] = {}
+        self.started: set[int] = set()
         self.broken: set[int] = set()
+        self.said: set[int] = set()
         self.wake: dict[int, asyncio.Event] = {}
         self._reported: dict[int, tuple[ChainRow, list[EndpointRow]]] = {}
 
@@ -99,42 +99,35 @@ class Engine:
         return Deliverer(self.writer, sinks) if sinks and self.mode.deliver else None
 
     async def _follow(self, name: str, chain: ChainConfig) -> None:
-        async with AsyncExitStack() as stack:
-            await self._follow_with(name, chain, stack)
-
-    async def _follow_with(self, name: str, chain: ChainConfig, stack: AsyncExitStack) -> None:
-        window = self.reader.window(chain.id)
-        source = ChainSource(name, chain, known=window.known, finalized=window.finalized)
-        follower = Follower(
-            chain,
-            source,
-            self.writer,
-            self.reader.coverage(chain.id),
-            lambda: self._wants(chain),
-            self.progress,
-        )
-        follower.upto = self.mode.last
-        started = False
         while True:
-            version = self.watch_version
+            window = self.reader.window(chain.id)
+            source = ChainSource(name, chain, known=window.known, finalized=window.finalized)
             try:
-                if not started:
-                    await stack.enter_async_context(source)
-                    started = True
-                changed = await follower.step()
-                await self._well(chain, follower)
+                async with source:
+                    self.started.add(chain.id)
+                    await self._keep_up(chain, source)
             except (ChainUnreachable, Conflict) as error:
+                # A source made anew takes its bearings from the ledger.
                 await self._ill(chain, error)
                 await self._pause(chain)
-                continue
+
+    async def _keep_up(self, chain: ChainConfig, source: ChainSource) -> None:
+        covered = self.reader.coverage(chain.id)
+        follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress)
+        follower.upto = self.mode.last
+        while True:
+            version = self.watch_version
+            changed = await follower.step()
+            await self._well(chain, follower)
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
                 self.dirty.set()
             await self._pause(chain)
 
     async def _well(self, chain: ChainConfig, follower: Follower) -> None:
-        if chain.id in self.broken:
-            self.broken.discard(chain.id)
+        self.broken.discard(chain.id)
+        if chain.id in self.said:
+            self.said.discard(chain.id)
             self.progress.say(f"{self.config.chain_name(chain.id)}: works again")
         await self._report(chain, follower, "following")
 
@@ -156,13 +149,24 @@ class Engine:
             await self.writer.put_status(row, endpoints)
 
     async def _ill(self, chain: ChainConfig, error: ChainUnreachable | Conflict) -> None:
-        """Say once that a chain fails; to the head once, a failure that is not a moving head ends the run."""
-        if self.mode.until_head and not isinstance(error, Lagging | Conflict):
+        """Say once that a chain fails and go on with the others.
+
+        A wrong chain id, the first contact with every chain, and work that is to end at the head fail for good.
+        """
+        if isinstance(error, Conflict):
+            return
+        self.broken.add(chain.id)
+        self.settled.pop(chain.id, None)
+        hopeless = not self.started and len(self.broken) == len(self.wake)
+        if isinstance(error, WrongChain) or hopeless or self.mode.until_head:
             raise error
-        if chain.id not in self.broken and not isinstance(error, Lagging | Conflict):
-            self.broken.add(chain.id)
-            self.progress.say(f"{error.message}; trying on. hint: {error.hint}")
-            self.dirty.set()
+        if chain.id not in self.said:
+            self.said.add(chain.id)
+            self.progress.say(f"{error.message}; going on with the others, trying again. hint: {error.hint}")
+            await self.writer.put_status(
+                ChainRow(chain_id=chain.id, name=self.config.chain_name(chain.id), state=f"failing: {error.message}")
+            )
+        self.dirty.set()
 
     async def _pause(self, chain: ChainConfig) -> None:
         wake = self.wake[chain.id]

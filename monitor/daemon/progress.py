@@ -1,4 +1,4 @@
-"""What is said on stderr while blocks are read: a line that rewrites itself, or one per ten seconds without a terminal."""
+"""What is said on stderr while blocks are read: one line that rewrites itself, or a line per ten seconds in a log."""
 
 from __future__ import annotations
 

@@ -145,6 +145,10 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
+    if _is_empty(connection):
+        # A daemon makes the file before its tables: whoever looks in between finds nothing, not somebody else's file.
+        message = f"there is nothing in the ledger {path} yet"
+        raise LedgerError(message, hint="`monitor run` fills it; try again in a moment, or name another with --ledger")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:

@@ -70,7 +70,9 @@ def _stdin_lines() -> list[str]:
     if len(raw) > MAX_STDIN:
         message = f"standard input is larger than {MAX_STDIN} bytes"
         raise InputError(message, hint="split the list")
-    return raw.decode("utf-8", "replace").splitlines()
+    # Only LF ends a line: `splitlines` would also break at U+2028 and others, and rows would no longer match lines.
+    lines = raw.decode("utf-8", "replace").split("\n")
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 def _day(text: str | None) -> date | None:

@@ -1,0 +1,153 @@
+"""Commands that programs call: hardware parse, markets decode, status, export, verify, completion, config."""
+
+import json
+import shutil
+import subprocess
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.cli.conftest import run
+
+HOSTILE = [
+    "NVIDIA H100 80GB HBM3",
+    "",
+    "=HYPERLINK(1)",
+    "\x1b[31mA100",
+    "8x a100\u2028next",
+    "\u202egpj",
+    '"quoted",comma|pipe',
+    "x" * 100_000,
+]
+
+
+def test_hardware_parse_gives_one_row_per_line_of_standard_input():
+    raw = ("\n".join(HOSTILE) + "\n").encode() + b"\xff\xfe broken utf-8\r\n"
+    done = run("hardware", "parse", "-", stdin=raw)
+    assert (done.code, done.err) == (0, "")
+    rows = done.csv()
+    assert list(rows[0]) == ["input", "gpu_model", "precision", "gpu_count", "candidates"]
+    assert len(rows) == len(HOSTILE) + 1
+    assert rows[0]["gpu_model"] == "nvidia-h100-sxm5-80gb"
+    assert rows[2]["input"] == "'=HYPERLINK(1)"
+    assert rows[-1]["input"] == "\ufffd\ufffd broken utf-8"
+    assert "\x1b" not in done.out
+    assert "\u202e" not in done.out
+    exact = run("hardware", "parse", "-", "--format", "ndjson", stdin=raw).ndjson()
+    assert [row["input"] for row in exact[: len(HOSTILE)]] == HOSTILE
+    assert [row["gpu_model"] or "" for row in exact] == [row["gpu_model"] for row in rows]
+
+
+def test_hardware_parse_of_arguments_and_of_nothing():
+    assert [row["input"] for row in run("hardware", "parse", "rtx 4090", "T4").csv()] == ["rtx 4090", "T4"]
+    assert run("hardware", "parse", "-").out == "input,gpu_model,precision,gpu_count,candidates\n"
+
+
+def logs_of(url: str, first: int, last: int) -> list[dict[str, object]]:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getLogs"}
+    body["params"] = [{"fromBlock": hex(first), "toBlock": hex(last)}]
+    asked = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - loopback
+    with urlopen(asked, timeout=30) as answer:  # noqa: S310 - loopback
+        found: list[dict[str, object]] = json.loads(answer.read())["result"]
+    return found
+
+
+@pytest.mark.node
+def test_markets_decode_reads_what_the_ledger_read(ledger, played_world):
+    market = played_world.world.deployments["reference"].contracts["market"].lower()
+    logs = [log for log in logs_of(played_world.url, 0, played_world.world.head) if log["address"] == market]
+    done = ledger.run("markets", "decode", "-", stdin=json.dumps(logs).encode())
+    assert (done.code, done.err) == (0, "")
+    rows = done.csv()
+    assert list(rows[0]) == ["market", "chain_id", "role", "event", "verb", "lease_id", "fields", "reason"]
+    known = ledger.run("events", "--market", "reference", "--format", "json").json()
+    decoded = [(row["verb"], row["lease_id"], row["event"]) for row in rows]
+    assert sorted({(row["verb"], row["lease_id"], row["event"]) for row in known} - set(decoded)) == []
+    assert {row["reason"] for row in rows} == {""}
+
+
+@pytest.mark.node
+def test_markets_decode_keeps_a_broken_log_with_its_reason(ledger, played_world, tmp_path):
+    market = played_world.world.deployments["reference"].contracts["market"].lower()
+    logs = [log for log in logs_of(played_world.url, 0, played_world.world.head) if log["address"] == market]
+    whole = next(log for log in logs if len(str(log["data"])) > 200)
+    file = tmp_path / "logs.json"
+    file.write_text(json.dumps([whole, {**whole, "data": str(whole["data"])[:66]}]), encoding="utf-8")
+    good, bad = ledger.run("markets", "decode", str(file), "--format", "json").json()
+    assert (good["reason"], bool(good["verb"])) == ("", True)
+    assert bad["verb"] == ""
+    assert bad["reason"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1]", b"not json", b'[{"address":"0x12"}]'])
+def test_markets_decode_refuses_what_is_no_list_of_logs(raw):
+    done = run("markets", "decode", "-", stdin=raw)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("monitor: error: ")
+
+
+@pytest.mark.node
+def test_status_says_the_same_in_words_and_json(ledger):
+    found = ledger.run("status", "--format", "json").json()
+    (chain,) = found["chains"]
+    text = ledger.run("status")
+    assert (text.code, text.err) == (0, "")
+    assert f"head {chain['head']} " in text.out
+    assert f"{found['leads']} leads" in text.out
+    assert chain["head_hash"].startswith("0x")
+
+
+@pytest.mark.node
+def test_an_export_verifies_until_a_byte_changes(ledger, tmp_path):
+    folder = tmp_path / "export"
+    done = ledger.run("export", str(folder))
+    assert (done.code, done.out) == (0, "")
+    assert "manifest.json" in done.err
+    assert run("verify", str(folder)).code == 0
+    leases = folder / "leases.csv"
+    assert leases.read_bytes().decode() == ledger.run("leases", "--format", "csv").out
+    leases.write_bytes(leases.read_bytes().replace(b"active", b"ACTIVE", 1))
+    done = run("verify", str(folder))
+    assert done.code == 1
+    assert "leases.csv" in done.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_that_its_shell_can_read(shell):
+    done = run("completion", shell)
+    assert (done.code, done.err) == (0, "")
+    assert f"{shell}_complete" in done.out
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=done.out, text=True, check=True, timeout=30)
+
+
+def test_completion_offers_commands_and_subcommands(monkeypatch):
+    monkeypatch.setenv("_MONITOR_COMPLETE", "bash_complete")
+    for words, wanted in [("monitor le", {"leases", "leads"}), ("monitor leads re", {"reopen"})]:
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+        assert {line.split(",")[1] for line in run().out.splitlines()} == wanted
+
+
+def test_config_shows_where_a_value_comes_from(tmp_path, monkeypatch):
+    file = tmp_path / "c.toml"
+    file.write_text('[wallets]\nhub_degree = 7\n[chains.x]\nid = 5\nrpc = ["https://u:secret@e.example"]\n')
+    monkeypatch.setenv("MONITOR_LEDGER__PATH", "z.db")
+    done = run("--config", str(file), "config", "show", "--origin")
+    lines = dict(line.split(" = ", 1) for line in done.out.splitlines())
+    assert lines["wallets.hub_degree"].startswith("7  # ")
+    assert "c.toml" in lines["wallets.hub_degree"]
+    assert lines["ledger.path"] == '"z.db"  # MONITOR_LEDGER__PATH'
+    assert lines["wallets.transfers"].endswith("# default")
+    assert "secret" not in done.out
+    assert run("--config", str(file), "config", "check").err.endswith(": ok\n")
+    assert json.loads(run("config", "schema").out)["title"] == "Config"
+
+
+def test_rules_and_markets_that_are_not_there():
+    for argv in [("rules", "show", "T99"), ("markets", "show", "nosuch")]:
+        done = run(*argv)
+        assert (done.code, done.out) == (2, "")
+        assert "hint: known: " in done.err
+    assert "common lawful explanations" in run("rules", "show", "T04").out
+    assert run("markets", "check").code == 0

@@ -17,10 +17,23 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from monitor.errors import LedgerError
 from monitor.ledger.reader import Reader
 from monitor.sim.world import World, config_toml
 
-__all__ = ["SECRET", "Daemon", "Done", "Place", "export", "lay_out", "monitor", "monitor_now", "until"]
+__all__ = [
+    "SECRET",
+    "Daemon",
+    "Done",
+    "Place",
+    "at_head",
+    "export",
+    "lay_out",
+    "monitor",
+    "monitor_now",
+    "until",
+    "without",
+]
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 SECONDS = 60
@@ -93,10 +106,7 @@ class Daemon:
         self._stderr = place.folder / f"stderr-{time.monotonic_ns()}"
 
     async def __aenter__(self) -> Self:
-        with self._stderr.open("wb") as stderr:
-            self._process = subprocess.Popen(
-                _argv(self.place, self.args), env=_env(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
-            )
+        self._process = self._spawn()
         return self
 
     async def __aexit__(
@@ -104,6 +114,12 @@ class Daemon:
     ) -> None:
         self.kill()
         self.process.wait(10)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        with self._stderr.open("wb") as stderr:
+            return subprocess.Popen(
+                _argv(self.place, self.args), env=_env(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
+            )
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -139,9 +155,12 @@ async def until(holds: Callable[[], Any], seconds: float = 40, *, every: float =
 
 
 def at_head(place: Place, block_hash: str) -> bool:
-    """Whether the ledger stands at this block."""
-    with Reader(place.ledger) as reader:
-        return any(chain.head_hash == bytes.fromhex(block_hash[2:]) for chain in reader.chains())
+    """Whether there is a ledger and it stands at this block."""
+    try:
+        with Reader(place.ledger) as reader:
+            return any(chain.head_hash == bytes.fromhex(block_hash[2:]) for chain in reader.chains())
+    except LedgerError:
+        return False
 
 
 def without(files: dict[str, bytes], name: str) -> dict[str, Any]:

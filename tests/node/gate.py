@@ -36,8 +36,8 @@ class Limit(NamedTuple):
 class Gate:
     """Listens on loopback and passes JSON-RPC on; use it as an async context manager.
 
-    Each `trouble`-th request is answered by 502 or 429 in turn (0: none). `on_request` is awaited with the number of each request,
-    counted from 1, before it is passed on.
+    Each `trouble`-th request is answered by 502 or 429 in turn (0: none); `delay` is how many seconds each takes.
+    `on_request` is awaited with the number of each request, counted from 1, before it is passed on.
     """
 
     def __init__(self, upstream: str, *, limit: Limit | None = None, trouble: int = 0, delay: float = 0.0) -> None:
@@ -50,7 +50,7 @@ class Gate:
         self._upstream = upstream
         self._limit = limit
         self._trouble = trouble
-        self._delay = delay
+        self.delay = delay
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
 
@@ -77,7 +77,7 @@ class Gate:
         if self.on_request is not None:
             await self.on_request(self.requests)
         body = await request.read()
-        await asyncio.sleep(self._delay)
+        await asyncio.sleep(self.delay)
         if self._trouble and self.requests % self._trouble == 0:
             self.troubled += 1
             if self.troubled % 2:

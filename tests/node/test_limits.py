@@ -15,9 +15,10 @@ LIMITS = {
     "all at once": Limit("query exceeds limits, reduce the range", -32005, blocks=50, results=60, size=60_000),
 }
 OFTEN = {"block range", "all at once"}
+CASES = [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in LIMITS]
 
 
-@pytest.mark.parametrize("name", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in LIMITS])
+@pytest.mark.parametrize("name", CASES)
 async def test_limits_of_providers_change_nothing(name, undisturbed, played_world, tmp_path):
     async with Gate(played_world.url, limit=LIMITS[name]) as gate:
         place = lay_out(tmp_path, played_world.world, gate.url)

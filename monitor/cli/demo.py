@@ -27,7 +27,8 @@ from monitor.sim.anvil import Anvil
 from monitor.sim.audit import compare, holdings
 from monitor.sim.script import Truth
 from monitor.sim.world import World, config_toml, play, write_truth
-from monitor.views.assemble import load_bundle, snapshot
+from monitor.views.bundle import load_bundle
+from monitor.views.read import snapshot
 
 __all__ = ["run_demo"]
 

@@ -39,7 +39,7 @@ def reached(config: Config, severity: str | None, stream: TextIO) -> int:
     if severity is None:
         return 0
     from monitor.ledger.reader import Reader
-    from monitor.views.assemble import open_path
+    from monitor.views.bundle import open_path
 
     with Reader(open_path(config)) as reader:
         found = at_or_above(reader.leads(), severity)

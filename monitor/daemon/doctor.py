@@ -18,7 +18,7 @@ from monitor.hardware import catalogue
 from monitor.ledger.reader import Reader
 from monitor.markets.lint import check
 from monitor.rules.legal import is_stale, legal_status
-from monitor.views.assemble import Bundle, load_bundle
+from monitor.views.bundle import Bundle, load_bundle
 
 __all__ = ["Check", "examine"]
 

@@ -19,7 +19,7 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
 from monitor.ledger.writer import Writer
 from monitor.sync.fragment import Want
-from monitor.views.assemble import Bundle
+from monitor.views.bundle import Bundle
 
 __all__ = ["Engine", "Mode"]
 

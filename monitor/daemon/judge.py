@@ -15,7 +15,8 @@ from monitor.daemon.watch import Watched
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.lead import Finding, Lead
-from monitor.views.assemble import Assembled, Bundle, assemble
+from monitor.views.assemble import Assembled, assemble
+from monitor.views.bundle import Bundle
 
 __all__ = ["Judge"]
 

@@ -12,7 +12,7 @@ from monitor.daemon.engine import Engine, Mode
 from monitor.daemon.progress import Progress
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
-from monitor.views.assemble import load_bundle
+from monitor.views.bundle import load_bundle
 
 __all__ = ["run"]
 

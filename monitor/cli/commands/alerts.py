@@ -45,7 +45,7 @@ def replay(alert_id: str | None, *, dead: bool) -> None:
 
     from monitor.errors import InputError
     from monitor.ledger.reader import Reader
-    from monitor.views.assemble import open_path
+    from monitor.views.bundle import open_path
 
     config = load_config().config
     if (alert_id is None) == (not dead):

@@ -1,11 +1,64 @@
-"""`monitor clusters`: wallets that evidence joins."""
+"""`monitor clusters`: wallets that evidence joins, in the ledger or in a file of transfers."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.cli.context import load_config
 from monitor.cli.listing import Filter, listing
 
-command = listing(
+_COLUMNS = ("address", "cluster_id")
+_listed = listing(
     "clusters",
     "List wallet clusters. A cluster is a hypothesis: `monitor explain A B` shows its path.",
     "clusters",
     short=("cluster_id", "size", "renters", "payers", "providers", "h100e_hours", "leads"),
     filters=(Filter("id", "cluster_id", "Only this cluster."),),
+)
+
+
+def _clusters(transfers: str | None, out: str | None, **rest: Any) -> None:
+    """List the ledger's clusters, or cluster a file of transfers."""
+    if (transfers is None) != (out is None):
+        message = "--transfers and --out go together"
+        raise click.UsageError(message)
+    if transfers is None or out is None:
+        click.get_current_context().invoke(_listed, **rest)
+    else:
+        _from_file(Path(transfers), Path(out))
+
+
+def _from_file(source: Path, target: Path) -> None:
+    from monitor.cli.transferfile import cluster_rows, read_transfers
+    from monitor.errors import InputError
+    from monitor.views.output import csv_lines
+
+    rows = cluster_rows(read_transfers(source), load_config().config)
+    try:
+        with target.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(csv_lines(rows, _COLUMNS))
+    except OSError as error:
+        message = f"{target} cannot be written: {error.strerror}"
+        raise InputError(message, hint="check the folder and its permissions") from error
+    groups = len({row["cluster_id"] for row in rows})
+    click.echo(f"wrote {len(rows)} addresses in {groups} clusters to {target}", err=True)
+
+
+command = click.Command(
+    "clusters",
+    callback=_clusters,
+    params=[
+        *_listed.params,
+        click.Option(
+            ["--transfers"],
+            metavar="FILE",
+            help="Read no ledger but this CSV or Parquet file of transfers: columns from, to; optional chain, kind, "
+            "token, value, timestamp, block, tx.",
+        ),
+        click.Option(["--out"], metavar="FILE", help="Write address,cluster_id of every address of --transfers."),
+    ],
+    help=_listed.help,
 )

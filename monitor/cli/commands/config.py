@@ -32,7 +32,7 @@ def show(*, origin: bool) -> None:
 @command.command("check")
 def check() -> None:
     """Check the file, the rule parameters and the market adapters; every problem is shown at once."""
-    from monitor.views.assemble import load_bundle
+    from monitor.views.bundle import load_bundle
 
     loaded = load_config()
     load_bundle(loaded.config)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.ledger.reader import Reader
     from monitor.model.lead import Disposition
-    from monitor.views.assemble import Bundle
+    from monitor.views.bundle import Bundle
     from monitor.views.snapshot import Snapshot
 
 
@@ -32,21 +32,21 @@ class LedgerSource:
 
     def load(self) -> Snapshot:
         """Read and compute everything."""
-        from monitor.views.assemble import snapshot
+        from monitor.views.read import snapshot
 
         return snapshot(self._open(), self.bundle, self.config, now=int(time.time()))
 
     def dispose(self, lead_id: str, disposition: Disposition, reason: str) -> None:
         """Write a decision the way the command line does."""
         from monitor.ledger.writer import record_disposition
-        from monitor.views.assemble import open_path
+        from monitor.views.bundle import open_path
 
         who = getpass.getuser()
         record_disposition(open_path(self.config), lead_id, disposition, reason, who, int(time.time()))
 
     def _open(self) -> Reader:
         from monitor.ledger.reader import Reader
-        from monitor.views.assemble import open_path
+        from monitor.views.bundle import open_path
 
         if self._reader is None:
             self._reader = Reader(open_path(self.config))
@@ -62,7 +62,7 @@ def command(screenshot: str | None, keys: str) -> None:
 
     from monitor.dash.app import MonitorApp
     from monitor.dash.screenshot import screenshot as shoot
-    from monitor.views.assemble import load_bundle, open_path
+    from monitor.views.bundle import load_bundle, open_path
 
     config = load_config().config
     open_path(config)

@@ -79,7 +79,7 @@ def _review(name: str, disposition: str, help_text: str, *, needs_reason: bool) 
     def decide(lead_id: str, reason: str | None, reviewer: str) -> None:
         from monitor.errors import InputError
         from monitor.ledger.writer import record_disposition
-        from monitor.views.assemble import open_path
+        from monitor.views.bundle import open_path
 
         why = (reason or "").strip()
         if needs_reason and not why:

@@ -1,0 +1,54 @@
+"""What a configuration binds together: adapters, contracts, tokens, and a fingerprint of all that decides a fact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from monitor.config import Config
+from monitor.config.resources import ledger_path
+from monitor.errors import ConfigError
+from monitor.markets.lint import load_checked
+from monitor.markets.load import Bound, Market, TokenInfo, bind, folders, tokens
+from monitor.rules.registry import problems
+
+__all__ = ["Bundle", "load_bundle", "open_path"]
+
+
+class Bundle(NamedTuple):
+    """What the configuration binds: adapters, the contracts to watch, the payment tokens, and their digest."""
+
+    markets: dict[str, Market]
+    bound: tuple[Bound, ...]
+    tokens: dict[tuple[int, bytes], TokenInfo]
+    digest: str
+
+
+def load_bundle(config: Config) -> Bundle:
+    """Load the adapters and bind them; raises ConfigError or MarketError with every problem at once."""
+    markets = load_checked(folders(config))
+    wrong = problems(config.rules)
+    if wrong:
+        raise ConfigError("\n".join(wrong), hint="`monitor rules list` names the rules, `show` their parameters")
+    return Bundle(markets, bind(markets, config), tokens(markets, config), _digest(config, markets))
+
+
+def _digest(config: Config, markets: Mapping[str, Market]) -> str:
+    """Fingerprint all that can change a fact or a finding; endpoints, paths and pacing cannot."""
+    chains = {
+        name: chain.model_dump(mode="json", include={"id", "tokens", "block_seconds", "native_lookback_blocks"})
+        for name, chain in config.chains.items()
+        if chain.enabled
+    }
+    rest = config.model_dump(mode="json", include={"markets", "wallets", "labels", "rules"})
+    adapters = {name: hashlib.sha256(market.path.read_bytes()).hexdigest() for name, market in markets.items()}
+    text = json.dumps({"chains": chains, "adapters": adapters, **rest}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_path(config: Config) -> Path:
+    """Say where the ledger is; raises LedgerError when there is none yet."""
+    return ledger_path(config.ledger.path)

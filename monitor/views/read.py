@@ -1,0 +1,155 @@
+"""A ledger read into one snapshot: everything a surface shows, at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+import polars as pl
+
+from monitor import __version__
+from monitor.config import Config
+from monitor.errors import InputError
+from monitor.facts.fold import LEASE_VERBS
+from monitor.ledger.reader import Reader
+from monitor.ledger.rows import ChainRow, DispositionRow, QuarantineRow
+from monitor.model.lead import Lead
+from monitor.rules.registry import all_rules
+from monitor.views import snapshot as view
+from monitor.views.assemble import compute, read_rows
+from monitor.views.bundle import Bundle
+from monitor.views.snapshot import Snapshot
+
+__all__ = ["parse_at", "snapshot"]
+
+_BLOCK_DIGITS = 18
+"""Digits of a block number that SQLite holds in any case."""
+
+
+def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:
+    """Turn `--at` into the last block per chain; None for now. Raises InputError when it is neither block nor time."""
+    if at is None:
+        return None
+    if at.isascii() and at.isdigit() and len(at) <= _BLOCK_DIGITS:
+        return {chain.chain_id: int(at) for chain in reader.chains()}
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        message = f"--at {at!r} is neither a block number nor a time"
+        raise InputError(message, hint="write 123456, 2026-03-01 or 2026-03-01T12:00:00Z") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return reader.blocks_at(int(moment.timestamp()))
+
+
+def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None = None, now: int = 0) -> Snapshot:
+    """Read everything a surface shows, as of now or of `at` (a block or a time)."""
+    with reader.snapshot():
+        upto = parse_at(reader, at)
+        rows, version = read_rows(reader, bundle, upto), reader.data_version()
+        dispositions, status, alerts = reader.dispositions(), reader.status(), reader.outbox()
+        # The ledger also remembers leads that were announced and then withdrawn.
+        old_leads = [lead for lead in reader.leads() if lead.state == "retracted"] if upto is None else []
+        old_findings = [item for item in reader.findings() if item.state == "retracted"] if upto is None else []
+    found = compute(rows, bundle, config)
+    decided = {row.lead_id: row for row in dispositions}
+    leads = {lead.lead_id: lead for lead in [*old_leads, *found.leads]}
+    findings = {item.finding_id: item for item in [*old_findings, *found.findings]}
+    facts, legal = found.world.facts, found.legal
+    return Snapshot(
+        tool_version=__version__,
+        config_digest=bundle.digest,
+        legal=view.LegalFile(
+            version=legal.version,
+            jurisdiction=legal.jurisdiction,
+            verify_by=legal.verify_by,
+            statement=" ".join(legal.lines),
+        ),
+        version=version,
+        now=now,
+        chains=tuple(_chain_status(chain, config, bundle, status.missing, status.logs) for chain in found.chains),
+        rules=tuple(
+            view.RuleInfo(
+                rule=rule.id,
+                version=rule.version,
+                name=rule.title,
+                family=rule.family,
+                lawful=rule.lawful,
+                guidance=rule.guidance,
+            )
+            for rule in all_rules()
+        ),
+        leases=facts.leases,
+        lease_events=_lease_history(found.events),
+        wallets=facts.wallets,
+        links=facts.links,
+        clusters=found.world.clusters,
+        capacity=facts.capacity,
+        findings=tuple(findings[name] for name in sorted(findings)),
+        leads=tuple(_decided(leads[name], decided.get(name)) for name in sorted(leads)),
+        alerts=tuple(
+            view.AlertRow(
+                alert_id=row.alert_id,
+                lead_id=row.lead_id,
+                sink=row.sink,
+                kind=row.kind,
+                state=row.state,
+                attempts=row.attempts,
+                first_at=None if row.first_at is None else int(row.first_at),
+                delivered_at=None if row.delivered_at is None else int(row.delivered_at),
+                last_error=row.last_error,
+            )
+            for row in alerts
+        ),
+        dispositions=tuple(
+            view.DispositionRow(
+                lead_id=row.lead_id, disposition=row.disposition, reason=row.reason, reviewer=row.reviewer, at=row.at
+            )
+            for row in dispositions
+        ),
+        quarantine=_quarantine_counts(found.quarantine),
+    )
+
+
+def _decided(lead: Lead, row: DispositionRow | None) -> Lead:
+    if row is None:
+        return lead
+    return msgspec.structs.replace(lead, disposition=row.disposition, reason=row.reason, reviewer=row.reviewer)
+
+
+def _lease_history(events: pl.DataFrame) -> pl.DataFrame:
+    return events.filter(pl.col("verb").is_in(LEASE_VERBS) & pl.col("lease_id").is_not_null()).with_columns(
+        pl.coalesce("actor", "payer", "renter").alias("actor"), pl.coalesce("token", "price_token").alias("token")
+    )
+
+
+def _chain_status(
+    row: ChainRow, config: Config, bundle: Bundle, missing: Mapping[int, int], logs: Mapping[int, int]
+) -> view.ChainStatus:
+    chain = next((item for item in config.chains.values() if item.id == row.chain_id), None)
+    starts = [item.from_block for item in bundle.bound if item.chain_id == row.chain_id]
+    return view.ChainStatus(
+        chain_id=row.chain_id,
+        name=row.name,
+        first_block=min(starts, default=None),
+        last_block=row.head,
+        head_hash=row.head_hash,
+        head_time=row.head_time,
+        finalized=row.finalized,
+        node_head=row.node_head,
+        missing_blocks=missing.get(row.chain_id, 0),
+        logs=logs.get(row.chain_id, 0),
+        reorgs=row.reorgs,
+        explorer=chain.explorer if chain else "",
+        state=row.state,
+    )
+
+
+def _quarantine_counts(rows: list[QuarantineRow]) -> tuple[view.QuarantineCount, ...]:
+    counted = Counter((row.market, row.chain_id, row.reason) for row in rows)
+    return tuple(
+        view.QuarantineCount(market=market, chain_id=chain_id, reason=reason, rows=count)
+        for (market, chain_id, reason), count in sorted(counted.items())
+    )

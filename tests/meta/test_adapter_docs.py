@@ -32,6 +32,7 @@ from monitor.model.schema import UNIFIED
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
 STEPS: tuple[type[BaseModel], ...] = (Json, SpheronSpec, AkashAttributes, KeccakPacked, Lookup, Explode, Call)
+TABLES: tuple[type[BaseModel], ...] = (MarketTable, TokenTable, DeploymentTable, EventTable)
 
 
 def blocks(language):
@@ -118,6 +119,6 @@ def test_steps_and_their_keys():
 
 def test_keys_of_the_tables():
     rows = {row[0].strip("`[]"): row[1] for row in rows_under("| table | what stands in it |")}
-    for name, table in zip(rows, (MarketTable, TokenTable, DeploymentTable, EventTable), strict=True):
+    for name, table in zip(rows, TABLES, strict=True):
         said = set(re.findall(r"`(\w+)`", rows[name])) - {"fixed_end", "stream"}
         assert said == set(table.model_fields), name

@@ -1,4 +1,4 @@
-"""docs/rules.md is made from the rules; `PYTHONPATH=. python tests/meta/test_rules_docs.py > docs/rules.md` remakes it."""
+"""docs/rules.md is made from the rules: `PYTHONPATH=. python tests/meta/test_rules_docs.py > docs/rules.md`."""
 
 import sys
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ INTRODUCTION = f"""\
 
 A rule looks for one published pattern and gives findings: the numbers, the line they crossed, the log positions that
 prove it, and the common lawful explanations. Findings on one cluster of tenant wallets make a **lead** when at least
-{NUMBERS[MIN_FAMILIES]} core families of evidence speak: no single indicator decides. A lead is for human review; it does
-not state that a law was broken.
+{NUMBERS[MIN_FAMILIES]} core families of evidence speak: no single indicator decides. A lead is for human review; it
+does not state that a law was broken.
 
 - **Score**: each rule up to its own maximum, each family up to {FAMILY_CAP} points.
 - **Severity**: medium, high, critical from {", ".join(f"{step:,}" for step in _H100E_STEPS)} H100-equivalents held at

@@ -1,0 +1,137 @@
+"""`monitor clusters --transfers FILE --out FILE`: joins on evidence of two kinds, never through a hub."""
+
+import csv
+import random
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from monitor.views.format import address
+from tests.cli.conftest import run
+
+DAY = 86_400
+START = 1_760_000_000
+
+
+def wallet(number):
+    return f"0x{number:040x}"
+
+
+def shown(number):
+    return address(number.to_bytes(20, "big"))
+
+
+FUNDER, SINK, EXCHANGE = 1, 2, 3
+KIN, STRANGERS = (11, 12), range(100, 320)
+ROWS = [
+    # One funder, two wallets that send what they have on to one place: two families of evidence.
+    *((wallet(FUNDER), wallet(member), 10**18, START + member) for member in KIN),
+    *((wallet(member), wallet(SINK), 10**17, START + DAY + member) for member in KIN),
+    # An exchange funds everybody and takes everybody's money.
+    *((wallet(EXCHANGE), wallet(member), 10**18, START + member) for member in STRANGERS),
+    *((wallet(member), wallet(EXCHANGE), 10**17, START + DAY + member) for member in STRANGERS),
+    # Funded once, never seen again: one family is not enough.
+    (wallet(50), wallet(51), 10**18, START),
+]
+
+
+def clusters(path, tmp_path, *, code=0):
+    out = tmp_path / "clusters.csv"
+    done = run("--config", str(tmp_path / "c.toml"), "clusters", "--transfers", str(path), "--out", str(out))
+    assert (done.code, done.out) == (code, ""), done.err
+    if code:
+        return done.err
+    assert out.read_bytes().startswith(b"address,cluster_id\n")
+    with out.open(encoding="utf-8", newline="") as file:
+        return {row["address"]: row["cluster_id"] for row in csv.DictReader(file)}
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path):
+    (tmp_path / "c.toml").write_text("", encoding="utf-8")
+
+
+def write(path, rows, columns=("from", "to", "value", "timestamp")):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return path
+
+
+def test_two_kinds_of_evidence_join_and_a_hub_does_not(tmp_path):
+    found = clusters(write(tmp_path / "t.csv", ROWS), tmp_path)
+    assert set(found) == {shown(n) for n in (FUNDER, SINK, EXCHANGE, *KIN, *STRANGERS, 50, 51)}
+    assert len({found[shown(number)] for number in (FUNDER, *KIN)}) == 1
+    assert found[shown(SINK)] != found[shown(FUNDER)]
+    assert len({found[shown(number)] for number in (EXCHANGE, *STRANGERS)}) == 1 + len(STRANGERS)
+    assert found[shown(50)] != found[shown(51)]
+
+
+def test_random_strangers_stay_strangers(tmp_path):
+    chance = random.Random(3)
+    rows = [(wallet(chance.randrange(600)), wallet(chance.randrange(600)), 10**18, START + at) for at in range(2000)]
+    found = clusters(write(tmp_path / "t.csv", rows), tmp_path)
+    assert len(set(found.values())) > 0.95 * len(found)
+
+
+def test_neither_order_nor_letters_nor_file_format_matter(tmp_path):
+    first = clusters(write(tmp_path / "t.csv", ROWS), tmp_path)
+    mixed = [(a.upper().replace("0X", "0x"), *rest) for a, *rest in ROWS]
+    random.Random(5).shuffle(mixed)
+    assert clusters(write(tmp_path / "mixed.csv", mixed), tmp_path) == first
+    moments = [(a, b, value, datetime.fromtimestamp(at, UTC)) for a, b, value, at in ROWS]
+    frame = pl.DataFrame(
+        [(a, b, float(value), at) for a, b, value, at in moments],
+        schema={"from": pl.String, "to": pl.String, "value": pl.Float64, "timestamp": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    assert clusters(tmp_path / "t.parquet", tmp_path) == first
+    spelled = [(a, b, value, at.strftime("%Y-%m-%dT%H:%M:%SZ")) for a, b, value, at in moments]
+    assert clusters(write(tmp_path / "iso.csv", spelled), tmp_path) == first
+
+
+def test_two_columns_are_enough(tmp_path):
+    found = clusters(write(tmp_path / "t.csv", [row[:2] for row in ROWS], ("from", "to")), tmp_path)
+    assert len({found[shown(number)] for number in (FUNDER, *KIN)}) == 1
+
+
+def test_labels_of_the_configuration_count(tmp_path):
+    label = f'[[labels]]\naddress = "{wallet(FUNDER)}"\nlabel = "x"\nkind = "exchange"\n'
+    (tmp_path / "c.toml").write_text(label + 'source = "me"\ndate = "2026-01-01"\n', encoding="utf-8")
+    found = clusters(write(tmp_path / "t.csv", ROWS), tmp_path)
+    assert len({found[shown(number)] for number in (FUNDER, *KIN)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n", "has no column 'from'"),
+        ("from,to\n0x12,0x34\n", "'0x12' is no address"),
+        ("", "is neither CSV nor Parquet"),
+        ("PAR1 but not really", "is neither CSV nor Parquet"),
+    ],
+)
+def test_what_is_no_table_of_transfers_is_refused(text, said, tmp_path):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    assert said in clusters(tmp_path / "t.csv", tmp_path, code=2)
+
+
+def test_hostile_values_change_nobody_elses_cluster(tmp_path):
+    hostile = [
+        (wallet(60), wallet(61), "9" * 80, START),
+        (wallet(60), wallet(62), "-5", START),
+        (wallet(60), wallet(63), "nan", "soon"),
+        (wallet(60), wallet(64), "inf", "99999999999999999999"),
+        (wallet(60), "", 1, START),
+    ]
+    first = clusters(write(tmp_path / "t.csv", ROWS), tmp_path)
+    found = clusters(write(tmp_path / "u.csv", [*ROWS, *((*row[:2], row[2], row[3]) for row in hostile)]), tmp_path)
+    assert {name: found[name] for name in first} == first
+
+
+def test_the_two_options_go_together(tmp_path):
+    done = run("clusters", "--transfers", str(tmp_path / "t.csv"))
+    assert (done.code, done.out) == (2, "")
+    assert "go together" in done.err
+    assert clusters(tmp_path / "none.csv", tmp_path, code=2).startswith("monitor: error: ")

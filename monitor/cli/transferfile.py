@@ -148,11 +148,6 @@ def cluster_rows(transfers: pl.DataFrame, config: Config) -> list[Mapping[str, s
         for name, kind in LEASES.items()
     )
     found = links(tenants, empty(LEASE_EVENTS), transfers, funders, busy, labels)
-    # Where every wallet may be a tenant, a first funding also looks like a payment into a sink: said twice, meant once.
-    funded = found.filter(pl.col("heuristic") == "first_funder").select("chain_id", "a", "b")
-    twice = pl.col("heuristic") == "shared_sink"
-    sunk = found.filter(twice).join(funded, on=["chain_id", "a", "b"], how="anti")
-    found = pl.concat([found.filter(~twice), sunk])
     owners = dict(labels.filter(pl.col("kind") == OWNER).select("address", "label").iter_rows())
     placed = members(nodes(people, funders, found, busy, transfers), merge(pair_scores(found), owners))
     rows = placed.select("address", "cluster_id").unique("address").sort("address")

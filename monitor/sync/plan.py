@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -45,7 +46,7 @@ def plan(
 
     No job reaches above `head`, none straddles `finalized` (the last block that can no longer change) and none is wider
     than `max_span` blocks. Spans are cut on multiples of `max_span`, so that fragments that began at different blocks
-    still share requests.
+    still share requests; where whole blocks are read, also where any wallet's need begins or ends.
     """
     jobs = _jobs(_missing(required, covered, head), finalized, max(1, max_span))
     return list(islice(jobs, limit))
@@ -74,8 +75,15 @@ def _missing(
 def _jobs(
     groups: Mapping[tuple[FragmentKind, tuple[bytes, ...], Spans], list[Fragment]], finalized: int, max_span: int
 ) -> Iterator[Job]:
+    # A block read in full serves every wallet: cut where any wallet begins or ends, so that none is read twice.
+    edges = sorted({edge for kind, _, missing in groups if kind == "native" for span in missing for edge in span})
     streams = [
-        _pieces(kind, tokens, tuple(fragments), _cuts(missing, finalized, _width(kind, max_span)))
+        _pieces(
+            kind,
+            tokens,
+            tuple(fragments),
+            _cuts(missing, finalized, _width(kind, max_span), edges if kind == "native" else ()),
+        )
         for (kind, tokens, missing), fragments in groups.items()
     ]
     pieces = heapq.merge(*streams, key=lambda piece: piece[:3])
@@ -96,11 +104,14 @@ def _width(kind: FragmentKind, max_span: int) -> int:
     return min(max_span, NATIVE_SPAN) if kind == "native" else max_span
 
 
-def _cuts(missing: Spans, finalized: int, width: int) -> Iterator[Span]:
+def _cuts(missing: Spans, finalized: int, width: int, edges: Sequence[int]) -> Iterator[Span]:
     for span in missing:
         start = span.start
         while start < span.stop:
             stop = min(span.stop, start - start % width + width)
+            following = bisect_right(edges, start)
+            if following < len(edges):
+                stop = min(stop, edges[following])
             if start <= finalized:
                 stop = min(stop, finalized + 1)
             yield Span(start, stop)

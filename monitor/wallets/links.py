@@ -202,11 +202,13 @@ def _sinks(moved: pl.DataFrame, funders: pl.DataFrame, leases: pl.DataFrame, hub
     renters = leases.select("chain_id", pl.col("renter").alias("sender")).unique()
     providers = leases.select("chain_id", pl.col("provider").alias("recipient")).unique()
     own = funders.select("chain_id", pl.col("address").alias("sender"), pl.col("funder").alias("recipient"))
+    # What a wallet is funded with is told by the funding family; the same transfer must not speak twice.
+    given = funders.select("chain_id", pl.col("funder").alias("sender"), pl.col("address").alias("recipient"))
     sent = (
         _without(moved.filter(pl.col("sender") != pl.col("recipient")), hubs, "recipient")
         .join(renters, on=["chain_id", "sender"], how="semi")
         .join(providers, on=["chain_id", "recipient"], how="anti")
-        .join(own, on=["chain_id", "sender", "recipient"], how="anti")
+        .join(pl.concat([own, given]), on=["chain_id", "sender", "recipient"], how="anti")
         .with_columns(pl.col("sender").n_unique().over("chain_id", "recipient").alias("senders"))
         .filter(pl.col("senders") >= _SHARED)
     )

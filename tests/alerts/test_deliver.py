@@ -54,7 +54,7 @@ def deliverer(store: Store, clock: Clock, post: Post, **rest: Any) -> Deliverer:
 
 async def until(reached: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not reached():  # noqa: ASYNC110 - what is watched belongs to the code under test
+        while not reached():
             await asyncio.sleep(0.002)
 
 

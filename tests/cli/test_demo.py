@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import demo
+from monitor.errors import InputError
+from monitor.sim.audit import compare
 
 pytestmark = pytest.mark.node
 
@@ -43,16 +45,15 @@ def _read(path: Path) -> str:
 
 async def test_demo_fails_when_the_export_differs_from_the_chain(tmp_path, monkeypatch, capsys):
     def more(chain, leases):
-        return [*demo_compare(chain, leases), "reference lease 1: settled 1 exported, 2 on chain"]
+        return [*compare(chain, leases), "reference lease 1: settled 1 exported, 2 on chain"]
 
-    demo_compare = demo.compare
-    monkeypatch.setattr(demo, "compare", more)
+    monkeypatch.setattr("monitor.cli.demo.compare", more)
     assert await demo.run_demo(tmp_path / "demo", 7) == 1
     assert "monitor: error: reference lease 1: settled 1 exported, 2 on chain" in capsys.readouterr().err
 
 
 async def test_demo_never_wipes_a_folder_that_is_not_its_own(tmp_path):
     (tmp_path / "keep").write_text("mine", encoding="utf-8")
-    with pytest.raises(demo.InputError, match="no earlier demo"):
+    with pytest.raises(InputError, match="no earlier demo"):
         await demo.run_demo(tmp_path, 7)
     assert (tmp_path / "keep").read_text(encoding="utf-8") == "mine"

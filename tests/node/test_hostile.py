@@ -15,7 +15,7 @@ from monitor.config import load
 from monitor.dash.app import MonitorApp
 from monitor.sim.actors.edges import HOSTILE, LONG_TEXT_BYTES
 from monitor.sim.node import Node
-from monitor.views.assemble import load_bundle
+from monitor.views.bundle import load_bundle
 from tests.node.drive import SECRET, lay_out, monitor, monitor_now
 
 pytestmark = pytest.mark.node

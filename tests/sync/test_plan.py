@@ -82,6 +82,17 @@ def test_blocks_are_read_once_for_all_wallets():
     assert [(job.span, len(job.fragments)) for job in jobs] == [(Span(0, NATIVE_SPAN), 250), (Span(100, 150), 250)]
 
 
+def test_no_block_is_read_twice_for_wallets_that_begin_and_end_anywhere():
+    wants = [Want(native_fragment(wallet(number)), 7 * number, 180 + 11 * number) for number in range(40)]
+    jobs = plan(wants, {}, 999, 300, 1000)
+    assert [job.span.start for job in jobs] == [0, *(job.span.stop for job in jobs[:-1])]
+    assert jobs[-1].span.stop == 180 + 11 * 39
+    for want in wants:
+        held = [job.span for job in jobs if want.fragment in job.fragments]
+        assert want.stop is not None
+        assert Spans(held) == Spans.of(want.start, want.stop)
+
+
 def test_a_long_plan_is_made_lazily():
     wants = [Want(contract_fragment(wallet(1)), 0)]
     assert len(plan(wants, {}, 10**12, 10**12, 10, limit=3)) == 3

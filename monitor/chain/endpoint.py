@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.chain.wire import Envelope
 from monitor.config.spec import Secret
+from monitor.model.nesting import too_deep
 
 __all__ = ["MAX_BODY", "Endpoint", "EndpointState", "Fault", "Health"]
 
@@ -162,6 +163,8 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def _envelopes(payload: bytes) -> list[Envelope] | None:
+    if too_deep(payload):
+        return None
     try:
         if payload.lstrip()[:1] == b"[":
             return msgspec.json.decode(payload, type=list[Envelope])

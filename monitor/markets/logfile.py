@@ -13,6 +13,7 @@ from monitor.errors import InputError
 from monitor.markets.decode import LOGS, map_logs
 from monitor.markets.fit import text_of
 from monitor.markets.load import Bound, Market
+from monitor.model.nesting import too_deep
 from monitor.model.schema import UNIFIED
 
 __all__ = ["MAX_BYTES", "Row", "decode_file"]
@@ -71,6 +72,9 @@ def _items(text: bytes) -> list[Any]:
     if len(text) > MAX_BYTES:
         message = f"the file of logs is larger than {MAX_BYTES} bytes"
         raise InputError(message, hint="split the array")
+    if too_deep(text):
+        message = "the file of logs is nested too deep"
+        raise InputError(message, hint=_HINT)
     try:
         items = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from monitor.model.nesting import too_deep
+
 __all__ = ["Resources", "gpu_of", "json_of", "parse_spec", "resources_of"]
 
 MAX_TEXT = 65_536
@@ -35,7 +37,7 @@ class Resources(NamedTuple):
 
 def json_of(text: str | bytes) -> Any:
     """Parse JSON of bounded size and depth; None when it is not JSON."""
-    if len(text) > MAX_TEXT:
+    if len(text) > MAX_TEXT or too_deep(text):
         return None
     try:
         return msgspec.json.decode(text)

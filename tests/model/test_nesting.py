@@ -1,0 +1,63 @@
+"""Deep JSON is refused before any parser sees it, at any recursion limit of the process."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.model.nesting import too_deep
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(alphabet='ab "\\é:,'),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(alphabet="xy"), inner, max_size=4),
+    max_leaves=40,
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"a":' * 5_000, "[{" * 300 + "}]" * 300]
+)
+def test_deep_text_is_refused(text):
+    assert too_deep(text)
+    assert too_deep(text.encode())
+
+
+def test_wide_text_is_not_deep():
+    logs = [{"topics": ["0x" + "11" * 32] * 4, "data": "0x", "address": "0x"}] * 20_000
+    assert not too_deep(json.dumps(logs))
+    assert not too_deep("[" * 200 + "]" * 200)
+
+
+@given(VALUES)
+def test_ordinary_json_passes(value):
+    assert not too_deep(json.dumps(value))
+
+
+@given(VALUES)
+def test_nothing_below_the_surface_of_a_deep_text_saves_it(value):
+    assert too_deep("[" * 201 + json.dumps(value) + "]" * 201)
+
+
+PROBE = """
+import sys
+sys.setrecursionlimit(100_000)
+from monitor.markets.spheron import json_of, parse_spec
+from monitor.markets.logfile import decode_file
+from monitor.chain.endpoint import _envelopes
+from monitor.errors import InputError
+deep = "[" * 60_000 + "]" * 60_000
+assert json_of(deep) is None and parse_spec(deep) is None
+assert _envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}") is None
+try:
+    decode_file(deep.encode() * 100, {}, ())
+except InputError:
+    print("refused")
+"""
+
+
+def test_a_high_recursion_limit_does_not_end_the_process():
+    done = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "refused"), done.stderr[-500:]

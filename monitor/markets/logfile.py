@@ -73,7 +73,7 @@ def _items(text: bytes) -> list[Any]:
         message = f"the file of logs is larger than {MAX_BYTES} bytes"
         raise InputError(message, hint="split the array")
     if too_deep(text):
-        message = "the file of logs is nested too deep"
+        message = "the file of logs is not JSON that can be read: it is nested too deep"
         raise InputError(message, hint=_HINT)
     try:
         items = msgspec.json.decode(text)

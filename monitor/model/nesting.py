@@ -20,11 +20,11 @@ def too_deep(data: bytes | str, limit: int = MAX_DEPTH) -> bool:
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     brackets = raw.translate(None, delete=_NOT_BRACKETS)
     # Each round takes the innermost level away; what is left of flat data after a few rounds is nothing.
-    for _ in range(limit):
-        if len(brackets) <= limit:
+    for taken in range(limit + 1):
+        if len(brackets) <= limit - taken:
             return False
         fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")
         if len(fewer) == len(brackets):
             break
         brackets = fewer
-    return len(brackets) > limit
+    return True

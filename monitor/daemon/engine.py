@@ -56,6 +56,7 @@ class Engine:
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         self.started: set[int] = set()
+        self.checked: set[tuple[int, bytes]] = set()
         self.broken: set[int] = set()
         self.said: set[int] = set()
         self.wake: dict[int, asyncio.Event] = {}
@@ -105,11 +106,27 @@ class Engine:
             try:
                 async with source:
                     self.started.add(chain.id)
+                    await self._check_contracts(name, chain, source)
                     await self._keep_up(chain, source)
             except (ChainUnreachable, Conflict) as error:
                 # A source made anew takes its bearings from the ledger.
                 await self._ill(chain, error)
                 await self._pause(chain)
+
+    async def _check_contracts(self, name: str, chain: ChainConfig, source: ChainSource) -> None:
+        """Look once for code at every contract: none at a configured one ends the run, at a built-in one is said."""
+        for item in self.bundle.bound:
+            if item.chain_id != chain.id or (chain.id, item.address) in self.checked:
+                continue
+            code = await source.rpc.call("eth_getCode", [f"0x{item.address.hex()}", "latest"], str)
+            self.checked.add((chain.id, item.address))
+            if code.strip("0x"):
+                continue
+            message = f"{name}: there is no code at 0x{item.address.hex()}, the {item.role} contract of {item.market}"
+            own = self.config.markets.get(item.market)
+            if own and name in own.deployments:
+                raise ConfigError(message, hint=f"check markets.{item.market}.deployments.{name} and the chain's id")
+            self.progress.say(f"{message}; nothing is read from it until there is")
 
     async def _keep_up(self, chain: ChainConfig, source: ChainSource) -> None:
         covered = self.reader.coverage(chain.id)

@@ -23,6 +23,8 @@ __all__ = ["Answer", "Call", "Lagging", "RpcClient", "TooLarge", "decode", "deco
 ATTEMPTS = 6
 """Tries of one question beyond the first at each endpoint: with back-off about a quarter of a minute."""
 
+_FIRST_CONTACT = 3
+"""Tries when nothing has answered yet: a wrong URL or a node that is down should be told within seconds."""
 _FIRST_DELAY = 0.25
 _MAX_DELAY = 8.0
 _PAUSE_WHEN_LIMITED = 1.0
@@ -106,7 +108,8 @@ class RpcClient:
         if wrong:
             raise self._wrong_chain(wrong[0])
         if not any(results):
-            await self.ask([Call("eth_chainId")], lambda answers: decode(answers[0], str))
+            question = [Call("eth_chainId")]
+            await self.ask(question, lambda found: decode(found[0], str), attempts=_FIRST_CONTACT)
 
     async def call(self, method: str, params: Sequence[Any], kind: type[T]) -> T:
         """Call one method and decode its result as `kind`."""
@@ -138,13 +141,18 @@ class RpcClient:
         return await self.ask([Call("eth_getBlockByHash", (f"0x{block_hash.hex()}", False))], accept)
 
     async def ask(
-        self, calls: Sequence[Call], accept: Callable[[Sequence[Answer]], T], *, divisible: bool = False
+        self,
+        calls: Sequence[Call],
+        accept: Callable[[Sequence[Answer]], T],
+        *,
+        divisible: bool = False,
+        attempts: int | None = None,
     ) -> T:
         """Send calls to one endpoint and hand the answers, in order, to `accept`, elsewhere again until it takes them.
 
         `accept` may raise Lying, Fault or msgspec's ValidationError to refuse an answer; anything else it raises goes
-        to the caller. A `divisible` question also ends in TooLarge when every endpoint takes too long over it. Raises
-        ChainUnreachable, NodeRefused, Lagging, TooLarge or WrongChain.
+        to the caller. `attempts` replaces the number of tries. A `divisible` question also ends in TooLarge when every
+        endpoint takes too long over it. Raises ChainUnreachable, NodeRefused, Lagging, TooLarge or WrongChain.
         """
         tries: dict[Endpoint, int] = {}
         faults: list[tuple[Endpoint, Fault]] = []
@@ -161,7 +169,7 @@ class RpcClient:
                     message = f"{self.name}: {endpoint.label}: {fault.message}"
                     raise TooLarge(message, hint="add another endpoint to the chain's `rpc`") from fault
                 counted += not (self._patient and fault.kind == "down")
-                if counted >= self._attempts or self._hopeless(faults, calls):
+                if counted >= (attempts or self._attempts) or self._hopeless(faults, calls):
                     raise self._given_up(faults, calls) from fault
 
     async def _ask_one(self, endpoint: Endpoint, calls: Sequence[Call], accept: Callable[[Sequence[Answer]], T]) -> T:

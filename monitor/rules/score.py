@@ -53,19 +53,19 @@ def leads(findings: Iterable[Finding], facts: Facts, legal: LegalFile) -> list[L
     by_cluster: dict[str, list[Finding]] = {}
     for finding in findings:
         by_cluster.setdefault(finding.cluster_id, []).append(finding)
-    suspects = {
+    enough = {
         cluster_id: own
         for cluster_id, own in by_cluster.items()
         if len({f.family for f in own if rules[f.rule].role == "core"}) >= MIN_FAMILIES
     }
-    if not suspects:
+    if not enough:
         return []
-    times = _times(facts, [position for own in suspects.values() for f in own for position in f.evidence])
+    times = _times(facts, [position for own in enough.values() for f in own for position in f.evidence])
     held = _spans_by_cluster(facts)
     return sorted(
         (
             _lead(cluster_id, sorted(own, key=lambda f: f.finding_id), facts, held[cluster_id], times, legal)
-            for cluster_id, own in suspects.items()
+            for cluster_id, own in enough.items()
         ),
         key=lambda lead: lead.lead_id,
     )
@@ -88,9 +88,11 @@ def _lead(
     )
     steps = max(int(finding.values.get("severity_steps", "0")) for finding in findings)
     size = peak(held)
+    # The oldest lease names the lead: clusters take in older wallets as they grow, leases only come after it.
+    first = min(held, key=lambda span: (span.start, span.chain_id, span.market, span.lease_id))
     members = facts.members.filter(pl.col("cluster_id") == cluster_id).select("chain_id", "address")
     return Lead(
-        lead_id=stable_id("lead", cluster_id),
+        lead_id=stable_id("lead", first.market, str(first.chain_id), first.lease_id),
         cluster_id=cluster_id,
         score=score(findings, rules),
         severity=severity_of(size, _escrowed(facts, held), steps),

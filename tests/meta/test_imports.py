@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from monitor.ledger.schema import open_writer
+
 HEAVY = {"web3", "polars", "aiohttp", "textual"}
 PROBE = """
 import sys
@@ -29,6 +31,12 @@ def loaded(*argv: str) -> set[str]:
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], ["config", "--help"], ["init", "--help"]])
 def test_help_loads_no_heavy_library(argv):
     assert loaded(*argv) == set()
+
+
+def test_status_loads_no_heavy_library_even_when_it_reads_a_ledger(tmp_path):
+    ledger = tmp_path / "ledger.db"
+    open_writer(ledger).close()
+    assert loaded("--ledger", str(ledger), "status") == set()
 
 
 def test_probe_sees_a_heavy_library():

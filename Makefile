@@ -13,7 +13,7 @@ test: lint
 	$(PYTEST) -n 2 -m "not slow"
 
 test-all: lint
-	$(PYTEST) -n 2
+	HYPOTHESIS_PROFILE=wide $(PYTEST) -n 2
 
 lint: .venv/ready contracts/node_modules/ready
 	$(BIN)/ruff check .

@@ -1,0 +1,11 @@
+"""How hypothesis runs: the same examples every time in `make test`, new and more ones in `make test-all`."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault of the code under test: no deadlines, no complaint about slow generation.
+CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("steady", derandomize=True, print_blob=True, **CALM)  # type: ignore[arg-type]
+settings.register_profile("wide", max_examples=500, print_blob=True, **CALM)  # type: ignore[arg-type]
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

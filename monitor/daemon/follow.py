@@ -16,6 +16,8 @@ from monitor.sync.plan import Job, plan
 
 __all__ = ["Follower"]
 
+_BREATH = 0.5
+"""Seconds at most between two looks at a chain that moves while it is read."""
 _JOBS_AHEAD = 64
 """Jobs planned at once: enough to keep requests in flight, few enough that a reorg wastes little."""
 
@@ -57,6 +59,7 @@ class Follower:
                         changed = await self._write(page) or changed
                 if None in pages:
                     # The chain moved under the request: look again, then plan from what is covered now.
+                    await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
                     changed = await self._look() or changed
                     break
         return changed

@@ -19,33 +19,33 @@ __all__ = ["run"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(config: Config, mode: Mode, *, quiet: bool = False) -> bool:
-    """Run the daemon until its work is done or a signal stops it; True when a signal did.
+def run(config: Config, mode: Mode, *, quiet: bool = False) -> signal.Signals | None:
+    """Run the daemon until its work is done or a signal stops it; the signal that did, None when the work is done.
 
     Raises what `Engine.run` raises, and LedgerLocked when another daemon writes the ledger.
     """
     return asyncio.run(_run(config, mode, quiet=quiet))
 
 
-async def _run(config: Config, mode: Mode, *, quiet: bool) -> bool:
+async def _run(config: Config, mode: Mode, *, quiet: bool) -> signal.Signals | None:
     bundle = load_bundle(config)
     names = {chain.id: name for name, chain in config.chains.items()}
     progress = Progress(names, None if quiet else sys.stderr)
     async with Writer(Path(config.ledger.path)) as writer:
         with Reader(Path(config.ledger.path)) as reader:
             engine = Engine(config, bundle, writer, reader, progress, mode)
-            interrupted = asyncio.Event()
+            caught: list[signal.Signals] = []
             loop = asyncio.get_running_loop()
 
-            def stop() -> None:
-                interrupted.set()
+            def stop(name: signal.Signals) -> None:
+                caught.append(name)
                 engine.stop.set()
 
             for name in _SIGNALS:
-                loop.add_signal_handler(name, stop)
+                loop.add_signal_handler(name, stop, name)
             try:
                 await engine.run()
             finally:
                 for name in _SIGNALS:
                     loop.remove_signal_handler(name)
-            return interrupted.is_set()
+            return caught[0] if caught else None

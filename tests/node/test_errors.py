@@ -101,7 +101,7 @@ async def test_a_second_daemon(world, played_world, tmp_path):
         await until(lambda: monitor_now(place, "status").code == 0, what="a daemon that writes")
         complained(await monitor(place, "backfill"), 5, r"monitor\.db")
         assert daemon.process.poll() is None, daemon.err
-        assert await daemon.stop() == 0
+        assert await daemon.stop() == 130
 
 
 def test_a_broken_market_file_is_named_with_its_line(world, played_world, tmp_path):

@@ -17,6 +17,7 @@ from monitor.errors import (
     MarketError,
     WrongChain,
 )
+from monitor.ledger.schema import open_writer
 
 
 def run(argv, capsys):
@@ -99,3 +100,18 @@ def test_a_reader_that_leaves_is_no_failure():
     command = f"{sys.executable} -m monitor config schema | head -c 10"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
+
+
+def test_the_dashboard_asks_for_a_terminal(tmp_path):
+    ledger = tmp_path / "ledger.db"
+    open_writer(ledger).close()
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "--ledger", str(ledger), "dash"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("monitor: error: the dashboard needs a terminal\nhint: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def command(screenshot: str | None, keys: str) -> None:
 
     from monitor.dash.app import MonitorApp
     from monitor.dash.screenshot import screenshot as shoot
+    from monitor.errors import InputError
     from monitor.views.bundle import load_bundle, open_path
 
     config = load_config().config
@@ -70,5 +72,8 @@ def command(screenshot: str | None, keys: str) -> None:
     if screenshot:
         shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
         click.echo(f"wrote {screenshot}", err=True)
+    elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+        message = "the dashboard needs a terminal"
+        raise InputError(message, hint="`monitor leads list --format json` writes data; --screenshot writes a picture")
     else:
         MonitorApp(source).run()

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -58,6 +57,4 @@ def cpu_seconds(code: str) -> float:
 
 def test_help_starts_in_under_a_third_of_importing_web3():
     show_help = "from monitor.cli.main import cli; cli.main(['--help'], standalone_mode=False)"
-    started = time.monotonic()
     assert cpu_seconds(show_help) * 3 < cpu_seconds("import web3")
-    assert time.monotonic() - started < 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
     from monitor.config import Loaded
 
-__all__ = ["FORMATS", "format_option", "load_config", "settings"]
+__all__ = ["FORMATS", "format_option", "load_config", "located", "settings"]
 
+_LOADED = "monitor.loaded"
 FORMATS = ("table", "csv", "json", "ndjson")
 
 
@@ -29,7 +31,24 @@ def load_config() -> Loaded:
     from monitor.config import load
 
     chosen = settings()
-    return load(chosen.config, overrides={"ledger.path": chosen.ledger} if chosen.ledger else None)
+    loaded = load(chosen.config, overrides={"ledger.path": chosen.ledger} if chosen.ledger else None)
+    click.get_current_context().find_root().meta[_LOADED] = loaded
+    return loaded
+
+
+def located(message: str, ctx: click.Context) -> str:
+    """Put `file:line` before each line that begins with a dotted key of the configuration, as the loader does."""
+    loaded: Loaded | None = ctx.meta.get(_LOADED)
+    if loaded is None or loaded.path is None:
+        return message
+    from monitor.config import locate
+
+    text = loaded.path.read_text(encoding="utf-8")
+    lines = []
+    for line in message.splitlines():
+        key = re.match(r"(?:rules|markets)(?:\.[\w-]+)+", line)
+        lines.append(f"{loaded.path}:{locate(text, key[0].split('.'))}: {line}" if key else line)
+    return "\n".join(lines)
 
 
 def format_option(default: str = "table") -> Callable[[Callable[..., Any]], Callable[..., Any]]:

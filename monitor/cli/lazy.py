@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from monitor.errors import ConfigError
+
 __all__ = ["LazyGroup"]
 
 
@@ -34,6 +36,15 @@ class LazyGroup(click.Group):
         """Write the list of commands without loading any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry[1]) for name, entry in self.commands_by_name.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a key of the configuration that it finds wrong is shown with its line."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            from monitor.cli.context import located
+
+            raise ConfigError(located(error.message, ctx), hint=error.hint) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

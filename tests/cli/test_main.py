@@ -115,3 +115,12 @@ def test_the_dashboard_asks_for_a_terminal(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("monitor: error: the dashboard needs a terminal\nhint: ")
+
+
+def test_a_wrong_rule_parameter_is_shown_with_its_line(tmp_path, capsys):
+    file = tmp_path / "rules.toml"
+    file.write_text("[rules.T04]\nmin_renters = 0\n[rules.T99]\nx = 1\n", encoding="utf-8")
+    code, _, err = run(["--config", str(file), "config", "check"], capsys)
+    assert code == 2
+    assert f"monitor: error: {file}:2: rules.T04.min_renters must be between" in err
+    assert f"monitor: error: {file}:3: rules.T99 is no rule" in err

@@ -11,7 +11,7 @@ import polars as pl
 from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Type
 from monitor.model.schema import UNIFIED
 
-__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfit"]
+__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "digits", "digits_of", "misfit"]
 
 AMOUNT = UNIFIED["amount"]
 LIMIT = 10**38
@@ -38,8 +38,19 @@ deployment; times in seconds."""
 
 
 def arguments(decl: EventDecl) -> dict[str, pl.DataType]:
-    """Say which column each argument becomes: name → polars type."""
-    return {param.name: _dtype(param) for param in decl.params}
+    """Say which column each argument becomes: name → polars type; wide integers have their digits beside them."""
+    digits = {digits_of(param): pl.String() for param in decl.params if _dtype(param) == AMOUNT}
+    return {**digits, **{param.name: _dtype(param) for param in decl.params}}
+
+
+def digits_of(param: Param) -> str:
+    """Name the text column that holds an integer argument's exact digits, however many."""
+    return f"{param.name}_text"
+
+
+def digits(param: Param, values: Sequence[Any]) -> pl.Series:
+    """Make the column named by `digits_of`: an identifier is often a hash, with more digits than a number may have."""
+    return pl.Series(digits_of(param), [str(value) for value in values], dtype=pl.String)
 
 
 def column_of(param: Param, values: Sequence[Any]) -> pl.Series:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.markets.fit import fit, text_of
+from monitor.markets.fit import fit, key_text, text_of
 from monitor.markets.load import Rule
 from monitor.markets.spec import Lookup
 from monitor.markets.steps import add_step, step_reads
@@ -49,7 +49,7 @@ def _roots(sql: str) -> frozenset[str]:
 def used_columns(rule: Rule) -> frozenset[str]:
     """Name every column the rule reads, its own steps' included."""
     texts = [sql for _, sql in rule.sets]
-    texts += [sql for sql in (rule.key, rule.where, rule.value) if sql]
+    texts += [*rule.key, *(sql for sql in (rule.where, rule.value) if sql)]
     texts += [sql for step in rule.steps for sql in step_reads(step)]
     return frozenset().union(*map(_roots, texts)) if texts else frozenset()
 
@@ -72,8 +72,7 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str
         frame = add_step(frame, step, tables, market)
     if rule.where:
         frame = frame.filter(compiled(rule.where))
-    wanted = dict(rule.sets) | ({"lease_id": rule.key} if rule.key else {})
-    wanted |= {"_value": rule.value} if rule.value else {}
+    wanted = dict(rule.sets) | ({"_value": rule.value} if rule.value else {})
     raw = frame.select(pl.col("_row"), *(compiled(sql).alias(name) for name, sql in wanted.items()))
     columns = [raw["_row"]]
     wrong: dict[int, Fault] = {}
@@ -83,6 +82,8 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str
         for place in lost.arg_true().to_list() if lost.any() else ():
             row = raw["_row"][place]
             wrong.setdefault(row, Fault(row, f"{name} does not fit: {_shown(raw[name][place])}"[:MAX_REASON]))
+    if rule.key:
+        columns.append(key_text(frame, rule.key).alias("lease_id"))
     rows = pl.DataFrame(columns)
     if rule.key:
         gap = pl.lit(f"{rule.verb} has no key: {_missing(rule)}")
@@ -95,7 +96,7 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str
 
 def _missing(rule: Rule) -> str:
     tables = [step.table for step in rule.steps if isinstance(step, Lookup)]
-    return f"nothing known yet in {', '.join(tables)}" if tables else f"{rule.key} is null"
+    return f"nothing known yet in {', '.join(tables)}" if tables else f"{', '.join(rule.key)} is null"
 
 
 def _shown(value: object) -> str:

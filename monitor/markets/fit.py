@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 from eth_utils.address import to_checksum_address
 
-__all__ = ["fit", "fits", "text_of"]
+__all__ = ["fit", "fits", "key_text", "text_of"]
 
 _ADDRESS = 20
 
@@ -43,3 +45,10 @@ def fit(column: pl.Series, target: pl.DataType) -> tuple[pl.Series, pl.Series]:
         return pl.Series(column.name, spelled, dtype=pl.String), pl.repeat(value=False, n=len(column), eager=True)
     cast = column.cast(target, strict=False)
     return cast, cast.is_null() & column.is_not_null()
+
+
+def key_text(frame: pl.DataFrame, parts: Sequence[str]) -> pl.Series:
+    """Spell a key: the texts of its expressions over `frame` joined by `-`, null where one of them is."""
+    raw = frame.select(frame["_row"], *(pl.sql_expr(sql).alias(f"part{place}") for place, sql in enumerate(parts)))
+    texts = [fit(raw[f"part{place}"], pl.String())[0] for place in range(len(parts))]
+    return pl.select(pl.concat_str(texts, separator="-").alias("key"))["key"]

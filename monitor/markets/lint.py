@@ -131,7 +131,8 @@ def _plans(market: Market, rule: Rule, decl: EventDecl) -> Iterator[Problem]:
         if taken := sorted(added.keys() & CONTEXT.keys()):
             yield market.problem(f"step {step.do} hides the column {taken[0]}", *where)
         schema |= added
-    wanted = [("where", rule.where, pl.Boolean()), ("key", rule.key, pl.String()), ("value", rule.value, pl.String())]
+    wanted = [("where", rule.where, pl.Boolean()), ("value", rule.value, pl.String())]
+    wanted += [("key", part, pl.String()) for part in rule.key]
     for name, text, target in wanted:
         for what in _setting(text, schema, decl, target) if text else ():
             yield market.problem(f"{name}: {what}", *here, name)

@@ -56,7 +56,7 @@ class Rule(NamedTuple):
     roles: tuple[str, ...]
     decls: tuple[EventDecl, ...]
     verb: Verb
-    key: str | None
+    key: tuple[str, ...]
     sets: tuple[tuple[str, str], ...]
     """(unified column, SQL), sorted."""
     steps: tuple[Step, ...]
@@ -314,7 +314,7 @@ def _rule(index: int, event: EventTable, path: Path, lines: Mapping[Key, int], p
         tuple(event.role),
         tuple(decls),
         event.verb,
-        event.key,
+        tuple(event.key),
         tuple(sorted(event.set.items())),
         tuple(event.steps),
         event.where,

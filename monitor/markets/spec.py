@@ -76,6 +76,9 @@ OneOrMore = Annotated[
 ]
 
 
+Keys = Annotated[list[Sql], BeforeValidator(_listed), Field(min_length=1, max_length=8)]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
 
@@ -153,7 +156,7 @@ class Lookup(_Table):
 
     do: Literal["lookup"]
     table: Name
-    key: Sql
+    key: Keys
     name: Name = Field(alias="as")
     type: Literal["text", "address", "int"] = "text"
     when: Literal["before", "same_tx"] = "before"
@@ -184,7 +187,8 @@ class EventTable(_Table):
     role: OneOrMore
     decl: OneOrMore
     verb: Verb
-    key: Sql | None = None
+    key: Keys = []
+    """One expression, or several whose texts are joined by `-`."""
     set: dict[str, Sql] = {}
     steps: list[Step] = []
     where: Sql | None = None

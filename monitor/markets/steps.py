@@ -10,7 +10,7 @@ from eth_abi.exceptions import EncodingError
 from eth_abi.packed import encode_packed
 from eth_hash.auto import keccak
 
-from monitor.markets.fit import fit
+from monitor.markets.fit import key_text
 from monitor.markets.spec import AkashAttributes, Call, Explode, Json, KeccakPacked, Lookup, SpheronSpec, Step
 from monitor.markets.spheron import Resources, gpu_of, json_of, resources_of
 
@@ -49,7 +49,7 @@ def step_reads(step: Step) -> tuple[str, ...]:
         case KeccakPacked():
             return tuple(step.args)
         case Lookup():
-            return (step.key,)
+            return tuple(step.key)
         case Call():
             return ()
         case _:
@@ -158,7 +158,7 @@ def _packable(kind: str, value: Any) -> Any:
 
 
 def _lookup(frame: pl.DataFrame, step: Lookup, tables: pl.DataFrame, market: str) -> pl.DataFrame:
-    key = fit(frame.select(frame["_row"], pl.sql_expr(step.key).alias("_key"))["_key"], pl.String())[0]
+    key = key_text(frame, step.key).alias("_key")
     puts = tables.filter((pl.col("market") == market) & (pl.col("table") == step.table))
     asked = frame.select("chain_id", "block_number", "log_index", "tx_hash").with_columns(key).with_row_index("_at")
     found = _same_tx(asked, puts) if step.when == "same_tx" else _before(asked, puts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import polars as pl
+
 from monitor.chain.endpoint import Fault
 from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, TooLarge, decode, known_header
 from monitor.chain.wire import (
@@ -19,6 +21,7 @@ from monitor.chain.wire import (
 )
 from monitor.errors import NodeRefused
 from monitor.model.chain import Header, RawLog
+from monitor.model.logs import log_rows, sorted_rows
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves, matches
 from monitor.sync.plan import Job
@@ -28,9 +31,12 @@ __all__ = ["LogPage", "Sizer", "fetch_logs"]
 
 
 class LogPage(NamedTuple):
-    """Logs of a job, sorted and without doubles, and the headers that came with them (last block of each request)."""
+    """Logs of a job, sorted and without doubles, and the headers that came with them (last block of each request).
 
-    logs: list[RawLog]
+    `logs` has the schema LOG_ROWS (`monitor.model.schema`).
+    """
+
+    logs: pl.DataFrame
     headers: dict[int, Header]
 
 
@@ -65,7 +71,7 @@ async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int,
     those blocks (yet, or any more), and NodeRefused when a single block of a single address is still too much.
     """
     known = known or {}
-    found: dict[tuple[int, int], RawLog] = {}
+    found: list[pl.DataFrame] = []
     headers: dict[int, Header] = {}
     for wanted in filters(job.fragments):
         work: list[tuple[LogFilter, Span]] = [(wanted, job.span)]
@@ -87,8 +93,8 @@ async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int,
                 answer = await _by_receipts(rpc, part, span, known, answer)
             sizer.took(job.kind)
             headers[answer.last.number] = answer.last
-            found.update({(log.block_number, log.log_index): log for log in answer.logs})
-    return LogPage([found[place] for place in sorted(found)], headers)
+            found.append(answer.logs)
+    return LogPage(found[0] if len(found) == 1 else sorted_rows(found), headers)
 
 
 class _Refusal(NamedTuple):
@@ -97,7 +103,7 @@ class _Refusal(NamedTuple):
 
 
 class _Answered(NamedTuple):
-    logs: list[RawLog]
+    logs: pl.DataFrame
     last: Header
 
 
@@ -108,7 +114,7 @@ async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping
             if refusal is not None:
                 return refusal
         last = known_header(answers[1], span.last)
-        logs = check_logs(decode(answers[0], list[LogAnswer]), wanted, span)
+        logs = log_rows(check_logs(decode(answers[0], list[LogAnswer]), wanted, span))
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 
@@ -132,7 +138,7 @@ async def _by_receipts(
     def accept(answers: Sequence[Answer]) -> _Answered:
         last = known_header(answers[1], span.last)
         receipts = decode(answers[0], list[ReceiptAnswer])
-        logs = [log for log in _all_logs(receipts, last) if matches(wanted, log)]
+        logs = log_rows(log for log in _all_logs(receipts, last) if matches(wanted, log))
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 
@@ -156,12 +162,13 @@ def _all_logs(receipts: Sequence[ReceiptAnswer], last: Header) -> list[RawLog]:
     return logs
 
 
-def _check_branch(logs: Sequence[RawLog], last: Header, known: Mapping[int, Header]) -> None:
-    if logs and logs[-1].block_number == last.number and logs[-1].block_hash != last.hash:
+def _check_branch(logs: pl.DataFrame, last: Header, known: Mapping[int, Header]) -> None:
+    if logs.height and logs["block_number"][-1] == last.number and logs["block_hash"][-1] != last.hash:
         message = f"block {last.number} has another hash in its logs than in its header"
         raise Lying(message)
-    pairs = [(last.number, last.hash), *((log.block_number, log.block_hash) for log in logs)]
-    for number, block_hash in pairs:
+    # What is known are the newest blocks: of a page of old ones nothing is looked at one by one.
+    near = logs.filter(pl.col("block_number") >= min(known, default=last.number + 1))
+    for number, block_hash in [(last.number, last.hash), *near.select("block_number", "block_hash").unique().rows()]:
         if number in known and known[number].hash != block_hash:
             message = f"block {number} is on another branch"
             raise Fault(message, kind="lagging")

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import polars as pl
+
 from monitor.chain.blocks import fetch_headers, fetch_transfers
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.head import Finality, HeadState, advance
@@ -14,7 +16,8 @@ from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import Lagging, RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import NodeRefused
-from monitor.model.chain import Change, Header, RawLog, RawTransfer
+from monitor.model.chain import Change, Header, RawTransfer
+from monitor.model.logs import log_rows
 from monitor.model.span import Span
 from monitor.sync.fork import is_linked
 from monitor.sync.plan import Job
@@ -26,10 +29,13 @@ _LOOKS = 10
 
 
 class Page(NamedTuple):
-    """What a job brought: rows, the headers of their blocks, and the coverage they stand for, by fragment key."""
+    """What a job brought: rows, the headers of their blocks, and the coverage they stand for, by fragment key.
+
+    `logs` has the schema LOG_ROWS (`monitor.model.schema`).
+    """
 
     headers: tuple[Header, ...]
-    logs: tuple[RawLog, ...]
+    logs: pl.DataFrame
     transfers: tuple[RawTransfer, ...]
     coverage: Mapping[str, Span]
 
@@ -143,25 +149,25 @@ class ChainSource:
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
         page = await fetch_logs(self.rpc, job, self._sizer, known)
-        hashes = {log.block_number: log.block_hash for log in page.logs}
+        hashes = dict(page.logs.select("block_number", "block_hash").unique().rows())
         headers = {number: found for number in hashes if (found := known.get(number) or page.headers.get(number))}
         headers |= await fetch_headers(self.rpc, hashes.keys() - headers.keys())
-        for log in page.logs:
-            if log.block_hash != headers[log.block_number].hash:
-                message = f"{self.name}: the endpoints disagree on the hash of block {log.block_number}"
+        for number, block_hash in hashes.items():
+            if block_hash != headers[number].hash:
+                message = f"{self.name}: the endpoints disagree on the hash of block {number}"
                 raise Lagging(message, hint="one of them is on another branch, or lies; `monitor doctor` tests each")
         return _page(job, headers, page.logs, (), known)
 
     async def _transfers(self, job: Job, known: Mapping[int, Header]) -> Page:
         watched = {fragment.wallet for fragment in job.fragments}
         page = await fetch_transfers(self.rpc, job.span, watched, known)
-        return _page(job, page.headers, (), page.transfers, known)
+        return _page(job, page.headers, log_rows(()), page.transfers, known)
 
 
 def _page(
     job: Job,
     headers: Mapping[int, Header],
-    logs: Sequence[RawLog],
+    logs: pl.DataFrame,
     transfers: Sequence[RawTransfer],
     known: Mapping[int, Header],
 ) -> Page:
@@ -170,7 +176,7 @@ def _page(
     # ledger sees another block there and refuses the page, even when it is empty.
     anchor = {} if job.final else {job.span.last: known[job.span.last]}
     found = {**headers, **anchor}
-    return Page(tuple(found[number] for number in sorted(found)), tuple(logs), tuple(transfers), coverage)
+    return Page(tuple(found[number] for number in sorted(found)), logs, tuple(transfers), coverage)
 
 
 def _newest_run(known: Sequence[Header]) -> tuple[Header, ...]:

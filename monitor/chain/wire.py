@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -75,6 +75,8 @@ class LogAnswer(msgspec.Struct, rename="camel"):
     transaction_index: str
     log_index: str
     removed: bool = False
+    block_timestamp: Any = None
+    """Not every node sends it, and some send zero: what is no time counts as not sent."""
 
 
 class HeaderAnswer(msgspec.Struct, rename="camel"):
@@ -144,6 +146,13 @@ def _data(text: str) -> bytes:
         message = f"expected bytes of hex, got {_quote(text)}"
         raise Lying(message)
     return value
+
+
+def _time(said: object) -> int | None:
+    try:
+        return (quantity(said) or None) if isinstance(said, str) else None
+    except Lying:
+        return None
 
 
 def quantity(text: str, characters: int = _QUANTITY_CHARACTERS) -> int:
@@ -217,6 +226,7 @@ def raw_log(answer: LogAnswer) -> RawLog:
         fixed(answer.address, _ADDRESS),
         tuple([fixed(topic, _HASH) for topic in answer.topics]),
         _data(answer.data),
+        _time(answer.block_timestamp),
     )
 
 
@@ -243,6 +253,8 @@ def check_order(logs: Sequence[RawLog]) -> None:
             message = f"log {after.log_index} of block {after.block_number} comes twice"
         elif before.block_hash != after.block_hash:
             message = f"block {after.block_number} has two hashes"
+        elif before.block_time != after.block_time:
+            message = f"block {after.block_number} has two times"
         elif before.tx_index > after.tx_index or (before.tx_index == after.tx_index) != (
             before.tx_hash == after.tx_hash
         ):

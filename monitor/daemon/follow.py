@@ -79,7 +79,7 @@ class Follower:
         for key, span in page.coverage.items():
             self.covered[key] = self.covered.get(key, Spans()) | Spans((span,))
         self.progress.wrote(self.chain.id, page)
-        return bool(page.logs or page.transfers)
+        return bool(len(page.logs) or page.transfers)
 
     async def _look(self) -> bool:
         reverted = False
@@ -91,7 +91,7 @@ class Follower:
     async def _apply(self, change: Change) -> None:
         match change:
             case Extended(chain_id, headers):
-                await self.writer.extend(chain_id, headers, (), (), {})
+                await self.writer.extend(chain_id, headers)
             case Reverted(chain_id, to):
                 await self.writer.revert(chain_id, to.number)
                 self.reorgs += 1

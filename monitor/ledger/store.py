@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from monitor.errors import DeepReorg, LedgerError
 from monitor.ledger.rows import Conflict
-from monitor.model.chain import Header, RawLog, RawTransfer
+from monitor.model.chain import Header, RawTransfer
 from monitor.model.span import Span
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["extend", "finalize", "put_chain", "revert"]
 
+_LOG_COLUMNS = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
 _INSERT_LOG = "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_NATIVE = "INSERT OR IGNORE INTO native VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -30,20 +35,24 @@ def extend(
     connection: sqlite3.Connection,
     chain_id: int,
     headers: Sequence[Header],
-    logs: Sequence[RawLog],
+    logs: pl.DataFrame | None,
     transfers: Sequence[RawTransfer],
     coverage: Mapping[str, Span],
 ) -> None:
     """Add headers, rows and the coverage they stand for; what is there already is left alone.
 
+    `logs` has the schema LOG_ROWS (`monitor.model.schema`).
     Raises Conflict when a block or a row of the page differs from the ledger's, LedgerError when a row's block has no
     header in the page or the ledger.
     """
     connection.execute("INSERT OR IGNORE INTO chains (chain_id, name) VALUES (?, ?)", (chain_id, str(chain_id)))
-    blocks = {(row.block_number, row.block_hash) for rows in (logs, transfers) for row in rows}
+    blocks = {(row.block_number, row.block_hash) for row in transfers}
+    if logs is not None:
+        blocks.update(logs.select("block_number", "block_hash").unique().rows())
     _check_blocks(connection, chain_id, headers, blocks)
     _insert_headers(connection, chain_id, headers, {number for number, _ in blocks})
-    _insert(connection, _INSERT_LOG, "logs", [_log_row(chain_id, log) for log in logs])
+    if logs is not None:
+        _insert(connection, _INSERT_LOG, "logs", [(chain_id, *row) for row in logs.select(_LOG_COLUMNS).rows()])
     _insert(connection, _INSERT_NATIVE, "native", [_native_row(chain_id, item) for item in transfers])
     for fragment, span in coverage.items():
         _cover(connection, chain_id, fragment, span)
@@ -145,11 +154,6 @@ def _cover(connection: sqlite3.Connection, chain_id: int, fragment: str, span: S
         start, stop = min(start, low), max(stop, high)
     connection.execute(f"DELETE FROM coverage WHERE {touching}", keys)
     connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
-
-
-def _log_row(chain_id: int, log: RawLog) -> tuple[object, ...]:
-    topics = b"".join(log.topics)
-    return (chain_id, log.block_number, log.log_index, log.tx_index, log.tx_hash, log.address, topics, log.data)
 
 
 def _native_row(chain_id: int, item: RawTransfer) -> tuple[object, ...]:

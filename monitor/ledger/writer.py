@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, assert_never
+from typing import TYPE_CHECKING, Self, TypeVar, assert_never
 
 from monitor.errors import LedgerError
 from monitor.ledger import judgement, store
 from monitor.ledger.lock import Lock
 from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
 from monitor.ledger.schema import open_writer, translated
-from monitor.model.chain import Change, Extended, Finalized, Header, RawLog, RawTransfer, Reverted
+from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
 from monitor.model.lead import Disposition, Finding, Lead
 from monitor.model.span import Span
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["Writer", "record_disposition"]
 
@@ -71,12 +74,13 @@ class Writer:
         self,
         chain_id: int,
         headers: Sequence[Header] = (),
-        logs: Sequence[RawLog] = (),
+        logs: pl.DataFrame | None = None,
         transfers: Sequence[RawTransfer] = (),
         coverage: Mapping[str, Span] | None = None,
     ) -> None:
         """Add a page: headers, rows, and the spans they cover by fragment key. A replayed page changes nothing.
 
+        `logs` has the schema LOG_ROWS (`monitor.model.schema`).
         Raises Conflict when another block or row stands there: look at the head, then fetch again.
         """
         await self._write(

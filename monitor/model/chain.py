@@ -65,7 +65,10 @@ class Position(NamedTuple):
 
 
 class RawLog(NamedTuple):
-    """A log exactly as consensus has it; `topics` are 0 to 4 words of 32 bytes."""
+    """A log exactly as consensus has it; `topics` are 0 to 4 words of 32 bytes.
+
+    `block_time` (seconds) is there when the node said it with the log.
+    """
 
     block_number: int
     block_hash: bytes
@@ -75,6 +78,7 @@ class RawLog(NamedTuple):
     address: bytes
     topics: tuple[bytes, ...]
     data: bytes
+    block_time: int | None = None
 
 
 class RawTransfer(NamedTuple):

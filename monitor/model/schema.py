@@ -15,6 +15,7 @@ __all__ = [
     "EVENTS",
     "LEASES",
     "LINKS",
+    "LOG_ROWS",
     "POSITION",
     "QUARANTINE",
     "TRANSFERS",
@@ -37,6 +38,21 @@ POSITION: dict[str, pl.DataType] = {
     "log_index": pl.Int64(),
     "contract": pl.Binary(),
 }
+
+LOG_ROWS: dict[str, pl.DataType] = {
+    "block_number": pl.Int64(),
+    "block_hash": pl.Binary(),
+    "tx_hash": pl.Binary(),
+    "tx_index": pl.Int64(),
+    "log_index": pl.Int64(),
+    "address": pl.Binary(),
+    "topics": pl.Binary(),
+    "data": pl.Binary(),
+    "block_time": pl.Int64(),
+}
+"""One row per raw log of one chain, as it travels from a node to the ledger.
+
+`topics` holds 0 to 4 words of 32 bytes one after another; `block_time` is null where the node did not say it."""
 
 UNIFIED: dict[str, pl.DataType] = {
     "order_id": pl.String(),

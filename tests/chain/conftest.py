@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,7 +54,3 @@ async def client(*nodes: FakeNode | str, **options: Any) -> AsyncIterator[RpcCli
 def config(*nodes: FakeNode, **options: Any) -> ChainConfig:
     values: dict[str, Any] = {"id": CHAIN_ID, "rpc": [item.url for item in nodes], **options}
     return ChainConfig(**values)
-
-
-def numbers(rows: Sequence[Any]) -> list[int]:
-    return [row.block_number for row in rows]

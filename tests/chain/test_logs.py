@@ -27,7 +27,7 @@ def job(start: int = 0, stop: int = 1000, fragments: Any = BOTH) -> Job:
 async def fetched(node: FakeNode, work: Job, max_span: int = 1000) -> list[tuple[int, int]]:
     async with client(node) as rpc:
         page = await fetch_logs(rpc, work, Sizer(max_span))
-    return [(log.block_number, log.log_index) for log in page.logs]
+    return page.logs.select("block_number", "log_index").rows()
 
 
 ALL = [(number, place) for number in range(1000) for place in range(20)]
@@ -158,7 +158,7 @@ async def test_a_node_that_stays_behind(node):
 async def test_a_body_above_the_bound_is_asked_for_in_parts(node):
     async with client(node, max_body=200_000) as rpc:
         page = await fetch_logs(rpc, job(), Sizer(1000))
-    assert [(log.block_number, log.log_index) for log in page.logs] == ALL
+    assert page.logs.select("block_number", "log_index").rows() == ALL
 
 
 async def test_payload_too_large_status(node):
@@ -217,7 +217,7 @@ async def test_lies_are_refused_and_the_truth_is_asked_for_elsewhere(node, words
             await fetched(liar, job(5, 6))
         async with client(liar, node) as rpc:
             page = await fetch_logs(rpc, job(5, 6), Sizer(10))
-            assert [(log.block_number, log.log_index) for log in page.logs] == ALL[100:120]
+            assert page.logs.select("block_number", "log_index").rows() == ALL[100:120]
             assert [state.health for state in rpc.endpoints()] == ["failing", "ok"]
 
 

@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import hypothesis.strategies as st
+import polars as pl
 from hypothesis import given, settings
 
 from monitor.ledger import store
 from monitor.ledger.schema import open_writer
 from monitor.model.chain import Header, RawLog, RawTransfer
+from monitor.model.logs import log_rows
 from monitor.model.span import Span, Spans
 from monitor.sync.fragment import Fragment, Want, contract_fragment, filters, matches, native_fragment
 from monitor.sync.plan import Job, plan
@@ -22,7 +24,7 @@ CONTRACTS = [bytes([number]) * 20 for number in (1, 2)]
 WALLETS = [bytes([number]) * 20 for number in (3, 4)]
 FRAGMENTS = [*map(contract_fragment, CONTRACTS), *map(native_fragment, WALLETS)]
 
-Page = tuple[list[Header], list[RawLog], list[RawTransfer], dict[str, Span]]
+Page = tuple[list[Header], pl.DataFrame, list[RawTransfer], dict[str, Span]]
 
 
 class World:
@@ -71,7 +73,7 @@ class World:
         ]
         blocks = sorted({log.block_number for log in logs} | {item.block_number for item in transfers})
         headers = [self.header(number) for number in blocks]
-        return headers, logs, transfers, {fragment.key: span for fragment in fragments}
+        return headers, log_rows(logs), transfers, {fragment.key: span for fragment in fragments}
 
 
 def dump(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
@@ -91,7 +93,7 @@ def covered(connection: sqlite3.Connection) -> dict[str, Spans]:
 
 
 def index_once(connection: sqlite3.Connection, world: World, head: int, finalized: int) -> None:
-    store.extend(connection, CHAIN, world.headers(0, head + 1), (), (), {})
+    store.extend(connection, CHAIN, world.headers(0, head + 1), None, (), {})
     store.extend(connection, CHAIN, *world.page(FRAGMENTS, Span(0, head + 1)))
     if finalized >= 0:
         store.finalize(connection, CHAIN, finalized)
@@ -102,10 +104,10 @@ def check_rows(connection: sqlite3.Connection, world: World) -> None:
     have = covered(connection)
     logs = {(number, place) for _, number, place, *_ in connection.execute("SELECT * FROM logs")}
     expected = {
-        (log.block_number, log.log_index)
+        place
         for fragment in FRAGMENTS[:2]
         for span in have.get(fragment.key, Spans())
-        for log in world.page([fragment], span)[1]
+        for place in world.page([fragment], span)[1].select("block_number", "log_index").rows()
     }
     assert logs == expected
     hashes = dict(connection.execute("SELECT number, hash FROM headers").fetchall())
@@ -127,14 +129,14 @@ PAGES = st.lists(
 def test_law_one_reverted_is_the_inverse_of_extended(before_pages, pages, head, more, with_finality):
     world = World()
     with opened() as connection:
-        store.extend(connection, CHAIN, world.headers(0, head + 1), (), (), {})
+        store.extend(connection, CHAIN, world.headers(0, head + 1), None, (), {})
         for fragments, start, width in before_pages:
             span = Span(start, min(start + width, head + 1))
             store.extend(connection, CHAIN, *world.page(fragments, span))
         if with_finality:
             store.finalize(connection, CHAIN, head)
         before = dump(connection)
-        store.extend(connection, CHAIN, world.headers(head + 1, head + 1 + more), (), (), {})
+        store.extend(connection, CHAIN, world.headers(head + 1, head + 1 + more), None, (), {})
         for fragments, start, width in pages:
             span = Span(head + 1 + start % more, min(head + 1 + start % more + width, head + 1 + more))
             store.extend(connection, CHAIN, *world.page(fragments, span))
@@ -170,7 +172,7 @@ class Indexer:
         store.extend(self.connection, CHAIN, *self.world.page(fragments, span))
 
     def extend(self, start: int, stop: int) -> None:
-        store.extend(self.connection, CHAIN, self.world.headers(start, stop), (), (), {})
+        store.extend(self.connection, CHAIN, self.world.headers(start, stop), None, (), {})
 
     def grow(self, blocks: int) -> None:
         stop = min(LENGTH, self.head + 1 + blocks)
@@ -230,7 +232,7 @@ def test_law_three_any_split_in_any_order_with_replays(random, max_span, finaliz
     jobs += random.sample(jobs, len(jobs) // 2)
     random.shuffle(jobs)
     with opened() as connection, opened() as fresh:
-        store.extend(connection, CHAIN, world.headers(0, head + 1), (), (), {})
+        store.extend(connection, CHAIN, world.headers(0, head + 1), None, (), {})
         if finalized >= 0:
             store.finalize(connection, CHAIN, finalized)
         for job in jobs:

@@ -21,6 +21,7 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow, OutboxRow, QuarantineRow
 from monitor.ledger.writer import Writer, record_disposition
 from monitor.model.chain import BlockRef, Extended, Finalized, Reverted
+from monitor.model.logs import log_rows
 from monitor.model.span import Span, Spans
 from tests.ledger.conftest import finding, header, headers, lead, log, transfer
 
@@ -32,8 +33,8 @@ async def test_rows_come_back_as_they_went_in(path):
     async with Writer(path) as writer:
         await writer.put_chain(1, "local")
         await writer.extend(1, headers(0, 9))
-        await writer.extend(1, [], [*logs, hostile], [transfer(7, value=2**255)], {"logs:aa": Span(0, 9)})
-        await writer.extend(2, [header(3)], [log(3)])
+        await writer.extend(1, [], log_rows([*logs, hostile]), [transfer(7, value=2**255)], {"logs:aa": Span(0, 9)})
+        await writer.extend(2, [header(3)], log_rows([log(3)]))
         with Reader(path) as reader:
             frame = reader.logs_frame()
             assert frame.columns == [
@@ -59,7 +60,7 @@ async def test_frames_are_limited(path):
     async with Writer(path) as writer:
         logs = [log(n, topics=(bytes([n]) * 32,), address=bytes([n % 2]) * 20) for n in range(9)]
         for chain in (1, 2):
-            await writer.extend(chain, headers(0, 9), logs, [transfer(n, value=n) for n in range(9)])
+            await writer.extend(chain, headers(0, 9), log_rows(logs), [transfer(n, value=n) for n in range(9)])
     with Reader(path) as reader:
 
         def numbers(**limits: Any) -> list[int]:
@@ -81,7 +82,9 @@ async def test_frames_are_limited(path):
 async def test_changes(path):
     async with Writer(path) as writer:
         await writer.apply(Extended(1, tuple(headers(0, 9))))
-        await writer.extend(1, [], [log(n) for n in range(9)], [transfer(8)], {"a": Span(0, 9), "b": Span(7, 9)})
+        await writer.extend(
+            1, [], log_rows([log(n) for n in range(9)]), [transfer(8)], {"a": Span(0, 9), "b": Span(7, 9)}
+        )
         await writer.put_judgement([], [], [], [quarantined(8), quarantined(2)])
         await writer.apply(Reverted(1, BlockRef(5, header(5).hash)))
         with Reader(path) as reader:
@@ -101,7 +104,7 @@ async def test_changes(path):
 
 async def test_finality_drops_headers_nobody_needs(path):
     async with Writer(path) as writer:
-        await writer.extend(1, headers(0, 9), [log(2)], [transfer(4)])
+        await writer.extend(1, headers(0, 9), log_rows([log(2)]), [transfer(4)])
         await writer.finalize(1, 6)
         await writer.finalize(1, 3)
         await writer.extend(1, headers(0, 9))
@@ -126,9 +129,9 @@ def quarantined(number: int) -> QuarantineRow:
 )
 async def test_contradictions_are_refused_whole(path, new_headers, new_logs):
     async with Writer(path) as writer:
-        await writer.extend(1, headers(0, 9), [log(5)], (), {"a": Span(0, 6)})
+        await writer.extend(1, headers(0, 9), log_rows([log(5)]), (), {"a": Span(0, 6)})
         with pytest.raises(Conflict):
-            await writer.extend(1, new_headers, [log(6), *new_logs], (), {"a": Span(6, 9)})
+            await writer.extend(1, new_headers, log_rows([log(6), *new_logs]), (), {"a": Span(6, 9)})
         with Reader(path) as reader:
             assert reader.coverage(1) == {"a": Spans.of(0, 6)}
             assert reader.logs_frame()["data"].to_list() == [b"data"]
@@ -137,7 +140,7 @@ async def test_contradictions_are_refused_whole(path, new_headers, new_logs):
 async def test_rows_need_their_header(path):
     async with Writer(path) as writer:
         with pytest.raises(LedgerError, match="without its header"):
-            await writer.extend(1, headers(0, 3), [log(5)])
+            await writer.extend(1, headers(0, 3), log_rows([log(5)]))
 
 
 async def test_judgement_is_replaced_and_dispositions_survive(path):
@@ -188,8 +191,8 @@ async def test_reports(path):
         await writer.put_status(row, [endpoint])
         await writer.put_meta({"version": "1"})
         await writer.put_meta({"version": "2"})
-        await writer.extend(1, headers(0, 9), [log(1)], (), {"a": Span(0, 2), "b": Span(0, 9)})
-        await writer.extend(1, [], [], (), {"a": Span(5, 9)})
+        await writer.extend(1, headers(0, 9), log_rows([log(1)]), (), {"a": Span(0, 2), "b": Span(0, 9)})
+        await writer.extend(1, coverage={"a": Span(5, 9)})
         with Reader(path) as reader:
             status = reader.status()
             assert status.chains[0].node_head == 99
@@ -209,7 +212,7 @@ async def test_reader_sees_commits_of_others(path):
             assert reader.data_version() != before
             with reader.snapshot():
                 assert reader.headers_frame().height == 2
-                await writer.extend(1, headers(2, 4), [log(3)])
+                await writer.extend(1, headers(2, 4), log_rows([log(3)]))
                 assert reader.headers_frame().height == 2
                 assert reader.logs_frame().height == 0
                 assert reader.leads() == []
@@ -252,7 +255,7 @@ async def test_missing_folder(tmp_path):
 
 async def test_full_disk_loses_nothing(path):
     async with Writer(path) as writer:
-        await writer.extend(1, headers(0, 3), [log(1)], (), {"a": Span(0, 2)})
+        await writer.extend(1, headers(0, 3), log_rows([log(1)]), (), {"a": Span(0, 2)})
 
         def squeeze() -> None:
             connection = writer._connection
@@ -262,7 +265,7 @@ async def test_full_disk_loses_nothing(path):
 
         await run_in_writer(writer, squeeze)
         with pytest.raises(LedgerError, match="no space left"):
-            await writer.extend(1, [], [log(2, data=b"x" * 10**6)], (), {"a": Span(2, 3)})
+            await writer.extend(1, [], log_rows([log(2, data=b"x" * 10**6)]), (), {"a": Span(2, 3)})
     with Reader(path) as reader:
         assert reader.coverage(1) == {"a": Spans.of(0, 2)}
         assert reader.logs_frame().height == 1
@@ -293,7 +296,7 @@ async def test_damaged_and_foreign_files(path):
 
 async def test_torn_file(path):
     async with Writer(path) as writer:
-        await writer.extend(1, headers(0, 200), [log(n, data=b"x" * 5000) for n in range(200)])
+        await writer.extend(1, headers(0, 200), log_rows([log(n, data=b"x" * 5000) for n in range(200)]))
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) // 2))
     with pytest.raises(LedgerError, match="damaged"), Reader(path) as reader:
@@ -331,6 +334,7 @@ WRITE_FOR_EVER = """
 import asyncio, sys
 from pathlib import Path
 from monitor.ledger.writer import Writer
+from monitor.model.logs import log_rows
 from monitor.model.span import Span
 from tests.ledger.conftest import header, log
 
@@ -340,7 +344,7 @@ async def main():
         print("ready", flush=True)
         for turn in range(10_000):
             for n in range(200):
-                await writer.extend(1, [], [log(n, i) for i in range(20)], (), {"a": Span(n, n + 1)})
+                await writer.extend(1, [], log_rows([log(n, i) for i in range(20)]), (), {"a": Span(n, n + 1)})
             await writer.revert(1, turn % 100)
             await writer.extend(1, [header(n) for n in range(200)])
 

@@ -25,6 +25,8 @@ class Contract(msgspec.Struct, frozen=True):
     functions: dict[str, tuple[str, ...]]
     events: dict[str, str]
     """Event name → canonical signature; of an overloaded name the last one."""
+    layouts: dict[str, tuple[tuple[str, bool], ...]]
+    """Event name → type and indexed flag of each argument."""
 
     def deploy(self, *args: Any) -> bytes:
         """Give the data of the transaction that creates the contract."""
@@ -59,6 +61,9 @@ def artifact(name: str) -> Contract:
         constructor=types["constructor"].get("", ()),
         functions=types["function"],
         events={event: f"{event}({','.join(inputs)})" for event, inputs in types["event"].items()},
+        layouts={
+            item["name"]: tuple((i["type"], i["indexed"]) for i in item["inputs"]) for item in _of(raw["abi"], "event")
+        },
     )
 
 

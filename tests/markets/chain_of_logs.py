@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 from eth_abi.abi import encode
+from eth_hash.auto import keccak
 
-from monitor.abi import Elementary, parse_event
+from monitor.abi import Elementary, EventDecl, parse_event
 from monitor.config import Config
 from monitor.config.resources import bundled
 from monitor.markets.decode import LOGS, Decoded, decode_logs
@@ -81,7 +82,11 @@ class Chain:
 
 
 def encoded(text: str, values: list[Any]) -> tuple[list[bytes], bytes]:
-    decl = parse_event(text)
+    return encoded_as(parse_event(text), values)
+
+
+def encoded_as(decl: EventDecl, values: list[Any]) -> tuple[list[bytes], bytes]:
+    """Encode arguments; an indexed text, list or tuple is given as its hash, or hashed as 32 bytes of what it says."""
     topics, types, held = [decl.topic0], [], []
     for param, value in zip(decl.params, values, strict=True):
         if not param.indexed:
@@ -90,7 +95,7 @@ def encoded(text: str, values: list[Any]) -> tuple[list[bytes], bytes]:
         elif isinstance(param.type, Elementary) and param.type.words():
             topics.append(encode([param.type.canonical()], [value]))
         else:
-            topics.append(value)
+            topics.append(value if isinstance(value, bytes) and len(value) == 32 else keccak(repr(value).encode()))
     return topics, encode(types, held)
 
 

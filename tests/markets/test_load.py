@@ -23,15 +23,19 @@ def config(**more) -> Config:
 
 def test_adapters_are_bound_where_their_chain_is_configured():
     bound = bind(built_in(), config())
-    assert {(item.chain_id, item.market) for item in bound} == {(42161, "marlin_oyster"), (8453, "spheron")}
-    (marlin,) = [item for item in bound if item.chain_id == 42161]
+    found = {(item.chain_id, item.market) for item in bound}
+    assert found >= {(42161, "marlin_oyster"), (8453, "spheron")}
+    assert {chain for chain, _ in found} == {42161, 8453}
+    (marlin,) = [item for item in bound if item.market == "marlin_oyster"]
     assert (marlin.from_block, marlin.token, marlin.token_decimals) == (87252070, USDC, 6)
     assert {item.block_seconds for item in bound if item.market == "spheron"} == {Decimal(2)}
 
 
 def test_disabled_chains_and_markets_are_left_out():
     off = config(markets={"spheron": {"enabled": False}})
-    assert {item.market for item in bind(built_in(), off)} == {"marlin_oyster"}
+    found = {item.market for item in bind(built_in(), off)}
+    assert "marlin_oyster" in found
+    assert "spheron" not in found
     dark = Config.model_validate({"chains": {"base": {"id": 8453, "rpc": ["http://x"], "enabled": False}}})
     assert bind(built_in(), dark) == ()
 
@@ -57,9 +61,9 @@ def test_a_local_chain_brings_every_role_its_token_and_its_clock():
 def test_all_faults_of_the_deployments_come_at_once():
     wrong = {"contracts": {"nobody": "0x" + "ab" * 20}, "token": "0x" + "cd" * 20}
     with pytest.raises(ConfigError) as caught:
-        bind(built_in(), config(markets={"spheron": {"deployments": {"base": wrong}}, "sonm": {}}))
+        bind(built_in(), config(markets={"spheron": {"deployments": {"base": wrong}}, "nowhere": {}}))
     first, second, third = caught.value.message.splitlines()
-    assert first == "markets.sonm: no such market"
+    assert first == "markets.nowhere: no such market"
     assert second.startswith("markets.spheron.deployments.base.token: its decimals are not known")
     assert third.startswith("markets.spheron.deployments.base.contracts.nobody: no such role; known: bid,")
 

@@ -70,6 +70,16 @@ EXPECTED: dict[str, dict[str, object]] = {
         "price_per": "job",
         "price_scale": 18,
     },
+    "Lock": {
+        "verb": "lease.open",
+        "renter": B,
+        "payer": B,
+        "provider": A,
+        "amount": "3000000",
+        "token": D,
+        "duration_seconds": 3600,
+        "resource_provenance": "offchain",
+    },
     "StakedGPUType": {"verb": "capacity.upsert", "gpu_raw": "NVIDIA H100 80GB HBM3"},
 }
 
@@ -97,9 +107,9 @@ def test_each_example_means_what_the_notes_say():
 
 
 def test_a_log_of_no_market_says_so():
-    rows = [row for (name, _), row in zip(logs(), decoded([item for _, item in logs()]), strict=True) if name == "Lock"]
-    assert [row.verb for row in rows] == [""]
-    assert "no market's contract" in rows[0].reason
+    (row,) = decoded([logs()[0][1] | {"address": "0x" + "42" * 20}])
+    assert row.verb == ""
+    assert "no market's contract" in row.reason
 
 
 def test_the_chain_decides_decimals_and_a_foreign_chain_knows_nothing():

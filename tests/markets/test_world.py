@@ -39,7 +39,7 @@ async def test_nothing_is_put_aside_and_every_closed_lease_pays_out_what_was_pai
     decoded = decode_logs(pl.DataFrame(rows, schema=LOGS), markets, bind(markets, config))
     assert decoded.quarantine["reason"].to_list() == []
     opened = decoded.events.filter(pl.col("verb") == "lease.open")
-    assert set(opened["market"]) == set(markets)
+    assert set(opened["market"]) == set(config.markets)
     assert opened.select("renter", "provider", "price_scale").null_count().row(0) == (0, 0, 0)
     # Spheron's escrow names no lease, and Marlin's close does not say what it returns
     money = decoded.events.filter(pl.col("market").is_in(["reference", "deeplink_dbc"]))

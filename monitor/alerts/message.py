@@ -116,7 +116,7 @@ def diff(
 
     `before` only lends a vanished lead's particulars; `sinks` maps names to the least severity.
     """
-    standing = {lead.lead_id: lead for lead in after if lead.state == "open"}
+    standing = {lead.lead_id: lead for lead in after if lead.state != "retracted"}
     gone = {lead.lead_id: lead for lead in [*before, *(lead for lead in after if lead.state == "retracted")]}
     names = sorted({*standing, *(lead_id for lead_id, _ in announced)})
     alerts: list[Alert] = []

@@ -176,12 +176,30 @@ class WalletsConfig(_Table):
     """Blocks before and after a funding in which the funder's own transfers are read, to see whether it is a hub."""
 
 
+LabelKind = Literal[
+    "exchange",
+    "bridge",
+    "mixer",
+    "swap",
+    "otc",
+    "mining",
+    "relayer",
+    "paymaster",
+    "payroll",
+    "marketplace",
+    "listed",
+    "owner",
+    "other",
+]
+"""`swap` = instant exchange, `otc` = desk, `mining` = pool that pays miners, `listed` = on a list to screen by."""
+
+
 class LabelConfig(_Table):
     """A label the user vouches for; `service` labels (exchange, bridge, …) never connect wallets."""
 
     address: AddressText
     label: str = Field(min_length=1, max_length=120)
-    kind: Literal["exchange", "bridge", "mixer", "relayer", "paymaster", "payroll", "marketplace", "owner", "other"]
+    kind: LabelKind
     source: str = Field(min_length=1, max_length=400)
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
 

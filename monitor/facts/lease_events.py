@@ -25,8 +25,10 @@ LEASE_EVENTS: dict[str, pl.DataType] = {
     "log_index": pl.Int64(),
     "contract": pl.Binary(),
     "event": pl.String(),
+    "recipient": pl.Binary(),
 }
-"""`actor` = the account the event names as acting, else its payer, else its renter; `amount` exact, as emitted."""
+"""`actor` = the account the event names as acting, else its payer, else its renter; `amount` exact, as emitted;
+`recipient` = whom the event names as receiving (of a refund)."""
 
 
 def lease_events(events: pl.DataFrame) -> pl.DataFrame:
@@ -45,4 +47,5 @@ def lease_events(events: pl.DataFrame) -> pl.DataFrame:
         "log_index",
         "contract",
         "event",
+        pl.col("beneficiary").alias("recipient"),
     )

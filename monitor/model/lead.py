@@ -9,9 +9,10 @@ import msgspec
 
 from monitor.model.chain import Position
 
-__all__ = ["Disposition", "Finding", "Lead", "LeadState", "stable_id"]
+__all__ = ["Disposition", "Finding", "Lead", "LeadState", "Step", "stable_id"]
 
-LeadState = Literal["open", "retracted"]
+LeadState = Literal["open", "stale", "retracted"]
+"""`stale` = nothing new for long and nothing held; `retracted` = the evidence is gone, or went into another lead."""
 Disposition = Literal["", "acknowledged", "dismissed", "escalated"]
 
 
@@ -46,13 +47,29 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """`market:chain_id:lease_id` of the leases the finding is about, sorted."""
     at: int
     """Block time (seconds) of the newest evidence."""
+    needs: tuple[str, ...] = ()
+    """Families beside one of which the points count; without any the finding is a remark. It never makes a family."""
+    screening: bool = False
+    """Whether it is a direct match with a list, which opens a screening item by itself."""
     state: LeadState = "open"
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment in the history of a lead; `at` in block seconds."""
+
+    at: int
+    what: Literal["opened", "grew", "stale", "retracted", "merged"]
+    detail: str
+
+
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
-    """Findings on one tenant cluster that add up: two or more core families. For human review, never an accusation."""
+    """Findings on one tenant cluster that add up: two or more core families. For human review, never an accusation.
+
+    A direct match with a list opens a lead of kind `screening`, which says no more than that.
+    """
 
     lead_id: str
+    kind: Literal["lead", "screening"] = "lead"
     cluster_id: str
     score: int
     severity: Literal["low", "medium", "high", "critical"]
@@ -77,3 +94,5 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of the findings, sorted."""
     wallets: tuple[str, ...]
     """`chain_id:0xaddress` (EIP-55) of the tenant cluster's members, sorted."""
+    history: tuple[Step, ...] = ()
+    """What became of it, oldest first."""

@@ -80,6 +80,9 @@ UNIFIED: dict[str, pl.DataType] = {
     "extend_seconds": pl.Int64(),
     "reason": pl.String(),
     "name": pl.String(),
+    "hardware_id": pl.String(),
+    "endpoint": pl.String(),
+    "tier": pl.String(),
 }
 """What a mapping line may set.
 
@@ -87,7 +90,8 @@ UNIFIED: dict[str, pl.DataType] = {
 (second|block|hour|job); `amount` = money moved by this event in base units of `token` (escrow deposit on
 lease.open and lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block
 seconds; `duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why
-a lease closed."""
+a lease closed; `hardware_id` = what identifies hardware that was attested (serial, key or digest); `endpoint` = what a
+provider is reached by (key, certificate or address, or its hash); `tier` = verified|unverified offer."""
 
 EVENTS: dict[str, pl.DataType] = {
     **POSITION,

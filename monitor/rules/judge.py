@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from monitor.errors import ConfigError
 from monitor.model.lead import Finding, Lead
+from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
 from monitor.rules.registry import all_rules, problems
 from monitor.rules.rule import Facts, Override, settle
-from monitor.rules.score import leads
 
 __all__ = ["Judgement", "judge"]
 

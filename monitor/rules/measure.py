@@ -32,6 +32,7 @@ __all__ = [
     "number_text",
     "open_position",
     "peak",
+    "peaks",
     "services",
     "spans",
     "tenant_leases",
@@ -112,6 +113,16 @@ def peak(intervals: Sequence[Span]) -> Decimal:
     return max((total for _, total in holdings(intervals)), default=Decimal(0))
 
 
+def peaks(leases: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Find per group the most held at once: `by` and peak (thousandths of H100e); `leases` as `Facts.tenancies`."""
+    starts = leases.select(*by, pl.col("opened_at").alias("when"), pl.col("milli").alias("step"))
+    ends = leases.select(*by, pl.col("held_until").alias("when"), (-pl.col("milli")).alias("step"))
+    # what ends at a moment is gone before what starts then
+    steps = pl.concat([starts, ends]).sort(*by, "when", "step")
+    held = steps.with_columns(pl.col("step").cum_sum().over(by).alias("held"))
+    return held.group_by(by).agg(pl.col("held").max().alias("peak"))
+
+
 def address_text(address: bytes) -> str:
     """Write an address with its EIP-55 checksum."""
     return to_checksum_address(address)
@@ -179,6 +190,7 @@ def finding(
     at: int,
     caveats: tuple[str, ...] = (),
     scope: str = "",
+    needs: tuple[str, ...] = (),
 ) -> Finding:
     """Make a finding of a rule; `scope` tells apart findings on one subject and cluster."""
     return Finding(
@@ -197,4 +209,5 @@ def finding(
         caveats=(*rule.lawful, *caveats),
         leases=tuple(sorted(set(leases))),
         at=at,
+        needs=needs,
     )

@@ -11,10 +11,14 @@ from monitor.facts.capacity import capacity
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import lease_notes, leases
 from monitor.facts.people import people
+from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
 from monitor.model.schema import CLUSTERS, empty
+from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, judge
-from monitor.rules.rule import ChainContext, Facts, Override
+from monitor.rules.models import models
+from monitor.rules.names import NAMES
+from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, merge, nodes, wallet_table
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
@@ -48,6 +52,11 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     limits: Mapping[int, Limits] | None = None
     """How far transfers are looked at per chain; None looks at all that is given."""
     hub_degree: int = 200
+    names: pl.DataFrame = msgspec.field(default_factory=lambda: empty(NAMES))
+    """Names to look for, supplied by the user."""
+    models: pl.DataFrame = msgspec.field(default_factory=models)
+    emits: Mapping[str, frozenset[str]] | None = None
+    """What each market's adapter can say (`verb`, `verb.column`); None goes by what the events were seen to carry."""
     overrides: Mapping[str, Mapping[str, Override]] = {}
 
 
@@ -94,6 +103,7 @@ def evaluate(inputs: Inputs) -> World:
         lease_events=history,
         transfers=moved,
         capacity=capacity(events, hardware),
+        supply=supply(events, hardware),
         funders=funders,
         links=found,
         members=placed,
@@ -101,7 +111,10 @@ def evaluate(inputs: Inputs) -> World:
         hubs=busy,
         labels=inputs.labels,
         tokens=inputs.tokens,
+        names=inputs.names,
+        models=inputs.models,
         chains=inputs.chains,
+        emits=emitted(events) if inputs.emits is None else inputs.emits,
     )
     judgement = judge(facts, inputs.overrides)
     return World(

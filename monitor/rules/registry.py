@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.rules import t03, t04, t05, t07
+from monitor.rules import t01, t02, t03, t04, t05, t06, t07, t08, t09
 from monitor.rules.rule import Override, Rule, settle
 
 __all__ = ["all_rules", "problems"]
@@ -12,7 +12,8 @@ __all__ = ["all_rules", "problems"]
 
 def all_rules() -> tuple[Rule, ...]:
     """List every rule by id."""
-    return (t03.RULE, t04.RULE, t05.RULE, t07.RULE)
+    modules = (t01, t02, t03, t04, t05, t06, t07, t08, t09)
+    return tuple(module.RULE for module in modules)
 
 
 def problems(overrides: Mapping[str, Mapping[str, Override]]) -> list[str]:

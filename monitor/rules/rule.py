@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 import msgspec
-import polars as pl
 
 from monitor.model.lead import Finding
+from monitor.rules.facts import ChainContext, Facts
 
 __all__ = ["ChainContext", "Facts", "Outcome", "Override", "Parameter", "Params", "Rule", "settle"]
 
 Params = Mapping[str, int]
 Override = int | float | str | bool
-
-
-class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a chain when rules speak; `head_time` in block seconds is their "now"."""
-
-    chain_id: int
-    head_block: int
-    head_time: int
-    native_lookback_seconds: int = 0
-    """How long before a wallet's first lease every transaction was read; 0 when native transfers were left out."""
-    token_transfers: bool = True
-    """Whether transfers of the payment tokens were read."""
-    block_seconds: Decimal = Decimal(12)
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Everything rules may look at: frames of `monitor.model.schema`, `monitor.facts` and `monitor.wallets`."""
-
-    leases: pl.DataFrame
-    lease_events: pl.DataFrame
-    transfers: pl.DataFrame
-    capacity: pl.DataFrame
-    funders: pl.DataFrame
-    links: pl.DataFrame
-    members: pl.DataFrame
-    wallets: pl.DataFrame
-    hubs: pl.DataFrame
-    labels: pl.DataFrame
-    tokens: pl.DataFrame
-    chains: Mapping[int, ChainContext]
-
-    @property
-    def as_of(self) -> dict[int, int]:
-        """Block seconds each chain has been read to."""
-        return {chain_id: chain.head_time for chain_id, chain in self.chains.items()}
 
 
 class Outcome(NamedTuple):
@@ -78,6 +42,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     family: str
     role: Literal["core", "context", "multiplier", "off"]
+    """`core` makes leads, `context` adds points to one, `multiplier` scales one, `off` does not run unless asked to."""
     max_points: int
     pattern: str
     parameters: tuple[Parameter, ...]
@@ -85,15 +50,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Common lawful explanations."""
     guidance: str
     blind_spots: tuple[str, ...]
+    inputs: tuple[str, ...]
+    """The facts it reads, as an adapter or the configuration gives them."""
     check: Callable[[Facts, Params], Outcome]
+    percent: int = 100
+    """What a multiplier makes of a lead's score, in percent."""
 
 
 def settle(rule: Rule, overrides: Mapping[str, Override]) -> tuple[dict[str, int], list[str]]:
     """Lay overrides over a rule's defaults; return the parameters and every problem in words.
 
-    `enabled = false` switches a rule off and is returned as 0.
+    `enabled` switches a rule off or, where its role is off, on; it is returned as 0 or 1.
     """
-    settled = {parameter.name: parameter.default for parameter in rule.parameters} | {"enabled": 1}
+    settled = {parameter.name: parameter.default for parameter in rule.parameters} | {
+        "enabled": int(rule.role != "off")
+    }
     known = {parameter.name: parameter for parameter in rule.parameters}
     problems = []
     for name, value in overrides.items():

@@ -185,5 +185,6 @@ RULE = Rule(
         "a wallet prepared days ahead, or an old wallet, does not match",
         "a renter whose transactions a relayer sends has no nonce of its own",
     ),
+    inputs=("leases", "escrow deposits", "native and token transfers before the first lease"),
     check=check,
 )

@@ -162,5 +162,6 @@ RULE = Rule(
         "only transfers to watched wallets are seen, so an unlabelled exchange may look small: label it",
         "funders that pay through disperse contracts or one wallet per renter do not match",
     ),
+    inputs=("leases", "first funders from native and token transfers", "hub labels"),
     check=check,
 )

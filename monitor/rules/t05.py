@@ -220,5 +220,6 @@ RULE = Rule(
         "markets whose payments name no lease cannot be assessed",
         "payments in different tokens or on different chains are judged apart",
     ),
+    inputs=("escrow deposits with their payer", "clusters", "service labels"),
     check=check,
 )

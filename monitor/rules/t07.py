@@ -175,5 +175,6 @@ RULE = Rule(
         "markets that name no machine per lease cannot be assessed",
         "a tenant that moves between machines of one provider does not match",
     ),
+    inputs=("leases with machine ids", "extensions and top-ups"),
     check=check,
 )

@@ -15,6 +15,7 @@ from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, QuarantineRow
 from monitor.markets.decode import decode_logs
+from monitor.markets.load import Market
 from monitor.model.lead import Finding, Lead
 from monitor.rules.legal import LegalFile, legal_status
 from monitor.rules.pipeline import Inputs, World, evaluate
@@ -100,12 +101,19 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             limits=_limits(config, bundle),
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
+            emits={name: _emits(market) for name, market in bundle.markets.items()},
         )
     )
     refused = pl.concat([decoded.quarantine, world.token_quarantine])
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
     put_aside = [QuarantineRow(**dict(zip(names, row, strict=True))) for row in refused.select(names).iter_rows()]
     return Assembled(world, decoded.events, put_aside, rows.chains)
+
+
+def _emits(market: Market) -> frozenset[str]:
+    """Say what a market's adapter can tell: each verb, and `verb.column` for what its events set."""
+    columns = {f"{rule.verb}.{column}" for rule in market.rules for column, _ in rule.sets}
+    return frozenset({rule.verb for rule in market.rules} | columns)
 
 
 def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainContext]:

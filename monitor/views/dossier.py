@@ -222,7 +222,8 @@ def _head(lead: Lead, made: Made) -> list[str]:
     by = f" by {lead.reviewer}" if lead.reviewer else ""
     why = f": {lead.reason}" if lead.reason else ""
     title = f"LEAD {lead.lead_id}   severity {lead.severity}, score {lead.score}   {lead.state}, {review}{by}{why}"
-    gone = ["RETRACTED: the evidence is no longer on the chain, or no longer adds up."] if lead.state != "open" else []
+    withdrawn = "RETRACTED: the evidence is no longer on the chain, or no longer adds up."
+    gone = [withdrawn] if lead.state == "retracted" else []
     return [
         terminal(title, _FIELD),
         *gone,

@@ -16,7 +16,7 @@ LABELS: dict[str, pl.DataType] = {
     "source": pl.String(),
     "date": pl.String(),
 }
-SERVICES = ("exchange", "bridge", "mixer", "relayer", "paymaster", "payroll", "marketplace")
+SERVICES = ("exchange", "bridge", "mixer", "swap", "otc", "mining", "relayer", "paymaster", "payroll", "marketplace")
 """Kinds that serve many people and therefore connect nobody."""
 OWNER = "owner"
 """Kind whose label names the owner: the same label joins wallets, another label keeps them apart."""

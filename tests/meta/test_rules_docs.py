@@ -20,7 +20,10 @@ prove it, and the common lawful explanations. Findings on one cluster of tenant 
 {NUMBERS[MIN_FAMILIES]} core families of evidence speak: no single indicator decides. A lead is for human review; it
 does not state that a law was broken.
 
-- **Score**: each rule up to its own maximum, each family up to {FAMILY_CAP} points.
+- **Score**: each rule up to its own maximum, each family up to {FAMILY_CAP} points, multipliers last. A `context` rule
+  adds points to a lead but never makes a family; a `multiplier` scales a lead and never makes one; `off` runs only when
+  asked to.
+- **Screening item**: a wallet that itself stands on a list opens one by itself. It is no lead about a pattern.
 - **Severity**: medium, high, critical from {", ".join(f"{step:,}" for step in _H100E_STEPS)} H100-equivalents held at
   once, or from {", ".join(f"{step:,}" for step in _USD_STEPS)} dollars paid into escrow, whichever is worse. T07 raises
   it for very long holding.
@@ -42,6 +45,7 @@ def section(rule: Rule) -> Iterator[str]:
     for item in rule.parameters:
         bounds = f"{item.low:,} to {item.high:,}"
         yield f"| `{item.name}` | {item.default:,} | {item.unit} | {bounds} | {item.meaning} |"
+    yield f"\nReads: {'; '.join(rule.inputs)}."
     yield "\nCommon lawful explanations:\n"
     yield from (f"- {text}" for text in rule.lawful)
     yield "\nBlind spots:\n"

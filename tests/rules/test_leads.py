@@ -181,7 +181,10 @@ def test_thresholds_are_those_of_the_typologies():
     assert settle(RULES["T07"], {})[0].items() >= {
         "min_days": 90, "max_gap_hours": 24, "min_h100e": 8, "severe_days": 180,
         "very_severe_days": 365}.items()  # fmt: skip
-    assert {name: rule.max_points for name, rule in RULES.items()} == {"T03": 10, "T04": 25, "T05": 15, "T07": 15}
+    points = {
+        "T01": 25, "T02": 30, "T03": 10, "T04": 25, "T05": 15, "T06": 20, "T07": 15, "T08": 15, "T09": 20,
+    }  # fmt: skip
+    assert {name: rule.max_points for name, rule in RULES.items()} == points
 
 
 def test_legal_file_is_dated_and_goes_stale():

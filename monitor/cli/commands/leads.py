@@ -37,7 +37,7 @@ def list_all(at: str | None, fail_on: str | None, fmt: Format, *, everything: bo
     snapshot = read_snapshot(at)
     rows = export_rows(snapshot, "leads")
     if not everything:
-        rows = [row for row in rows if row["state"] == "open" and row["disposition"] != "dismissed"]
+        rows = [row for row in rows if row["state"] != "retracted" and row["disposition"] != "dismissed"]
     scores = {lead.lead_id: lead.score for lead in snapshot.leads}
     rows.sort(key=lambda row: (-scores[str(row["lead_id"])], str(row["lead_id"])))
     show(rows, fmt, columns=TABLES["leads"].columns, short=_SHORT)

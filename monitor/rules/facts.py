@@ -1,0 +1,170 @@
+"""What rules may look at: the fact frames, and the joins of them that most rules need, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
+
+import msgspec
+import polars as pl
+
+from monitor.facts.bounds import believable_amount
+from monitor.facts.fold import DEPOSITS, KEY
+from monitor.model.schema import H100E
+from monitor.rules.money import with_micro
+from monitor.wallets.hours import h100e_hours
+from monitor.wallets.hubs import ZERO_ADDRESS
+
+__all__ = ["POSITION", "ChainContext", "Facts"]
+
+POSITION = ("chain_id", "block", "tx", "log_index")
+"""Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
+_HOURS_LIMIT = 10**12
+"""Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
+
+
+class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a chain when rules speak; `head_time` in block seconds is their "now"."""
+
+    chain_id: int
+    head_block: int
+    head_time: int
+    native_lookback_seconds: int = 0
+    """How long before a wallet's first lease every transaction was read; 0 when native transfers were left out."""
+    token_transfers: bool = True
+    """Whether transfers of the payment tokens were read."""
+    block_seconds: Decimal = Decimal(12)
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
+    """Everything rules may look at: frames of `monitor.model.schema`, `monitor.facts` and `monitor.wallets`."""
+
+    leases: pl.DataFrame
+    lease_events: pl.DataFrame
+    transfers: pl.DataFrame
+    capacity: pl.DataFrame
+    supply: pl.DataFrame
+    funders: pl.DataFrame
+    links: pl.DataFrame
+    members: pl.DataFrame
+    wallets: pl.DataFrame
+    hubs: pl.DataFrame
+    labels: pl.DataFrame
+    tokens: pl.DataFrame
+    names: pl.DataFrame
+    """Names to look for (`monitor.rules.names.NAMES`), supplied by the user."""
+    models: pl.DataFrame
+    """What the catalogue says of each GPU model (`monitor.rules.models.MODELS`)."""
+    chains: Mapping[int, ChainContext]
+    emits: Mapping[str, frozenset[str]] = {}
+    """Per market what its events can carry: `verb`, and `verb.column` for each column they set."""
+
+    @property
+    def as_of(self) -> dict[int, int]:
+        """Block seconds each chain has been read to."""
+        return {chain_id: chain.head_time for chain_id, chain in self.chains.items()}
+
+    @cached_property
+    def heads(self) -> pl.DataFrame:
+        """Columns chain_id, now (block seconds)."""
+        now = self.as_of
+        return pl.DataFrame(
+            {"chain_id": list(now), "now": list(now.values())}, schema={"chain_id": pl.Int64(), "now": pl.Int64()}
+        )
+
+    @cached_property
+    def clusters(self) -> pl.DataFrame:
+        """Columns address, cluster_id; one row per wallet."""
+        return self.members.select("address", "cluster_id").unique().sort("address")
+
+    @cached_property
+    def tenancies(self) -> pl.DataFrame:
+        """Leases that opened and whose renter is a wallet, ordered by cluster and time.
+
+        Columns of LEASES and cluster_id, held_until, milli (thousandths of H100e, 0 when unsized), milli_hours
+        (thousandths of H100e-hours), lease (`market:chain:lease`), position, provider_cluster.
+        """
+        rented = h100e_hours(self.leases.filter(pl.col("opened_at").is_not_null()), self.as_of)
+        placed = rented.join(self.clusters.rename({"address": "renter"}), on="renter", how="inner").join(
+            self.clusters.rename({"address": "provider", "cluster_id": "provider_cluster"}), on="provider", how="left"
+        )
+        spot = (pl.col("chain_id"), pl.col("open_block"), pl.col("open_tx"), pl.col("open_log_index"))
+        return placed.with_columns(
+            milli_of("h100e").alias("milli"),
+            milli_of("h100e_hours").clip(0, _HOURS_LIMIT).alias("milli_hours"),
+            lease_name().alias("lease"),
+            pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
+        ).sort("cluster_id", "opened_at", "chain_id", "open_block", "open_log_index", "market", "lease_id")
+
+    @cached_property
+    def deposits(self) -> pl.DataFrame:
+        """What went into escrow for tenancies, in chain order.
+
+        Columns market, chain_id, lease_id, cluster_id, renter, provider, payer, verb, token, amount, micro (millionths
+        of a dollar, null when unpriced), at, tx, lease, position. The payer of an open is the lease's, which a patch
+        may name.
+        """
+        about = ("cluster_id", "renter", "provider", "lease", "price_token", pl.col("payer").alias("lease_payer"))
+        opened = pl.col("verb") == "lease.open"
+        paid = (
+            self.lease_events.with_columns(believable_amount("amount"))
+            .filter(pl.col("verb").is_in(DEPOSITS) & (pl.col("amount") > 0))
+            .join(self.tenancies.select(*KEY, *about), on=KEY, how="inner")
+            .with_columns(
+                pl.when(opened)
+                .then(pl.col("lease_payer"))
+                .otherwise(pl.coalesce("actor", "lease_payer"))
+                .alias("payer"),
+                pl.coalesce("token", "price_token").alias("token"),
+                pl.struct(POSITION).alias("position"),
+            )
+        )
+        kept = (*KEY, "cluster_id", "renter", "provider", "payer", "verb", "token", "amount", "at", "tx", "lease")
+        ordered = paid.sort("chain_id", "block", "log_index", *KEY)
+        return with_micro(ordered.select(*kept, "position"), self.tokens)
+
+    @cached_property
+    def moves(self) -> pl.DataFrame:
+        """Transfers that moved value from one wallet to another, as TRANSFERS with `at` and `position`."""
+        spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
+        return (
+            self.transfers.with_columns(believable_amount("amount"))
+            .filter((pl.col("amount") > 0) & pl.col("recipient").is_not_null())
+            .filter((pl.col("sender") != pl.col("recipient")) & (pl.col("sender") != ZERO_ADDRESS))
+            .with_columns(
+                pl.col("block_time").alias("at"),
+                pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
+            )
+        )
+
+    @cached_property
+    def strangers(self) -> pl.DataFrame:
+        """Column address: hubs and services, which connect nobody."""
+        return self.hubs.select("address").unique().sort("address")
+
+    @cached_property
+    def founders(self) -> pl.DataFrame:
+        """First funders that are no hubs: FUNDERS."""
+        hub = self.strangers.rename({"address": "funder"})
+        return self.funders.join(hub, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
+
+    @cached_property
+    def anchored(self) -> pl.DataFrame:
+        """Providers that live from one tenant cluster: chain_id, provider, cluster_id, percent (of its H100e-hours)."""
+        share = self.tenancies.filter(pl.col("provider").is_not_null()).group_by("chain_id", "provider", "cluster_id")
+        hours = share.agg(pl.col("milli_hours").sum())
+        whole = pl.col("milli_hours").sum().over("chain_id", "provider")
+        percent = (pl.col("milli_hours") * 100 // whole).alias("percent")
+        return hours.filter(whole > 0).select("chain_id", "provider", "cluster_id", percent)
+
+
+def milli_of(column: str) -> pl.Expr:
+    """Turn H100e (`Decimal(38, 3)`) into thousandths, null as 0."""
+    limit = pl.lit(Decimal(10**9), dtype=H100E)
+    return (pl.min_horizontal(pl.col(column).fill_null(0), limit) * 1000).cast(pl.Int64())
+
+
+def lease_name() -> pl.Expr:
+    """Name a lease as findings do."""
+    return pl.concat_str("market", pl.col("chain_id").cast(pl.String()), "lease_id", separator=":")

@@ -1,0 +1,133 @@
+"""From rows that crossed a line to findings: values as text, evidence sorted and bounded, wording filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from monitor.model.chain import Position
+from monitor.model.lead import Finding
+from monitor.rules.facts import Facts
+from monitor.rules.measure import MAX_POSITIONS, address_text, finding, number_text
+from monitor.rules.rule import Rule
+
+__all__ = ["at_providers", "evidence", "quiet_chains", "report", "silent_markets", "windows"]
+
+_FRAME = frozenset({"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs"})
+_LISTED = 10
+"""Addresses and names shown of a long list."""
+
+
+def report(rule: Rule, rows: pl.DataFrame, *, summary: str, threshold: str) -> tuple[Finding, ...]:
+    """Make one finding per row; every further column becomes a value.
+
+    Needs subject (address or text), cluster_id, at, positions (list of structs), leases (list of text); may have
+    points, scope, caveat, needs. `x_milli` is shown as `x` in H100e or H100e-hours, `x_micro` as `x_usd`, addresses
+    with their checksum, lists shortened. `summary` is a format string over these values.
+    """
+    values = [name for name in rows.columns if name not in _FRAME]
+    found = []
+    for row in rows.iter_rows(named=True):
+        shown = dict(_shown(name, row[name]) for name in values)
+        subject = row["subject"]
+        found.append(
+            finding(
+                rule,
+                subject=address_text(subject) if isinstance(subject, bytes) else subject,
+                cluster_id=row["cluster_id"],
+                points=row.get("points", rule.max_points),
+                summary=summary.format(**shown),
+                threshold=threshold,
+                values=shown,
+                positions=[Position(**_fields(each)) for each in row["positions"]],
+                leases=row["leases"],
+                at=row["at"],
+                caveats=(row["caveat"],) if row.get("caveat") else (),
+                scope=row.get("scope") or "",
+                needs=tuple(row.get("needs") or ()),
+            )
+        )
+    return tuple(found)
+
+
+def evidence(*more: pl.Expr) -> list[pl.Expr]:
+    """Aggregate rows of leases into evidence: leases, positions, and `at`, the newest opening."""
+    return [
+        pl.col("lease").unique().sort().alias("leases"),
+        pl.col("position").unique().sort().head(MAX_POSITIONS).alias("positions"),
+        pl.col("opened_at").max().alias("at"),
+        *more,
+    ]
+
+
+def windows(frame: pl.DataFrame, *, by: list[str], at: str, seconds: int, totals: Iterable[pl.Expr]) -> pl.DataFrame:
+    """Total, for each distinct moment of a group, its rows of the `seconds` up to and with that moment."""
+    return frame.sort(*by, at).rolling(index_column=at, period=f"{seconds}i", closed="both", group_by=by).agg(*totals)
+
+
+def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.DataFrame:
+    """Add `cluster_id` to rows about a provider (chain_id, provider): its own cluster, and a tenant that is its market.
+
+    A tenant stands for the provider's hardware when it has at least `percent` of the provider's H100e-hours.
+    """
+    own = facts.clusters.rename({"address": "provider"})
+    anchor = facts.anchored.filter(pl.col("percent") >= percent).select("chain_id", "provider", "cluster_id")
+    both = [rows.join(own, on="provider", how="inner"), rows.join(anchor, on=["chain_id", "provider"], how="inner")]
+    return pl.concat(both).unique(["chain_id", "provider", "cluster_id"], keep="first", maintain_order=True)
+
+
+def silent_markets(facts: Facts, rule: str, need: str, words: str) -> tuple[str, ...]:
+    """Say which markets cannot be assessed because their events never carry `need` (`verb` or `verb.column`)."""
+    seen = pl.concat([facts.leases.select("market", "chain_id"), facts.supply.select("market", "chain_id")]).unique()
+    return tuple(
+        f"{rule}: not assessable: {market} on chain {chain_id}: market emits no {words}"
+        for market, chain_id in seen.sort("market", "chain_id").iter_rows()
+        if need not in facts.emits.get(market, frozenset())
+    )
+
+
+def quiet_chains(facts: Facts, rule: str) -> tuple[str, ...]:
+    """Say on which chains no transfers were read at all."""
+    lines = []
+    for chain_id in facts.leases.get_column("chain_id").unique().sort():
+        chain = facts.chains.get(chain_id)
+        if chain is None or not (chain.token_transfers or chain.native_lookback_seconds):
+            lines.append(f"{rule}: not assessable: chain {chain_id}: no transfers were read")
+    return tuple(lines)
+
+
+def _fields(position: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "chain_id": position["chain_id"],
+        "block_number": position["block"],
+        "tx_hash": position["tx"],
+        "log_index": position["log_index"],
+    }
+
+
+def _shown(name: str, value: Any) -> tuple[str, str]:
+    if name.endswith("_milli"):
+        return name.removesuffix("_milli"), number_text(Decimal(value).scaleb(-3))
+    if name.endswith("_micro"):
+        return name.removesuffix("_micro") + "_usd", "unknown" if value is None else number_text(
+            Decimal(value).scaleb(-6)
+        )
+    return name, _text(value)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case bytes():
+            return address_text(value)
+        case list():
+            more = f" and {len(value) - _LISTED} more" if len(value) > _LISTED else ""
+            return ", ".join(_text(each) for each in value[:_LISTED]) + more
+        case Decimal():
+            return number_text(value)
+        case _:
+            return str(value)

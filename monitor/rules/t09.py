@@ -1,0 +1,123 @@
+"""T09: a reseller chain: one cluster rents capacity and offers the same model on at a higher price."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from monitor.rules.facts import Facts, milli_of
+from monitor.rules.measure import HOUR
+from monitor.rules.report import evidence, report
+from monitor.rules.rule import Outcome, Parameter, Params, Rule
+
+__all__ = ["RULE"]
+
+_KEY = ["cluster_id", "gpu_model"]
+
+
+def check(facts: Facts, params: Params) -> Outcome:
+    """Judge clusters that are renter and provider of one model at one time."""
+    sized = facts.tenancies.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
+    price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
+    sold = (
+        sized.filter(pl.col("provider_cluster").is_not_null())
+        .group_by(pl.col("provider_cluster").alias("cluster_id"), "gpu_model")
+        .agg(price.median().cast(pl.Int64()).alias("asked"), pl.col("lease").unique().sort().alias("sold"))
+    )
+    rented = (
+        sized.join(sold.select(_KEY), on=_KEY, how="semi")
+        .group_by(_KEY)
+        .agg(
+            *evidence(pl.col("milli_hours").sum().alias("rented"), pl.col("renter").sort().first().alias("subject")),
+            *(pl.col("opened_at").min().alias("begun"), pl.col("held_until").max().alias("ended")),
+            price.median().cast(pl.Int64()).alias("paid"),
+        )
+        .join(_offered(facts), on=_KEY, how="inner")
+        .join(sold, on=_KEY, how="inner")
+    )
+    markup = ((pl.col("asked") - pl.col("paid")) * 100 // pl.col("paid")).alias("markup_percent")
+    hits = _overlapping(rented).filter(pl.col("paid") > 0).with_columns(
+        markup, pl.min_horizontal(pl.col("hours") * 100 // pl.col("rented"), 100).alias("reoffered_percent")
+    )  # fmt: skip
+    rows = (
+        hits.filter(
+            (pl.col("reoffered_percent") >= params["min_share_percent"])
+            & (pl.col("rented") >= params["min_h100e_hours"] * 1000)
+            & pl.col("markup_percent").is_between(params["min_markup_percent"], params["max_markup_percent"])
+        )
+        .sort(_KEY)
+        .select(
+            *("subject", "cluster_id", "at", "positions", "markup_percent", "reoffered_percent"),
+            pl.concat_list("leases", "sold").alias("leases"),
+            pl.col("gpu_model").alias("scope"),
+            pl.col("gpu_model").alias("model"),
+            pl.col("rented").alias("rented_hours_milli"),
+        )
+    )
+    found = report(
+        RULE,
+        rows,
+        summary="{reoffered_percent} % of the rented {model} hours offered on at {markup_percent} % more",
+        threshold=(
+            f">= {params['min_share_percent']} % of >= {params['min_h100e_hours']} rented H100e-hours offered on,"
+            f" mark-up {params['min_markup_percent']} to {params['max_markup_percent']} %"
+        ),
+    )
+    return Outcome(found, _unpriced(facts))
+
+
+def _offered(facts: Facts) -> pl.DataFrame:
+    """List what each cluster offers: cluster_id, gpu_model, and per machine its size and stay."""
+    owners = facts.clusters.rename({"address": "provider"})
+    own = facts.capacity.filter(pl.col("gpu_model").is_not_null()).join(owners, on="provider", how="inner")
+    stay = own.join(facts.heads, on="chain_id", how="left").with_columns(
+        milli_of("h100e").alias("size"), pl.coalesce("until", "now", "since").alias("until")
+    )
+    return stay.select(*_KEY, "size", "since", "until").group_by(_KEY).agg("size", "since", "until")
+
+
+def _overlapping(rented: pl.DataFrame) -> pl.DataFrame:
+    """Add `hours`: H100e-hours on offer while something was rented (thousandths)."""
+    each = rented.select(*_KEY, "begun", "ended", "size", "since", "until").explode(
+        "size", "since", "until", empty_as_null=True, keep_nulls=True
+    )
+    seconds = pl.min_horizontal("until", "ended") - pl.max_horizontal("since", "begun")
+    hours = each.group_by(_KEY).agg((pl.col("size") * seconds.clip(0, 10**9) // HOUR).sum().alias("hours"))
+    return rented.drop("size", "since", "until").join(hours, on=_KEY, how="inner")
+
+
+def _unpriced(facts: Facts) -> tuple[str, ...]:
+    priced = facts.leases.group_by("market", "chain_id").agg(pl.col("usd_per_gpu_hour").is_not_null().any())
+    silent = priced.filter(~pl.col("usd_per_gpu_hour")).sort("market", "chain_id")
+    return tuple(
+        f"T09: not assessable: {market} on chain {chain_id}: no lease has a price in dollars"
+        for market, chain_id, _ in silent.iter_rows()
+    )
+
+
+RULE = Rule(
+    id="T09",
+    version=1,
+    title="Reseller chain",
+    family="relation",
+    role="core",
+    max_points=20,
+    pattern="One wallet cluster rents a model and at the same time offers the same model at a mark-up.",
+    parameters=(
+        Parameter("min_share_percent", 60, "percent", "of the rented H100e-hours offered on", 1, 100),
+        Parameter("min_h100e_hours", 500, "H100e-hours", "rented at least", 0, 10**9),
+        Parameter("min_markup_percent", 5, "percent", "median asked over median paid", 0, 10_000),
+        Parameter("max_markup_percent", 100, "percent", "more is another kind of product", 1, 100_000),
+    ),
+    lawful=(
+        "aggregators and brokers resell in the open",
+        "a provider may rent to cover a shortage of its own",
+    ),
+    guidance="IaaS proposed rule, January 2024 (foreign resellers); BIS May 2025 (resellers and forwarders)",
+    blind_spots=(
+        "resale outside the watched markets is not seen",
+        "a reseller that rents and offers from unlinked wallets does not match",
+        "chains are judged link by link, not end to end",
+    ),
+    inputs=("leases with dollars per GPU-hour", "capacity offers", "clusters"),
+    check=check,
+)

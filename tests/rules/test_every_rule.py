@@ -1,0 +1,89 @@
+"""Held by every rule: it fires, it stays quiet, and neither order, repetition nor labels of places move it."""
+
+import random
+
+import pytest
+
+from monitor.rules.pipeline import World
+from monitor.rules.registry import all_rules
+from tests.facts.rows import time_of
+from tests.rules.cases import CASES
+from tests.rules.judged import NOW_BLOCK, chain, found, judged
+from tests.rules.play import Case, Rows
+
+RULES = {rule.id: rule for rule in all_rules()}
+PLACES = ("DE", "us-east-1", "Brisbane", "cn-north-1", "SG", "somewhere")
+
+
+def play(case: Case, rows: Rows, **more) -> World:
+    return judged(rows, case.labels, **(case.fields | more))
+
+
+def shuffled(rows: Rows, seed: int) -> Rows:
+    chance = random.Random(seed)
+    return Rows(*(chance.sample(part, len(part)) for part in rows))
+
+
+def renamed(rows: Rows, seed: int) -> Rows:
+    """Permute region labels and declared names, each consistently."""
+    chance = random.Random(seed)
+    told: dict[str, str] = {}
+
+    def other(text: str | None) -> str | None:
+        if text is None:
+            return None
+        return told.setdefault(text, chance.choice(PLACES) + f" {len(told)}")
+
+    return rows._replace(
+        events=[row | {"region_raw": other(row["region_raw"]), "name": other(row["name"])} for row in rows.events]
+    )
+
+
+def test_ids_are_unique_and_every_rule_has_worlds():
+    assert len({rule.id for rule in all_rules()}) == len(all_rules())
+    assert [rule.id for rule in all_rules()] == sorted(rule.id for rule in all_rules())
+    assert set(CASES) == set(RULES)
+    assert all(len(case.quiet) >= 2 for case in CASES.values())
+
+
+@pytest.mark.parametrize("rule", sorted(CASES))
+def test_it_fires_with_complete_evidence(rule):
+    world = play(CASES[rule], CASES[rule].fires)
+    findings = found(world, rule)
+    assert findings
+    blocks = {row["block_number"] for part in CASES[rule].fires for row in part}
+    for finding in findings:
+        assert finding.evidence
+        assert {position.block_number for position in finding.evidence} <= blocks
+        assert len(set(finding.evidence)) == len(finding.evidence)
+        assert finding.family == RULES[rule].family
+        assert 0 <= finding.points <= RULES[rule].max_points
+        assert finding.values
+        assert "{" not in finding.summary
+        assert finding.at <= time_of(NOW_BLOCK)
+    assert len({finding.finding_id for finding in findings}) == len(findings)
+
+
+@pytest.mark.parametrize(("rule", "world"), [(rule, name) for rule in sorted(CASES) for name in CASES[rule].quiet])
+def test_look_alikes_stay_quiet(rule, world):
+    assert found(play(CASES[rule], CASES[rule].quiet[world]), rule) == []
+
+
+@pytest.mark.parametrize("rule", sorted(CASES))
+def test_neither_order_nor_an_earlier_look_changes_anything(rule):
+    case = CASES[rule]
+    whole = play(case, case.fires)
+    early = sorted(row["block_number"] for row in case.fires.events)[len(case.fires.events) // 2]
+    part = Rows(*([row for row in rows if row["block_number"] <= early] for rows in case.fires))
+    play(case, part, chains=chain(head_block=early, head_time=time_of(early)))
+    assert play(case, shuffled(case.fires, 1)).judgement == whole.judgement
+
+
+@pytest.mark.parametrize("rule", sorted(set(CASES) - {"T13"}))
+def test_labels_of_places_and_declared_names_change_no_score(rule):
+    case = CASES[rule]
+    plain, other = play(case, case.fires).judgement, play(case, renamed(case.fires, 3)).judgement
+    points = [(item.rule, item.cluster_id, item.points) for item in plain.findings if item.rule not in {"T13", "T21"}]
+    again = [(item.rule, item.cluster_id, item.points) for item in other.findings if item.rule not in {"T13", "T21"}]
+    assert points == again
+    assert [(lead.lead_id, lead.score) for lead in plain.leads] == [(lead.lead_id, lead.score) for lead in other.leads]

@@ -54,6 +54,11 @@ def lease_rows(events: pl.DataFrame) -> pl.DataFrame:
             believable_span("extend_seconds"),
         )
         .with_row_index("seq")
+        .with_columns(
+            (pl.col("seq") == pl.col("seq").filter(pl.col("verb").is_in(CLOSERS)).min().over([*KEY, "part"])).alias(
+                "part_first"
+            )
+        )
     )
 
 
@@ -63,6 +68,16 @@ def _given(column: str, verbs: Sequence[str]) -> pl.Expr:
 
 def _last(column: str, verbs: Sequence[str] = _DESCRIBE) -> pl.Expr:
     return _given(column, verbs).last()
+
+
+def _closing(column: str) -> pl.Expr:
+    """Take a column where the lease ends: at a close of the whole, or of the last of its parts, each counted once."""
+    closes = pl.col("verb").is_in(CLOSERS)
+    whole = pl.col(column).filter(closes & pl.col("part").is_null()).first()
+    parted = pl.col(column).filter(closes & pl.col("part").is_not_null() & pl.col("part_first"))
+    needed = _last("parts")
+    by_part = pl.when((needed > 0) & (parted.len() >= needed)).then(parted.get(needed - 1, null_on_oob=True))
+    return pl.min_horizontal(whole, by_part)
 
 
 def _total(name: str, verbs: Sequence[str]) -> pl.Expr:
@@ -141,7 +156,7 @@ def _time() -> list[pl.Expr]:
         _last("duration_seconds"),
         pl.col("extend_seconds").filter((pl.col("verb") == "lease.extend") & later).sum().alias("extended"),
         pl.col("block_time").filter(pl.col("verb") == "lease.settle").last().alias("settled_at"),
-        pl.col("block_time").filter(pl.col("verb").is_in(CLOSERS)).first().alias("closed_at"),
+        _closing("block_time").alias("closed_at"),
         pl.col("block_time").filter(pl.col("verb") == "order.close").first().alias("order_closed_at"),
     ]
 
@@ -149,7 +164,7 @@ def _time() -> list[pl.Expr]:
 def _state() -> list[pl.Expr]:
     return [
         _has(*_OPENERS).alias("known"),
-        pl.when(_has(*CLOSERS))
+        pl.when(_closing("seq").is_not_null())
         .then(pl.lit("closed"))
         .when(_has("lease.dispute"))
         .then(pl.lit("disputed"))

@@ -30,19 +30,20 @@ def leases(
     events: pl.DataFrame,
     hardware: pl.DataFrame,
     tokens: pl.DataFrame,
-    stream_markets: frozenset[str],
+    paid_until: Mapping[str, str],
     block_seconds: Mapping[int, Decimal],
 ) -> pl.DataFrame:
     """Fold decoded events (`EVENTS`, any order) into one `LEASES` row per lease, sorted by market, chain and key.
 
-    `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`. `stream_markets` name the markets whose
-    leases have no fixed end: there `paid_until` = last settlement (or the open) + balance / rate. `block_seconds` =
+    `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`. `paid_until` = rule by market: `stream`
+    leases are paid to the last settlement (or the open) + balance / rate, a `job` to its deadline or its end, whichever
+    came first, all others to their planned end. `block_seconds` =
     seconds per block by chain. `payer` = the payer an open or patch names, else who deposited, else the renter. A lease
     past its end without a closing event stays `active`: the status is what the chain says.
     """
     folded = _inherit_order(fold(lease_rows(events)))
     priced = _with_tokens(folded, tokens)
-    timed = _with_times(priced, stream_markets)
+    timed = _with_times(priced, paid_until)
     described = with_country(_with_hardware(timed, hardware))
     dollars = usd_per_gpu_hour(described, "usd_per_gpu_hour", block_seconds)
     return dollars.select(pl.col(name).cast(kind) for name, kind in LEASES.items()).sort(KEY)
@@ -75,7 +76,7 @@ def _with_tokens(folded: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:
     return folded.join(known.rename({"token": "price_token"}), on=["chain_id", "price_token"], how="left")
 
 
-def _with_times(priced: pl.DataFrame, stream_markets: frozenset[str]) -> pl.DataFrame:
+def _with_times(priced: pl.DataFrame, rules: Mapping[str, str]) -> pl.DataFrame:
     unopened = pl.col("open_time").is_null()
     opened = pl.coalesce("start", "open_time")
     begun = priced.with_columns(
@@ -93,11 +94,17 @@ def _with_times(priced: pl.DataFrame, stream_markets: frozenset[str]) -> pl.Data
     paid = seconds_paid(ended, "seconds_paid")
     streamed = pl.coalesce("settled_at", "opened_at") + pl.col("seconds_paid")
     return paid.with_columns(
-        pl.when(pl.col("market").is_in(sorted(stream_markets)))
+        pl.when(_ruled(rules, "stream"))
         .then(pl.when(streamed.is_not_null()).then(_clipped(pl.min_horizontal(streamed, "closed_at"))))
+        .when(_ruled(rules, "job"))
+        .then(pl.min_horizontal("planned_end", "closed_at"))
         .otherwise(pl.col("planned_end"))
         .alias("paid_until")
     )
+
+
+def _ruled(rules: Mapping[str, str], rule: str) -> pl.Expr:
+    return pl.col("market").is_in(sorted(market for market, given in rules.items() if given == rule))
 
 
 def _clipped(seconds: pl.Expr) -> pl.Expr:

@@ -13,10 +13,13 @@ from monitor.abi import EventDecl, Undecodable, compile_event
 from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, digits, digits_of, misfit
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
-from monitor.markets.steps import TABLES
+from monitor.markets.lookup import TABLES, address_of
 from monitor.model.schema import EVENTS, POSITION, QUARANTINE, UNIFIED, empty
 
-__all__ = ["LOGS", "Decoded", "Mapped", "decode_logs", "map_logs"]
+__all__ = ["LOGS", "MAX_CHILDREN", "Decoded", "Mapped", "decode_logs", "find_children", "map_logs"]
+
+MAX_CHILDREN = 20_000
+"""Contracts that one ledger's factories may have announced: each is a filter of its own at every node."""
 
 LOGS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -112,12 +115,16 @@ def map_logs(
     """Map logs that carry their place in `_row`: tables first, so that lookups see every put."""
     held = empty(TABLES) if tables is None else tables
     faults: list[tuple[int, str, str, str]] = []
-    jobs = list(_jobs(logs, markets, list(bound), faults))
+    watched = list(bound)
+    jobs = list(_jobs(logs, markets, [*watched, *find_children(logs, markets, watched)], faults))
     frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
-    puts = list(_run(frames, held, faults, filling=True))
-    fresh = [_puts(rows, rule, logs) for rows, rule in puts]
-    known = pl.concat([held, *fresh]) if fresh else held
-    rows = [rows for rows, _ in puts] + [rows for rows, _ in _run(frames, known, faults, filling=False)]
+    fresh: list[pl.DataFrame] = []
+    rows: list[pl.DataFrame] = []
+    for rank in (*sorted({rule.rank for job in jobs for rule in job.rules if rule.rank is not None}), None):
+        known = pl.concat([held, *fresh])
+        for part, rule in _run(frames, known, faults, rank):
+            rows.append(part)
+            fresh += [_puts(part, rule, logs)] if rule.table else []
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
     return Mapped(
         pl.concat([empty(_MAPPED), *rows]),
@@ -126,30 +133,89 @@ def map_logs(
     )
 
 
+def find_children(logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound]) -> tuple[Bound, ...]:
+    """List the contracts that factories among the bound ones announce in these logs, children of children included.
+
+    A child is watched from its birth and inherits its factory's constants. What is bound already, or is a payment
+    token, is no child; of more than `MAX_CHILDREN` of a market the oldest count.
+    """
+    makers = {name: tuple(rule for rule in market.rules if rule.child) for name, market in markets.items()}
+    if not any(makers.values()):
+        return ()
+    placed = logs if "_row" in logs.columns else logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
+    only = {name: markets[name]._replace(rules=rules) for name, rules in makers.items()}
+    known = {(item.chain_id, item.address): item for item in bound}
+    taken = {*known, *((item.chain_id, item.token) for item in bound if item.token)}
+    found: dict[tuple[int, bytes], Bound] = {}
+    fresh = list(known.values())
+    while fresh:
+        born = _births(placed, only, [item for item in fresh if makers[item.market]])
+        fresh = [item for item in born if (item.chain_id, item.address) not in taken]
+        fresh = fresh[: max(0, MAX_CHILDREN - len(found))]
+        found |= {(item.chain_id, item.address): item for item in fresh}
+        taken |= found.keys()
+    return tuple(found.values())
+
+
+def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound]) -> list[Bound]:
+    """List the children of these contracts, oldest first, each once."""
+    born: dict[tuple[int, bytes], tuple[int, Bound]] = {}
+    for job in _jobs(logs, markets, bound, []):
+        frame = _frame(job, [])
+        for rule in job.rules:
+            rows = evaluate(frame, rule, empty(TABLES), job.bound.market).rows
+            keyed = rows.drop_nulls("lease_id").select("_row", "lease_id").join(job.logs, on="_row", how="inner")
+            for key, block in keyed.select("lease_id", "block_number").iter_rows():
+                child = address_of(key)
+                if child and any(child):
+                    item = job.bound._replace(
+                        role=rule.child or "", address=child, from_block=block or 0, to_block=None
+                    )
+                    place = (item.chain_id, child)
+                    if place not in born or born[place][0] > item.from_block:
+                        born[place] = (item.from_block, item)
+    return [item for _, item in sorted(born.values())]
+
+
 def _jobs(
     logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
 ) -> Iterator[_Job]:
-    at: dict[tuple[int, bytes], list[Bound]] = defaultdict(list)
-    for item in bound:
-        at[item.chain_id, item.address].append(item)
     layouts = {item.market: _layouts(markets[item.market]) for item in bound}
+    place, kinds = _kinds(bound)
     first = pl.col("topics").list.first()
-    keyed = logs.with_columns(first.alias("_topic"), pl.col("topics").list.len().alias("_count"))
-    keyed = keyed.filter(pl.col("address").is_in([address for _, address in at]))
-    for key, part in keyed.partition_by(
-        ["chain_id", "address", "_topic", "_count"], as_dict=True, maintain_order=True
-    ).items():
-        chain_id, address, topic, count = key
+    keyed = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left").with_columns(
+        first.alias("_topic"), pl.col("topics").list.len().alias("_count")
+    )
+    for key, part in keyed.partition_by(["_kind", "_topic", "_count"], as_dict=True, maintain_order=True).items():
+        kind, topic, count = key
         found = [
-            _Job(item, decl, rules, part)
-            for item in at.get((chain_id, address), ())
+            _Job(item, decl, rules, part if item.to_block is None else part.filter(_until(item.to_block)))
+            for item in kinds[kind]
             for decl, rules in layouts[item.market].get((item.role, topic, count), {}).items()
         ]
         yield from found
-        if not found and (chain_id, address) in at:
-            item = at[chain_id, address][0]
+        if not found:
+            item = kinds[kind][0]
             reason = _unknown(topic, count, layouts[item.market], item.role)
             faults += [(row, item.market, item.role, reason) for row in part["_row"].to_list()]
+
+
+def _until(block: int) -> pl.Expr:
+    return pl.col("block_number").is_null() | (pl.col("block_number") <= block)
+
+
+def _kinds(bound: list[Bound]) -> tuple[pl.DataFrame, list[tuple[Bound, ...]]]:
+    """Put contracts that are read alike together: a factory may have thousands of children.
+
+    Gives the frame `chain_id`, `address`, `_kind`, and by kind what its logs are read as, for any of its addresses.
+    """
+    at: dict[tuple[int, bytes], list[Bound]] = defaultdict(list)
+    for item in bound:
+        at[item.chain_id, item.address].append(item._replace(address=b"", from_block=0))
+    kinds: dict[tuple[Bound, ...], int] = {}
+    rows = [(chain, address, kinds.setdefault(tuple(items), len(kinds))) for (chain, address), items in at.items()]
+    schema = {"chain_id": pl.Int64(), "address": pl.Binary(), "_kind": pl.Int64()}
+    return pl.DataFrame(rows, schema=schema, orient="row"), list(kinds)
 
 
 def _unknown(topic: bytes | None, count: int | None, layouts: Mapping[tuple[str, bytes, int], Any], role: str) -> str:
@@ -232,13 +298,12 @@ def _run(
     frames: Sequence[tuple[_Job, pl.DataFrame]],
     tables: pl.DataFrame,
     faults: list[tuple[int, str, str, str]],
-    *,
-    filling: bool,
+    rank: int | None,
 ) -> Iterator[tuple[pl.DataFrame, Rule]]:
-    """Evaluate the rules that fill tables, or all others."""
+    """Evaluate the rules that fill the tables of a rank, or (None) those that fill none."""
     for job, frame in frames:
         for rule in job.rules:
-            if rule.verb.startswith("table.") != filling:
+            if rule.rank != rank:
                 continue
             if rule.verb == "ignore":
                 rows, wrong = frame.select("_row"), list[Fault]()
@@ -262,9 +327,9 @@ def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.Da
 def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
     place = logs.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
     put = rows.filter(pl.col("lease_id").is_not_null()).join(place, on="_row", how="left")
-    return put.select(
-        (pl.lit(rule.table) if name == "table" else pl.col({"key": "lease_id", "value": "_value"}.get(name, name)))
-        .cast(dtype)
-        .alias(name)
-        for name, dtype in TABLES.items()
-    )
+    return put.with_columns(
+        pl.lit(rule.table).alias("table"),
+        pl.col("lease_id").alias("key"),
+        pl.col("_value").alias("value"),
+        pl.lit(rule.verb == "table.delete").alias("gone"),
+    ).select(pl.col(name).cast(dtype) for name, dtype in TABLES.items())

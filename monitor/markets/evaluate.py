@@ -9,8 +9,8 @@ import polars as pl
 
 from monitor.markets.fit import fit, key_text, text_of
 from monitor.markets.load import Rule
-from monitor.markets.spec import Lookup
 from monitor.markets.steps import add_step, step_reads
+from monitor.markets.stepspec import Lookup
 from monitor.model.schema import UNIFIED
 
 __all__ = ["Fault", "Outcome", "compiled", "evaluate", "used_columns"]

@@ -15,9 +15,9 @@ from monitor.abi import EventDecl
 from monitor.markets.columns import CONTEXT, arguments
 from monitor.markets.evaluate import compiled
 from monitor.markets.fit import fits
-from monitor.markets.load import Market, Problem, Rule, load_markets, raise_problems
-from monitor.markets.spec import KeccakPacked, Lookup
+from monitor.markets.load import Market, Problem, Rule, filling_order, load_markets, raise_problems
 from monitor.markets.steps import step_adds, step_reads
+from monitor.markets.stepspec import KeccakPacked, Lookup
 from monitor.model.schema import UNIFIED
 
 __all__ = ["check", "load_checked"]
@@ -104,11 +104,12 @@ def _demands(market: Market, rule: Rule) -> Iterator[Problem]:
     if filling != (rule.table is not None):
         what = f"{rule.verb} needs a table" if filling else f"{rule.verb} fills no table"
         yield market.problem(what, *here, "verb" if filling else "table")
-    if (rule.verb == "table.put") != (rule.value is not None):
+    if (rule.verb == "table.put" and rule.value is None) or (not filling and rule.value is not None):
         what = "table.put needs a value" if rule.verb == "table.put" else f"{rule.verb} takes no value"
         yield market.problem(what, *here, "verb" if rule.value is None else "value")
-    if filling and any(isinstance(step, Lookup) for step in rule.steps):
-        yield market.problem("what fills a table cannot look one up", *here, "steps")
+    if (rule.verb == "child.register") != (rule.child is not None):
+        what = "child.register needs the child's role" if rule.child is None else f"{rule.verb} has no child"
+        yield market.problem(what, *here, "verb" if rule.child is None else "child")
     if (filling or rule.verb == "ignore") and rule.sets:
         yield market.problem(f"{rule.verb} sets no unified columns", *here, "set")
 
@@ -214,18 +215,24 @@ def _tables(market: Market) -> Iterator[Problem]:
                 yield market.problem(f"table {step.table} is never filled", "event", rule.place, "steps", place)
         if rule.verb == "table.put" and rule.table and rule.table not in read:
             yield market.problem(f"table {rule.table} is never looked up", "event", rule.place, "table")
+        if rule.table and filling_order(market.rules).get(rule.table) is None:
+            yield market.problem(f"table {rule.table} is filled from itself", "event", rule.place, "table")
 
 
 def _contracts(market: Market) -> Iterator[Problem]:
-    """Compare roles with deployments."""
+    """Compare roles with deployments, and with the children that events announce."""
     roles = set(market.roles())
     deployed = {item.role for item in market.deployments}
+    children = {rule.child for rule in market.rules if rule.child}
+    for rule in market.rules:
+        if rule.child and rule.child not in roles:
+            yield market.problem(f"role {rule.child} emits no declared event", "event", rule.place, "child")
     for place, item in enumerate(market.deployments):
         if item.role not in roles:
             yield market.problem(f"role {item.role} emits no declared event", "deployment", place, "role")
     for rule in market.rules:
         for role in rule.roles:
-            if role not in deployed and role not in market.undeployed:
+            if role not in deployed and role not in market.undeployed and role not in children:
                 what = f"role {role} has no deployment; add one, or name it in market.undeployed"
                 yield market.problem(what, "event", rule.place, "role")
     for role in market.undeployed:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -16,7 +16,8 @@ from monitor.config.resources import bundled
 from monitor.errors import ConfigError, MarketError
 from monitor.markets.lines import Path as Key
 from monitor.markets.lines import lines_of, nearest
-from monitor.markets.spec import DeploymentTable, EventTable, MarketFile, Step, TokenTable, Verb
+from monitor.markets.spec import DeploymentTable, EventTable, MarketFile, PaidUntil, TokenTable, Verb
+from monitor.markets.stepspec import Lookup, Step
 
 __all__ = [
     "Bound",
@@ -26,7 +27,9 @@ __all__ = [
     "TokenInfo",
     "bind",
     "bind_everywhere",
+    "filling_order",
     "folders",
+    "homeless_events",
     "load_markets",
     "raise_problems",
     "tokens",
@@ -63,6 +66,9 @@ class Rule(NamedTuple):
     where: str | None
     table: str | None
     value: str | None
+    child: str | None
+    rank: int | None = None
+    """Where its table stands in `filling_order`; None for what fills no table."""
 
 
 class Market(NamedTuple):
@@ -72,9 +78,10 @@ class Market(NamedTuple):
     title: str
     source: str
     verified: str
-    paid_until: Literal["fixed_end", "stream"]
+    paid_until: PaidUntil
     block_seconds: Decimal | None
     undeployed: tuple[str, ...]
+    missing: Mapping[str, str]
     tokens: tuple[TokenTable, ...]
     deployments: tuple[DeploymentTable, ...]
     rules: tuple[Rule, ...]
@@ -93,7 +100,8 @@ class Market(NamedTuple):
 class Bound(NamedTuple):
     """A contract to watch: one role of one market on one chain, with the constants its expressions may use.
 
-    `block_seconds` is what one block of the market's own clock lasts, None when neither adapter nor chain says.
+    `block_seconds` is what one block of the market's own clock lasts, None when neither adapter nor chain says;
+    `to_block` the last block whose logs count, None for all.
     """
 
     chain_id: int
@@ -104,6 +112,7 @@ class Bound(NamedTuple):
     token: bytes | None
     token_decimals: int | None
     block_seconds: Decimal | None
+    to_block: int | None = None
 
 
 class TokenInfo(NamedTuple):
@@ -144,6 +153,35 @@ def load_markets(paths: Sequence[Path]) -> dict[str, Market]:
         markets = {**here, **markets}
     raise_problems(problems)
     return dict(sorted(markets.items()))
+
+
+def filling_order(rules: Iterable[Rule]) -> dict[str, int]:
+    """Rank the tables of a market: one is filled after those its rules look up; a table that needs itself has no rank.
+
+    A table nobody fills has rank 0.
+    """
+    needs: dict[str, set[str]] = {}
+    for rule in rules:
+        if rule.table:
+            needs.setdefault(rule.table, set()).update(x.table for x in rule.steps if isinstance(x, Lookup))
+    ranks = {table: 0 for tables in needs.values() for table in tables if table not in needs}
+    while ready := [table for table, tables in needs.items() if table not in ranks and tables <= ranks.keys()]:
+        ranks |= {table: 1 + max((ranks[other] for other in needs[table]), default=0) for table in ready}
+    return ranks
+
+
+def homeless_events(market: Market) -> tuple[tuple[str, bytes, int], ...]:
+    """List (role, topic0, topics) of the events of roles that have no published address: undeployed ones, children."""
+    deployed = {item.role for item in market.deployments}
+    return tuple(
+        dict.fromkeys(
+            (role, decl.topic0, decl.topics())
+            for rule in market.rules
+            for role in rule.roles
+            if role not in deployed
+            for decl in rule.decls
+        )
+    )
 
 
 def raise_problems(problems: Iterable[Problem]) -> None:
@@ -196,7 +234,7 @@ def bind_everywhere(markets: Mapping[str, Market], config: Config | None = None)
     more = [
         item
         for market in markets.values()
-        for chain in sorted({deployment.chain for deployment in market.deployments})
+        for chain in sorted({item.chain for item in market.deployments if item.chain})
         if (chain, market.id) not in taken
         for item in _adapter_bounds(market, known, chain, _block_seconds(market, config, chain))
     ]
@@ -244,7 +282,9 @@ def _adapter_bounds(
         info = known.get((chain_id, token)) if token else None
         decimals = info.decimals if info else item.token_decimals
         raw = bytes.fromhex(item.address[2:])
-        bound.append(Bound(chain_id, market.id, item.role, raw, item.from_block, token, decimals, seconds))
+        bound.append(
+            Bound(chain_id, market.id, item.role, raw, item.from_block, token, decimals, seconds, item.to_block)
+        )
     return bound
 
 
@@ -284,6 +324,8 @@ def _schema_problem(path: Path, lines: Mapping[Key, int], loc: Key, kind: str, m
 def _parsed(file: MarketFile, path: Path, lines: Mapping[Key, int]) -> tuple[Market | None, list[Problem]]:
     problems: list[Problem] = []
     rules = [_rule(index, event, path, lines, problems) for index, event in enumerate(file.event)]
+    order = filling_order(rules)
+    rules = [rule._replace(rank=order.get(rule.table, 0)) if rule.table else rule for rule in rules]
     head = file.market
     market = Market(
         head.id,
@@ -293,6 +335,7 @@ def _parsed(file: MarketFile, path: Path, lines: Mapping[Key, int]) -> tuple[Mar
         head.paid_until,
         _usd(head.block_seconds),
         tuple(head.undeployed),
+        {str(what): why for what, why in head.missing.items()},
         tuple(file.token),
         tuple(file.deployment),
         tuple(rules),
@@ -320,4 +363,5 @@ def _rule(index: int, event: EventTable, path: Path, lines: Mapping[Key, int], p
         event.where,
         event.table,
         event.value,
+        event.child,
     )

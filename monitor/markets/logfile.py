@@ -12,7 +12,7 @@ import polars as pl
 from monitor.errors import InputError
 from monitor.markets.decode import LOGS, map_logs
 from monitor.markets.fit import text_of
-from monitor.markets.load import Bound, Market
+from monitor.markets.load import Bound, Market, homeless_events
 from monitor.model.nesting import too_deep
 from monitor.model.schema import UNIFIED
 
@@ -24,6 +24,8 @@ _HINT = "give a JSON array of logs as eth_getLogs answers: address, topics, data
 _QUANTITY = 2**63
 _SILENT = {"table.put": 1, "table.delete": 1, "ignore": 2}
 _HASH, _ADDRESS = 32, 20
+_NOWHERE = 0
+"""Stands for the chain of a log that does not say it and whose address tells none."""
 
 
 class Row(NamedTuple):
@@ -54,7 +56,8 @@ def decode_file(
     records = [_record(place, item, chain_id, known) for place, item in enumerate(items)]
     schema = {"_row": pl.Int64(), **LOGS}
     logs = pl.DataFrame([tuple(record[name] for name in schema) for record in records], schema=schema, orient="row")
-    mapped = map_logs(logs, markets, bound)
+    logs = logs.with_columns(pl.col("chain_id").fill_null(_NOWHERE))
+    mapped = map_logs(logs, markets, [*bound, *_recognised(records, markets, bound)])
     best: dict[int, Row] = {}
     ranks: dict[int, tuple[int, int]] = {}
     for found in mapped.rows.sort("_row", "_rule").iter_rows(named=True):
@@ -63,9 +66,45 @@ def decode_file(
             ranks[row], best[row] = rank, _meaning(found, records[row]["chain_id"])
     for row, market, role, reason in mapped.faults.iter_rows():
         if ranks.get(row, (1, 0))[0]:
-            best[row] = Row(market, str(records[row]["chain_id"]), role, "", "", "", "{}", reason)
+            best[row] = Row(market, _chain(records[row]["chain_id"]), role, "", "", "", "{}", reason)
             ranks[row] = (0, 0)
     return [best.get(row) or _nothing(record, known) for row, record in enumerate(records)]
+
+
+def _recognised(
+    records: Sequence[Mapping[str, Any]], markets: Mapping[str, Market], bound: Sequence[Bound]
+) -> list[Bound]:
+    """Bind what is not bound by chain and address: contracts whose chain nobody tells, and roles without an address.
+
+    A role that no public source gives an address for, or whose contracts a factory makes, is known by its events alone,
+    if only one market has such an event.
+    """
+    known = {(item.chain_id, item.address) for item in bound}
+    placeless = {
+        bytes.fromhex(item.address[2:]): (market.id, item.role, item.token_decimals)
+        for market in markets.values()
+        for item in market.deployments
+        if item.chain is None
+    }
+    speakers: dict[tuple[bytes, int], dict[str, str]] = {}
+    for market in markets.values():
+        for role, topic, count in homeless_events(market):
+            speakers.setdefault((topic, count), {}).setdefault(market.id, role)
+    found: dict[tuple[int, bytes, str, str], Bound] = {}
+    for record in records:
+        chain, address, topics = record["chain_id"] or _NOWHERE, record["address"], record["topics"]
+        if (chain, address) in known:
+            continue
+        if address in placeless:
+            market_id, role, decimals = placeless[address]
+        else:
+            able = speakers.get((topics[0], len(topics)), {}) if topics else {}
+            if len(able) != 1:
+                continue
+            ((market_id, role),) = able.items()
+            decimals = None
+        found[chain, address, market_id, role] = Bound(chain, market_id, role, address, 0, None, decimals, None)
+    return list(found.values())
 
 
 def _items(text: bytes) -> list[Any]:
@@ -147,11 +186,11 @@ def _bad(place: int, what: str) -> None:
     raise InputError(message, hint=_HINT)
 
 
-def _meaning(found: Mapping[str, Any], chain_id: int) -> Row:
+def _meaning(found: Mapping[str, Any], chain_id: int | None) -> Row:
     fields = {name: _shown(found[name]) for name in sorted(UNIFIED) if found[name] is not None}
     shown = msgspec.json.encode(fields, order="sorted").decode()
     role, event, verb, key = (found[name] or "" for name in ("role", "event", "verb", "lease_id"))
-    return Row(found["market"], str(chain_id), role, event, verb, key, shown, "")
+    return Row(found["market"], _chain(chain_id), role, event, verb, key, shown, "")
 
 
 def _shown(value: Any) -> Any:
@@ -160,9 +199,13 @@ def _shown(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
+def _chain(chain_id: int | None) -> str:
+    return "" if chain_id is None else str(chain_id)
+
+
 def _nothing(record: Mapping[str, Any], known: Sequence[tuple[bytes, int]]) -> Row:
     """Explain a log that no rule took: of no market, or one that the adapter's filters pass over."""
-    chain = "" if record["chain_id"] is None else str(record["chain_id"])
+    chain = _chain(record["chain_id"])
     if any(address == record["address"] and chain == str(at) for address, at in known):
         return Row("", chain, "", "", "ignore", "", "{}", "")
     where = f" on chain {chain}" if chain else ""

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
 from monitor.config.spec import AddressText, DecimalText
+from monitor.markets.stepspec import Keys, Name, OneOrMore, Sql, Step, Table, Text
 
 __all__ = [
-    "AkashAttributes",
-    "Call",
     "DeploymentTable",
     "EventTable",
-    "Explode",
-    "Json",
-    "KeccakPacked",
-    "Lookup",
     "MarketFile",
     "MarketTable",
-    "SpheronSpec",
-    "Step",
+    "Missing",
+    "PaidUntil",
     "TokenTable",
     "Verb",
 ]
@@ -55,49 +50,28 @@ Verb = Literal[
     "ignore",
 ]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Sql = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+PaidUntil = Literal["fixed_end", "stream", "job", "none"]
+"""`fixed_end`: a lease is paid up to its planned end (in seconds, blocks or epochs); `stream`: up to last settlement +
+balance ÷ rate; `job`: until the job is done, at most up to its deadline; `none`: the market has no leases."""
+Missing = Literal["lease", "gpu", "region", "price", "payer"]
 
 
-def _listed(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _distinct(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        message = "the same entry twice"
-        raise ValueError(message)
-    return values
-
-
-OneOrMore = Annotated[
-    list[Text], BeforeValidator(_listed), Field(min_length=1, max_length=200), AfterValidator(_distinct)
-]
-
-
-Keys = Annotated[list[Sql], BeforeValidator(_listed), Field(min_length=1, max_length=8)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
-
-
-class MarketTable(_Table):
+class MarketTable(Table):
     """What the market is and where its facts come from; `block_seconds` turns prices per block into time."""
 
     id: Name
     title: Text
     source: Text
     verified: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    paid_until: Literal["fixed_end", "stream"]
-    """`fixed_end`: a lease is paid up to its planned end; `stream`: up to last settlement + balance ÷ rate."""
+    paid_until: PaidUntil
     block_seconds: DecimalText | None = None
-    undeployed: list[Name] = []
+    undeployed: list[Name] = Field(default_factory=list)
     """Roles whose address no public source gives: only a configuration can bind them."""
+    missing: dict[Missing, Text] = Field(default_factory=dict)
+    """What the market does not say on chain, and why."""
 
 
-class TokenTable(_Table):
+class TokenTable(Table):
     """A payment token of a chain; `usd` is the fixed dollar value of one whole token, absent when it floats."""
 
     chain: int = Field(ge=1)
@@ -107,100 +81,44 @@ class TokenTable(_Table):
     usd: DecimalText | None = None
 
 
-class DeploymentTable(_Table):
+class DeploymentTable(Table):
     """One contract: its role, and the token it is paid in where its events do not say."""
 
-    chain: int = Field(ge=1)
+    chain: int | None = Field(default=None, ge=1)
+    """Absent where no public source gives the chain's id: then only a configuration can bind the contract."""
     network: Text
     role: Name
     address: AddressText
     from_block: int = Field(default=0, ge=0)
+    to_block: int | None = Field(default=None, ge=0)
+    """The last block whose logs count, for a contract that was replaced."""
     token: AddressText | None = None
     token_decimals: int | None = Field(default=None, ge=0, le=36)
     """Stated where the decimals are known but the token's address is not."""
 
 
-class Json(_Table):
-    """Read scalars out of a JSON text: column name → dotted path; everything comes as text."""
-
-    do: Literal["json"]
-    of: Text
-    paths: dict[Name, Text] = Field(min_length=1)
-
-
-class SpheronSpec(_Table):
-    """Read a Spheron order: adds `gpu_model`, `gpu_units`, `replicas`, `gpu_count`, `region`, `spec_name`."""
-
-    do: Literal["spheron_spec"]
-    of: Text
-
-
-class AkashAttributes(_Table):
-    """Read (key, value) attributes in Akash's grammar: adds `gpu_model` and `region`."""
-
-    do: Literal["akash_attributes"]
-    of: Text
-
-
-class KeccakPacked(_Table):
-    """Hash packed arguments, as contracts derive identifiers: adds one Binary column."""
-
-    do: Literal["keccak_packed"]
-    types: list[Text] = Field(min_length=1, max_length=16)
-    args: list[Sql] = Field(min_length=1, max_length=16)
-    name: Name = Field(alias="as")
-
-
-class Lookup(_Table):
-    """Add what another event put into a table: the last put before this log, or any in this transaction."""
-
-    do: Literal["lookup"]
-    table: Name
-    key: Keys
-    name: Name = Field(alias="as")
-    type: Literal["text", "address", "int"] = "text"
-    when: Literal["before", "same_tx"] = "before"
-
-
-class Explode(_Table):
-    """Make one row per element of a list column."""
-
-    do: Literal["explode"]
-    of: Text
-
-
-class Call(_Table):
-    """Contract reads and call data: named by the format, not offered by this version."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-    do: Literal["call", "calldata"]
-
-
-Step = Annotated[
-    Json | SpheronSpec | AkashAttributes | KeccakPacked | Lookup | Explode | Call, Field(discriminator="do")
-]
-
-
-class EventTable(_Table):
+class EventTable(Table):
     """What one logical event means: its layouts, the verb, the subject's key and the unified columns it sets."""
 
     role: OneOrMore
     decl: OneOrMore
     verb: Verb
-    key: Keys = []
+    key: Keys = Field(default_factory=list)
     """One expression, or several whose texts are joined by `-`."""
-    set: dict[str, Sql] = {}
-    steps: list[Step] = []
+    set: dict[str, Sql] = Field(default_factory=dict)
+    steps: list[Step] = Field(default_factory=list)
     where: Sql | None = None
     table: Name | None = None
     value: Sql | None = None
+    child: Name | None = None
+    """On `child.register`: the role of the contract whose address is the key."""
     provenance: Text | None = None
 
 
-class MarketFile(_Table):
+class MarketFile(Table):
     """A whole adapter."""
 
     market: MarketTable
-    token: list[TokenTable] = []
-    deployment: list[DeploymentTable] = []
+    token: list[TokenTable] = Field(default_factory=list)
+    deployment: list[DeploymentTable] = Field(default_factory=list)
     event: list[EventTable] = Field(min_length=1, max_length=400)

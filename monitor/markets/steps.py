@@ -10,23 +10,23 @@ from eth_abi.exceptions import EncodingError
 from eth_abi.packed import encode_packed
 from eth_hash.auto import keccak
 
-from monitor.markets.fit import key_text
-from monitor.markets.spec import AkashAttributes, Call, Explode, Json, KeccakPacked, Lookup, SpheronSpec, Step
+from monitor.markets.lists import add_explode, add_items, add_range, items_add
+from monitor.markets.lookup import add_lookup, lookup_type
 from monitor.markets.spheron import Resources, gpu_of, json_of, resources_of
+from monitor.markets.stepspec import (
+    AkashAttributes,
+    Bits,
+    Explode,
+    Items,
+    Json,
+    KeccakPacked,
+    Lookup,
+    Range,
+    SpheronSpec,
+    Step,
+)
 
-__all__ = ["TABLES", "add_step", "step_adds", "step_reads"]
-
-TABLES: dict[str, pl.DataType] = {
-    "chain_id": pl.Int64(),
-    "market": pl.String(),
-    "table": pl.String(),
-    "key": pl.String(),
-    "value": pl.String(),
-    "block_number": pl.Int64(),
-    "log_index": pl.Int64(),
-    "tx_hash": pl.Binary(),
-}
-"""What `table.put` events said, one row each; a null `value` is a `table.delete`."""
+__all__ = ["add_step", "step_adds", "step_reads"]
 
 _SPHERON: dict[str, pl.DataType] = {
     "spec_name": pl.String(),
@@ -36,27 +36,30 @@ _SPHERON: dict[str, pl.DataType] = {
     "gpu_count": pl.Int64(),
     "region": pl.String(),
 }
-_LOOKUP_TYPES = {"text": pl.String(), "address": pl.Binary(), "int": pl.Decimal(38, 0)}
-_ADDRESS_TEXT = 42
-_LONGEST_NUMBER = 38
 
 
 def step_reads(step: Step) -> tuple[str, ...]:
     """List the expressions or columns a step reads, as SQL."""
     match step:
-        case Json() | SpheronSpec() | AkashAttributes() | Explode():
+        case Json() | SpheronSpec() | AkashAttributes() | Items():
             return (f'"{step.of}"',)
+        case Explode():
+            return tuple(f'"{name}"' for name in step.of)
+        case Bits():
+            return (step.of,)
+        case Range():
+            return (step.first, step.count)
         case KeccakPacked():
             return tuple(step.args)
         case Lookup():
             return tuple(step.key)
-        case Call():
-            return ()
         case _:
             assert_never(step)
 
 
-def step_adds(step: Step, schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
+def step_adds(  # noqa: C901, PLR0911 - one arm per step
+    step: Step, schema: dict[str, pl.DataType]
+) -> dict[str, pl.DataType]:
     """Say which columns a step adds or changes; raises ValueError when it cannot read what it names."""
     match step:
         case Json():
@@ -71,18 +74,23 @@ def step_adds(step: Step, schema: dict[str, pl.DataType]) -> dict[str, pl.DataTy
         case KeccakPacked():
             return {step.name: pl.Binary()}
         case Lookup():
-            return {step.name: _LOOKUP_TYPES[step.type]}
+            return {step.name: lookup_type(step)}
+        case Bits():
+            return dict.fromkeys(step.places, pl.Boolean())
         case Explode():
+            for name in step.of:
+                _demand(schema, name, pl.List)
+            return dict(pl.LazyFrame(schema={name: schema[name] for name in step.of}).explode(step.of).collect_schema())
+        case Items():
             _demand(schema, step.of, pl.List)
-            return dict(pl.LazyFrame(schema={step.of: schema[step.of]}).explode(step.of).collect_schema())
-        case Call():
-            message = f"the step `{step.do}` needs a node, which this version does not ask; use an event"
-            raise ValueError(message)
+            return _planned_items(step, schema)
+        case Range():
+            return {step.name: pl.Int64()}
         case _:
             assert_never(step)
 
 
-def add_step(  # noqa: PLR0911 - one per step
+def add_step(  # noqa: PLR0911 - one arm per step
     frame: pl.DataFrame, step: Step, tables: pl.DataFrame, market: str
 ) -> pl.DataFrame:
     """Run one step; what cannot be read becomes null."""
@@ -100,11 +108,15 @@ def add_step(  # noqa: PLR0911 - one per step
         case KeccakPacked():
             return _keccak(frame, step)
         case Lookup():
-            return _lookup(frame, step, tables, market)
+            return add_lookup(frame, step, tables, market)
+        case Bits():
+            return _bits(frame, step)
         case Explode():
-            return frame.explode(step.of, empty_as_null=True, keep_nulls=True)
-        case Call():
-            return frame
+            return add_explode(frame, step)
+        case Items():
+            return add_items(frame, step)
+        case Range():
+            return add_range(frame, step)
         case _:
             assert_never(step)
 
@@ -113,6 +125,13 @@ def _demand(schema: dict[str, pl.DataType], name: str, *wanted: type[pl.DataType
     if not isinstance(schema.get(name), wanted):
         message = f"{name} is {schema.get(name, 'no column')}, wanted {' or '.join(kind.__name__ for kind in wanted)}"
         raise ValueError(message)  # noqa: TRY004 - a fault of the adapter, not of the caller
+
+
+def _planned_items(step: Items, schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
+    try:
+        return items_add(step, schema[step.of])
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(str(error).strip().partition("\n")[0]) from error
 
 
 def _texts(column: pl.Series) -> list[str | None]:
@@ -157,54 +176,12 @@ def _packable(kind: str, value: Any) -> Any:
     return int(value) if kind.startswith(("uint", "int")) else value
 
 
-def _lookup(frame: pl.DataFrame, step: Lookup, tables: pl.DataFrame, market: str) -> pl.DataFrame:
-    key = key_text(frame, step.key).alias("_key")
-    puts = tables.filter((pl.col("market") == market) & (pl.col("table") == step.table))
-    asked = frame.select("chain_id", "block_number", "log_index", "tx_hash").with_columns(key).with_row_index("_at")
-    found = _same_tx(asked, puts) if step.when == "same_tx" else _before(asked, puts)
-    values = asked.join(found.select("_at", "value"), on="_at", how="left", maintain_order="left")["value"]
-    return frame.with_columns(_converted(values, step).alias(step.name))
-
-
-def _same_tx(asked: pl.DataFrame, puts: pl.DataFrame) -> pl.DataFrame:
-    last = (
-        puts.sort("block_number", "log_index", nulls_last=False)
-        .unique(["chain_id", "tx_hash", "key"], keep="last", maintain_order=True)
-        .select("chain_id", "tx_hash", pl.col("key").alias("_key"), "value")
+def _bits(frame: pl.DataFrame, step: Bits) -> pl.DataFrame:
+    words = frame.select(frame["_row"], pl.sql_expr(step.of).alias("word"))["word"].to_list()
+    numbers = [
+        int.from_bytes(word) if isinstance(word, bytes) else None if word is None else int(word) for word in words
+    ]
+    return frame.with_columns(
+        pl.Series(name, [None if number is None else bool(number >> place & 1) for number in numbers], dtype=pl.Boolean)
+        for name, place in step.places.items()
     )
-    return asked.join(last, on=["chain_id", "tx_hash", "_key"], how="inner")
-
-
-def _before(asked: pl.DataFrame, puts: pl.DataFrame) -> pl.DataFrame:
-    """Join the last put strictly before each log; logs without a position find nothing."""
-    place = ["block_number", "log_index"]
-    held = [frame.select(place).drop_nulls() for frame in (asked, puts)]
-    order = pl.concat(held).unique().sort(place).with_row_index("_order")
-    left = asked.join(order, on=place, how="inner").sort("_order")
-    right = puts.join(order, on=place, how="inner").sort("_order").rename({"key": "_key"})
-    return left.join_asof(
-        right.select("_order", "chain_id", "_key", "value"),
-        on="_order",
-        by=["chain_id", "_key"],
-        strategy="backward",
-        allow_exact_matches=False,
-        check_sortedness=False,
-    )
-
-
-def _converted(values: pl.Series, step: Lookup) -> pl.Series:
-    if step.type == "address":
-        return pl.Series(step.name, [_address(text) for text in values.to_list()], dtype=pl.Binary)
-    if step.type == "int":
-        short = pl.when(pl.col("value").str.len_bytes() <= _LONGEST_NUMBER).then(pl.col("value"))
-        return values.to_frame("value").select(short.cast(pl.Int128, strict=False).cast(pl.Decimal(38, 0)))["value"]
-    return values
-
-
-def _address(text: str | None) -> bytes | None:
-    if text is None or len(text) != _ADDRESS_TEXT or not text.startswith("0x"):
-        return None
-    try:
-        return bytes.fromhex(text[2:])
-    except ValueError:
-        return None

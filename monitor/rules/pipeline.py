@@ -47,7 +47,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     tokens: pl.DataFrame
     labels: pl.DataFrame
     chains: Mapping[int, ChainContext]
-    stream_markets: frozenset[str] = frozenset()
+    paid_until: Mapping[str, str] = {}
+    """Rule by market: fixed_end|stream|job|none (`monitor.facts.leases`)."""
     contracts: frozenset[bytes] = frozenset()
     limits: Mapping[int, Limits] | None = None
     """How far transfers are looked at per chain; None looks at all that is given."""
@@ -81,7 +82,7 @@ def evaluate(inputs: Inputs) -> World:
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
-    rented = leases(events, hardware, inputs.tokens, inputs.stream_markets, block_seconds)
+    rented = leases(events, hardware, inputs.tokens, inputs.paid_until, block_seconds)
     history = lease_events(events)
     moved, refused = transfers(inputs.token_logs, inputs.native)
     persons = people(events, providers=True)

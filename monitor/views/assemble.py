@@ -96,7 +96,7 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             tokens=_token_frame(bundle),
             labels=labels_frame(config.labels),
             chains=_contexts(config, rows.chains),
-            stream_markets=frozenset(name for name, item in bundle.markets.items() if item.paid_until == "stream"),
+            paid_until={name: item.paid_until for name, item in bundle.markets.items()},
             contracts=frozenset(item.address for item in bundle.bound) | {address for _, address in bundle.tokens},
             limits=_limits(config, bundle),
             hub_degree=config.wallets.hub_degree,

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +13,11 @@ from tests.facts.rows import BLOCK_SECONDS, DAY, T0, USDC, event, events, hardwa
 RENTER, PAYER, PROVIDER, FRIEND = who(1), who(2), who(3), who(4)
 
 
-STREAMS = frozenset({"marlin"})
+STREAMS = {"marlin": "stream", "jobs": "job"}
 
 
-def fold(*rows: dict[str, Any], usd: str | None = "1", streams: frozenset[str] = STREAMS) -> pl.DataFrame:
-    frame = leases(events(*rows), hardware(), tokens(usd), streams, BLOCK_SECONDS)
+def fold(*rows: dict[str, Any], usd: str | None = "1", rules: Mapping[str, str] = STREAMS) -> pl.DataFrame:
+    frame = leases(events(*rows), hardware(), tokens(usd), rules, BLOCK_SECONDS)
     assert dict(frame.schema) == LEASES
     return frame
 
@@ -238,3 +239,25 @@ def test_no_rows_give_empty_frames():
     assert lease_notes(events()).is_empty()
     assert lease_events(events()).is_empty()
     assert DAY == 24 * 3600
+
+
+def test_a_job_of_tasks_ends_with_the_last_of_them_each_counted_once():
+    begun = event(
+        "lease.open", block=10, market="jobs", renter=RENTER, provider=PROVIDER, parts=2, planned_end=T0 + DAY
+    )
+    first, again = (event("lease.close", block=block, market="jobs", part="a") for block in (20, 21))
+    last = event("lease.close", block=30, market="jobs", part="b")
+    open_still = one(begun, first, again)
+    assert (open_still["status"], open_still["closed_at"], open_still["paid_until"]) == ("active", None, T0 + DAY)
+    done = one(begun, first, again, last)
+    assert (done["status"], done["closed_at"], done["paid_until"]) == ("closed", time_of(30), time_of(30))
+    late = one(begun | {"planned_end": T0 + 60}, first, last)
+    assert late["paid_until"] == T0 + 60
+    whole = event("lease.close", block=25, market="jobs")
+    assert one(begun, first, whole, last)["closed_at"] == time_of(25)
+
+
+def test_a_job_whose_number_of_tasks_is_not_known_is_never_called_done():
+    begun = event("lease.open", block=10, market="jobs", renter=RENTER, provider=PROVIDER)
+    row = one(begun, event("lease.close", block=20, market="jobs", part="a"))
+    assert (row["status"], row["closed_at"]) == ("active", None)

@@ -56,7 +56,7 @@ histories = st.lists(row, max_size=14).map(
 def facts(rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, ...]:
     frame = events(*rows)
     return (
-        leases(frame, hardware(), tokens(), frozenset({"marlin"}), BLOCK_SECONDS),
+        leases(frame, hardware(), tokens(), {"marlin": "stream"}, BLOCK_SECONDS),
         lease_notes(frame), lease_events(frame), capacity(frame, hardware()), people(frame, providers=True),
     )  # fmt: skip
 

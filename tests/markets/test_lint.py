@@ -67,7 +67,8 @@ def test_the_built_in_markets_have_no_faults():
         ('steps = [{ do = "json", of = "fee", paths = { a = "a" } }]', "steps", "wanted String or Binary"),
         ('steps = [{ do = "explode", of = "note" }]', "steps", "wanted List"),
         ('steps = [{ do = "lookup", table = "t", key = "id", as = "x" }]', "steps", "table t is never filled"),
-        ('steps = [{ do = "call", to = "x" }]', "steps", "needs a node"),
+        ('steps = [{ do = "items", of = "list", total = { n = "nota" } }]', "steps", "nota"),
+        ('child = "r"', "child", "has no child"),
         (
             'steps = [{ do = "keccak_packed", types = ["address"], args = ["renter", "fee"], as = "h" }]',
             "steps",
@@ -100,6 +101,23 @@ EVENT = '\n[[event]]\nrole = "r"\ndecl = "{decl}"\nverb = "{verb}"\n'
             "must set amount",
         ),
         (EVENT.format(decl="Paid(uint256 id)", verb="lease.close"), "lease.close", "needs a key"),
+        (
+            EVENT.format(decl="Made(address one)", verb="child.register") + 'key = "one"\nchild = "nobody"\n',
+            "child = ",
+            "role nobody emits no declared event",
+        ),
+        (
+            EVENT.format(decl="Made(address one)", verb="child.register") + 'key = "one"\n',
+            "child.register",
+            "needs the child's role",
+        ),
+        (
+            EVENT.format(decl="Paid(uint256 id)", verb="table.put")
+            + 'key = "id"\nvalue = "x"\ntable = "t"\n'
+            + 'steps = [{ do = "lookup", table = "t", key = "id", as = "x" }]\n',
+            'table = "t"',
+            "filled from itself",
+        ),
         (
             EVENT.format(decl="Paid(uint256 id)", verb="table.put") + 'key = "id"\nvalue = "id"\n',
             "table.put",

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from monitor.errors import InputError
+from monitor.markets.lint import load_checked
 from monitor.markets.load import bind, bind_everywhere
 from monitor.markets.logfile import Row, decode_file
 from tests.markets.chain_of_logs import CONTRACT, LOCAL, PROVIDER, RENTER, START, built_in, encoded, local_config
+from tests.markets.test_lint import written
 
 GPU = "StakedGPUType(string machineId, string gpuType)"
 RENT = (
@@ -60,6 +62,56 @@ def test_known_but_meaningless_logs_are_shown_as_ignored():
 def test_a_quarantined_log_keeps_its_reason_and_has_no_verb():
     (row,) = rows_of([rpc("rent", RENT, [PROVIDER, 9, "m1", START, RENTER, 5]) | {"data": "0x00"}])
     assert (row.verb, row.market, row.reason) == ("", "deeplink_dbc", "RentMachine: the payload ends too early")
+
+
+HELD = "Held(uint64 id, address who)"
+PLACELESS = f"""
+[market]
+id = "m"
+title = "M"
+source = "a test"
+verified = "2026-11-22"
+paid_until = "none"
+undeployed = ["loose"]
+
+[[deployment]]
+network = "its own chain"
+role = "r"
+address = "0x{"11" * 20}"
+token_decimals = 9
+
+[[event]]
+role = ["r", "loose"]
+decl = "{HELD}"
+verb = "lease.patch"
+key = "id"
+set.payer = "who"
+set.price_scale = "token_decimals"
+"""
+
+
+@pytest.mark.parametrize("chain", [None, 5])
+def test_what_has_no_chain_or_no_address_is_known_by_the_rest(tmp_path, chain):
+    written(tmp_path, PLACELESS)
+    markets = load_checked([tmp_path])
+    item = rpc("rent", HELD, [7, RENTER])
+    logs = [item | {"address": "0x" + "11" * 20}, item | {"address": "0x" + "99" * 20}]
+    placed, loose = decode_file(json.dumps(logs).encode(), markets, bind_everywhere(markets), chain)
+    assert (placed.role, placed.verb, placed.lease_id) == ("r", "lease.patch", "7")
+    assert (loose.role, loose.verb, loose.lease_id) == ("loose", "lease.patch", "7")
+    assert json.loads(placed.fields)["price_scale"] == 9
+    assert "price_scale" not in json.loads(loose.fields)
+    assert {placed.chain_id, loose.chain_id} == {"" if chain is None else "5"}
+
+
+def test_an_event_two_markets_could_have_emitted_is_nobodys(tmp_path):
+    for name in ("m", "n"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "market.toml").write_text(PLACELESS.replace('id = "m"', f'id = "{name}"'))
+    markets = load_checked([tmp_path])
+    item = rpc("rent", HELD, [7, RENTER]) | {"address": "0x" + "99" * 20}
+    (row,) = decode_file(json.dumps([item]).encode(), markets, bind_everywhere(markets))
+    assert (row.verb, "no market's contract" in row.reason) == ("", True)
 
 
 def test_the_answer_of_a_node_may_be_given_whole():

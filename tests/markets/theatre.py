@@ -152,12 +152,11 @@ def folded(events: pl.DataFrame, config: Config) -> dict[str, dict[str, Any]]:
     markets = built_in()
     known = [(x.chain_id, x.address, x.decimals, x.usd) for x in tokens(markets, config).values()]
     spelled = events["gpu_raw"].drop_nulls().unique().sort().to_list()
-    streams = frozenset(name for name, market in markets.items() if market.paid_until == "stream")
     found = leases(
         events,
         resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
         pl.DataFrame(known, schema=TOKENS, orient="row"),
-        streams,
+        {name: market.paid_until for name, market in markets.items()},
         {chain.id: Decimal(chain.block_seconds) for chain in config.chains.values()},
     )
     return {row["lease_id"]: row for row in given(found)}

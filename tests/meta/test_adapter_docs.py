@@ -14,24 +14,12 @@ from monitor.markets.decode import LOGS, decode_logs
 from monitor.markets.lint import _NEEDS, load_checked
 from monitor.markets.load import bind_everywhere
 from monitor.markets.logfile import decode_file
-from monitor.markets.spec import (
-    AkashAttributes,
-    Call,
-    DeploymentTable,
-    EventTable,
-    Explode,
-    Json,
-    KeccakPacked,
-    Lookup,
-    MarketTable,
-    SpheronSpec,
-    TokenTable,
-    Verb,
-)
+from monitor.markets.spec import DeploymentTable, EventTable, MarketTable, Missing, PaidUntil, TokenTable, Verb
+from monitor.markets.stepspec import Step
 from monitor.model.schema import UNIFIED
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
-STEPS: tuple[type[BaseModel], ...] = (Json, SpheronSpec, AkashAttributes, KeccakPacked, Lookup, Explode, Call)
+STEPS: tuple[type[BaseModel], ...] = get_args(get_args(Step)[0])
 TABLES: tuple[type[BaseModel], ...] = (MarketTable, TokenTable, DeploymentTable, EventTable)
 
 
@@ -120,5 +108,11 @@ def test_steps_and_their_keys():
 def test_keys_of_the_tables():
     rows = {row[0].strip("`[]"): row[1] for row in rows_under("| table | what stands in it |")}
     for name, table in zip(rows, TABLES, strict=True):
-        said = set(re.findall(r"`(\w+)`", rows[name])) - {"fixed_end", "stream"}
+        said = set(re.findall(r"`(\w+)`", rows[name]))
         assert said == set(table.model_fields), name
+
+
+def test_the_rules_of_payment_and_the_gaps_a_market_may_name():
+    assert [row[0].strip("`") for row in rows_under("| rule | paid up to |")] == list(get_args(PaidUntil))
+    (said,) = re.findall(r"`missing` has the keys (.*?): one line", DOCUMENT)
+    assert re.findall(r"`(\w+)`", said) == list(get_args(Missing))

@@ -118,7 +118,7 @@ def label_rows(*rows: tuple[int, str, str]) -> pl.DataFrame:
 def wallets(rows: Rows, labels: pl.DataFrame | None = None, hub_degree: int = 200) -> Wallets:
     labels = label_rows() if labels is None else labels
     decoded = events(*rows.events)
-    rented = leases(decoded, hardware(), tokens(), frozenset(), BLOCK_SECONDS)
+    rented = leases(decoded, hardware(), tokens(), {}, BLOCK_SECONDS)
     history = lease_events(decoded)
     moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
     persons = people(decoded, providers=True)

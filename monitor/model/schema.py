@@ -93,8 +93,8 @@ UNIFIED: dict[str, pl.DataType] = {
 lease.open and lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block
 seconds; `duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why
 a lease closed; `hardware_id` = what identifies hardware that was attested (serial, key or digest); `endpoint` = what a
-provider is reached by (key, certificate or address, or its hash); `tier` = verified|unverified offer; `parts` = how many tasks a job has, `part` = the one a lease.close ends: the last of them ends the
-lease."""
+provider is reached by (key, certificate or address, or its hash); `tier` = verified|unverified offer; `parts` = how
+many tasks a job has, `part` = the one a lease.close ends: the last of them ends the lease."""
 
 EVENTS: dict[str, pl.DataType] = {
     **POSITION,

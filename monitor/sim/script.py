@@ -63,6 +63,8 @@ class Truth(msgspec.Struct, frozen=True):
     typologies: tuple[str, ...]
     lead_expected: bool
     why: str
+    difficulty: str = ""
+    """How careful a generated proxy is; empty for honest actors and where no care was asked for."""
 
 
 class Script:
@@ -134,13 +136,25 @@ class Script:
         others: list[bytes] | None = None,
         typologies: tuple[str, ...] = (),
         lead_expected: bool = False,
+        difficulty: str = "",
         why: str,
     ) -> None:
         """Declare what an actor is."""
         named = [to_checksum_address(wallet) for wallet in renters]
         behind = [to_checksum_address(wallet) for wallet in others or []]
         self.truths.append(
-            Truth(actor, archetype, label, market, (*named, *behind), tuple(named), typologies, lead_expected, why)
+            Truth(
+                actor,
+                archetype,
+                label,
+                market,
+                (*named, *behind),
+                tuple(named),
+                typologies,
+                lead_expected,
+                why,
+                difficulty,
+            )
         )
 
     def steps(self) -> list[Step]:

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from monitor.errors import InputError
 from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.sim.anvil import CHAIN_ID
-from monitor.sim.player import RICH_UNITS
-from monitor.sim.script import HOUR, Inner, Ref, Script, resolve
+from monitor.sim.player import RICH_UNITS, RICH_WEI
+from monitor.sim.script import HOUR, Inner, Ref, Script, Step, resolve
 from monitor.sim.stage import MARKETS, MARLIN_RATE_WAIT, Stage
 from monitor.sim.twin.deeplink import Rent, Staking
 from monitor.sim.twin.marlin import Marlin
-from monitor.sim.twin.record import Record, refuse
+from monitor.sim.twin.record import Record, Refused, refuse
 from monitor.sim.twin.reference import ComputeMarket
 from monitor.sim.twin.spheron import Bid, Escrow, Lease, Order, ProviderRegistry
 from monitor.sim.twin.tokens import Disperse, MemberWallet, Token
@@ -93,6 +94,7 @@ def _contracts(record: Record, stage: Stage) -> dict[bytes, Any]:
 def _set_up(record: Record, script: Script, contracts: dict[bytes, Any]) -> None:
     """Connect the contracts and make the exchange rich, as `player.build` does."""
     stage = script.stage
+    record.coins[script.wallet("exchange")] = RICH_WEI
     record.block(script.start - 11 * HOUR)
     for call in stage.setup:
         record.transaction(stage.deployer, call.to, 0)
@@ -108,12 +110,22 @@ def _perform(record: Record, script: Script, contracts: dict[bytes, Any]) -> Non
     for at, group in groupby(script.steps(), key=lambda step: step.at):
         record.block(at)
         for step in group:
-            record.transaction(step.sender, step.to, step.value)
-            if step.function:
-                _function(contracts, step.to, step.function)(*(_plain(arg, ids) for arg in step.args))
+            try:
+                _run(record, contracts, step, ids)
+            except Refused as error:
+                message = (
+                    f"{step.contract or 'transfer'}.{step.function} from 0x{step.sender.hex()} at {at} fails: {error}"
+                )
+                raise InputError(message, hint="the script and the contracts disagree") from error
             if step.opens is not None:
                 counters[step.opens.market] += 1
                 ids[step.opens] = counters[step.opens.market]
+
+
+def _run(record: Record, contracts: dict[bytes, Any], step: Step, ids: dict[Ref, int]) -> None:
+    record.transaction(step.sender, step.to, step.value)
+    if step.function:
+        _function(contracts, step.to, step.function)(*(_plain(arg, ids) for arg in step.args))
 
 
 def _function(contracts: dict[bytes, Any], to: bytes, name: str) -> Callable[..., None]:

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 from eth_abi.abi import encode
 
-from monitor.errors import InputError
 from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.sim.contracts import artifact
 
-__all__ = ["Record", "refuse"]
+__all__ = ["Record", "Refused", "refuse"]
 
 _WORD = 32
 _TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
@@ -28,9 +27,13 @@ class _Layout(NamedTuple):
     static: bool
 
 
-def refuse(why: str) -> InputError:
-    """Word what the Solidity would have reverted with."""
-    return InputError(f"a step of the world fails: {why}", hint="the script and the contracts disagree")
+class Refused(Exception):
+    """What the Solidity would have reverted with."""
+
+
+def refuse(why: str) -> Refused:
+    """Word a refusal."""
+    return Refused(why)
 
 
 class Record:
@@ -42,6 +45,7 @@ class Record:
         self.logs: list[RawLog] = []
         self.transfers: list[RawTransfer] = []
         self.balances: dict[bytes, dict[bytes, int]] = defaultdict(lambda: defaultdict(int))
+        self.coins: dict[bytes, int] = defaultdict(int)
         self.sender = b""
         self.now = 0
         self.number = 0
@@ -62,7 +66,12 @@ class Record:
         self.headers.append(Header(self.number, self._block_hash, parent, at))
 
     def transaction(self, sender: bytes, to: bytes, value: int) -> None:
-        """Begin the next transaction of the block."""
+        """Begin the next transaction of the block; raises Refused when the sender lacks the value."""
+        if self.coins[sender] < value:
+            why = f"0x{sender.hex()} holds {self.coins[sender]} wei, not {value}"
+            raise refuse(why)
+        self.coins[sender] -= value
+        self.coins[to] += value
         self.sender = sender
         self._tx_index += 1
         self._tx_hash = self._digest(b"tx", self.number << 20 | self._tx_index)
@@ -83,7 +92,7 @@ class Record:
         self._log(address, topics, data)
 
     def move(self, token: bytes, source: bytes, target: bytes, amount: int) -> None:
-        """Move tokens and write the Transfer; raises InputError when the source has too little."""
+        """Move tokens and write the Transfer; raises Refused when the source has too little."""
         held = self.balances[token]
         if held[source] < amount:
             why = f"0x{source.hex()} holds {held[source]} of 0x{token.hex()}, not {amount}"

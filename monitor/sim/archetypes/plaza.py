@@ -113,7 +113,7 @@ class Plaza:
         return made
 
     def offered(self, hall: Hall, at: int, model: str, gpus: int, *, cents: int = 0) -> Machine:
-        """Offer one more machine, at about the list price or for `cents` per GPU and hour; it beats as its hall does."""
+        """Offer one more machine, at about the list price or for `cents` per GPU and hour; its hall's beats go on."""
         self._count += 1
         price = cents or CENTS[model] * self.script.random.randrange(90, 111) // 100
         label = f"{model}-{self._count}"

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": (_C + "verify", "Check an export against its manifest."),
     "config": (_C + "config", "Show or check the configuration."),
     "completion": (_C + "completion", "Print the completion script of a shell."),
+    "sim": (_C + "sim", "Play worlds with known truth and score the leads."),
     "demo": (_C + "demo", "Run the whole way on a local EVM node."),
 }
 

@@ -12,13 +12,17 @@ from monitor.sim.script import DAY, Script
 from monitor.sim.stage import Stage, build_stage
 from monitor.sim.venues import fund_credits
 
-__all__ = ["HONEST_SHARE", "MIN_ACTORS", "Difficulty", "Generated", "generate"]
+__all__ = ["HONEST_SHARE", "MIN_ACTORS", "REPORTING", "TUNING", "Difficulty", "Generated", "generate"]
 
 Difficulty = Literal["naive", "moderate", "careful", "mixed"]
 
 HONEST_SHARE = 0.95
 """At least this share of the actors is honest."""
 MIN_ACTORS = 20
+TUNING = range(1, 21)
+"""Seeds that thresholds may be tried on."""
+REPORTING = range(101, 111)
+"""Seeds that are only reported on; nothing is tuned on them."""
 _DAYS = 330
 _BYSTANDERS = 230
 """More than 200, the degree from which a wallet counts as a hub that connects nobody."""

@@ -1,7 +1,7 @@
 """Hold what the monitor says of a world against its truth: precision and recall, per pattern, care and kind of person.
 
-A lead is right when its cluster holds a wallet of an adversary. An honest actor is flagged when any lead's cluster holds
-a wallet of it. Intervals are Wilson's at 95 % (E. B. Wilson, 1927), since many counts are small.
+A lead is right when its cluster holds a wallet of an adversary. An honest actor is flagged when any lead's cluster
+holds a wallet of it. Intervals are Wilson's at 95 % (E. B. Wilson, 1927), since many counts are small.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from monitor.sim.player import build, perform
 from monitor.sim.script import DAY, Script, Truth
 from monitor.sim.stage import MARKETS, Stage, build_stage
 
-__all__ = ["Deployment", "Token", "World", "config_toml", "play", "write_script", "write_truth"]
+__all__ = ["Deployment", "Token", "World", "config_toml", "describe", "play", "write_script", "write_truth"]
 
 _DOLLARS = {"TUSD": (6, "1"), "TDLC": (18, "0.01")}
 _PAID_IN = {"deeplink_dbc": "TDLC"}
@@ -88,14 +88,20 @@ async def play(url: str, *, seed: int = 7, scale: float = 1.0, start: int = GENE
         await perform(node, steps, nonces)
         head = int(await node.rpc("eth_blockNumber"), 16)
         chain_id = int(await node.rpc("eth_chainId"), 16)
+    return describe(script, chain_id, blocks, head=head)
+
+
+def describe(script: Script, chain_id: int, blocks: dict[bytes, int], *, head: int) -> World:
+    """Say what was played: `blocks` is where each contract was deployed."""
+    steps = script.steps()
     return World(
         chain_id=chain_id,
-        seed=seed,
-        scale=scale,
+        seed=script.seed,
+        scale=script.scale,
         deployments=_deployments(script.stage, blocks),
         tokens=_tokens(script.stage),
         truth=tuple(script.truths),
-        start=start,
+        start=script.start,
         end=steps[-1].at,
         head=head,
         transactions=len(steps),

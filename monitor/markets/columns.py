@@ -25,6 +25,8 @@ CONTEXT: dict[str, pl.DataType] = {
     "block_time": pl.Int64(),
     "tx_hash": pl.Binary(),
     "tx_from": pl.Binary(),
+    "tx_to": pl.Binary(),
+    "tx_value": AMOUNT,
     "log_index": pl.Int64(),
     "address": pl.Binary(),
     "deployment_token": pl.Binary(),
@@ -110,6 +112,8 @@ def _needs_care(kind: Type) -> bool:
 
 def _nested(kind: Type, value: Any) -> Any:
     """Prepare a value inside a list or struct: polars takes wide integers there only as Decimal."""
+    if value is None:
+        return None
     match kind:
         case Array():
             return [_nested(kind.item, item) for item in value]

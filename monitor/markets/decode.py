@@ -14,7 +14,8 @@ from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, digit
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
-from monitor.model.schema import EVENTS, POSITION, QUARANTINE, UNIFIED, empty
+from monitor.markets.reads import Known
+from monitor.model.schema import EVENTS, POSITION, QUARANTINE, READS, UNIFIED, WANTED, empty
 
 __all__ = ["LOGS", "MAX_CHILDREN", "Decoded", "Mapped", "decode_logs", "find_children", "map_logs"]
 
@@ -53,19 +54,22 @@ _ORDER = ["chain_id", "block_number", "log_index", "contract", "tx_hash", "marke
 
 
 class Decoded(NamedTuple):
-    """Frames of schema EVENTS, QUARANTINE (`monitor.model.schema`) and TABLES (`monitor.markets.steps`), sorted."""
+    """Frames of schema EVENTS, QUARANTINE, WANTED (`monitor.model.schema`) and TABLES, sorted; and children found."""
 
     events: pl.DataFrame
     quarantine: pl.DataFrame
     tables: pl.DataFrame
+    wanted: pl.DataFrame
+    """Reads that would tell more than is known."""
 
 
 class Mapped(NamedTuple):
-    """What each log means, by its place `_row` in the input: `rows` (all verbs), `faults` and the tables' puts."""
+    """What each log means, by its place `_row` in the input: `rows` (all verbs), `faults`, puts, wanted reads."""
 
     rows: pl.DataFrame
     faults: pl.DataFrame
     tables: pl.DataFrame
+    wanted: pl.DataFrame
 
 
 class _Job(NamedTuple):
@@ -78,16 +82,20 @@ class _Job(NamedTuple):
 
 
 def decode_logs(
-    logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound], tables: pl.DataFrame | None = None
+    logs: pl.DataFrame,
+    markets: Mapping[str, Market],
+    bound: Iterable[Bound],
+    tables: pl.DataFrame | None = None,
+    reads: pl.DataFrame | None = None,
 ) -> Decoded:
     """Decode and map the logs of bound contracts; logs of other contracts are passed over.
 
     A log gives one event per rule that matches it, none when the adapter ignores it, and a row of quarantine when it
     is unknown, undecodable, does not fit, or belongs to a subject nothing has named yet. `tables` are puts decoded
-    earlier. The rows' order does not matter.
+    earlier, `reads` (READS) what the chain said beside logs. The rows' order does not matter.
     """
     logs = logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
-    mapped = map_logs(logs, markets, bound, tables)
+    mapped = map_logs(logs, markets, bound, tables, reads)
     place = logs.select("_row", *(pl.col(_source(name)).alias(name) for name in POSITION))
     meant = mapped.rows.filter(~pl.col("verb").is_in(_SILENT))
     events = meant.filter(pl.col("_gap").is_null()).join(place, on="_row", how="left")
@@ -98,6 +106,7 @@ def decode_logs(
         events.sort(*_ORDER, "_rule", "verb", "lease_id", *_sortable(), nulls_last=True).select(list(EVENTS)),
         put_aside.sort(*_ORDER, "reason", nulls_last=True).select(list(QUARANTINE)),
         mapped.tables.sort(list(TABLES), nulls_last=True),
+        mapped.wanted,
     )
 
 
@@ -110,7 +119,11 @@ def _sortable() -> list[str]:
 
 
 def map_logs(
-    logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound], tables: pl.DataFrame | None = None
+    logs: pl.DataFrame,
+    markets: Mapping[str, Market],
+    bound: Iterable[Bound],
+    tables: pl.DataFrame | None = None,
+    reads: pl.DataFrame | None = None,
 ) -> Mapped:
     """Map logs that carry their place in `_row`: tables first, so that lookups see every put."""
     held = empty(TABLES) if tables is None else tables
@@ -118,11 +131,15 @@ def map_logs(
     watched = list(bound)
     jobs = list(_jobs(logs, markets, [*watched, *find_children(logs, markets, watched)], faults))
     frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
+    told = empty(READS) if reads is None else reads
+    places = _places(watched)
     fresh: list[pl.DataFrame] = []
     rows: list[pl.DataFrame] = []
+    wanted: list[pl.DataFrame] = []
     for rank in (*sorted({rule.rank for job in jobs for rule in job.rules if rule.rank is not None}), None):
-        known = pl.concat([held, *fresh])
-        for part, rule in _run(frames, known, faults, rank):
+        tables = pl.concat([held, *fresh])
+        known = {name: Known(name, tables, told, places.get(name, {})) for name in markets}
+        for part, rule in _run(frames, known, faults, wanted, rank):
             rows.append(part)
             fresh += [_puts(part, rule, logs)] if rule.table else []
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
@@ -130,7 +147,19 @@ def map_logs(
         pl.concat([empty(_MAPPED), *rows]),
         pl.DataFrame(faults, schema=aside, orient="row").unique(maintain_order=True),
         pl.concat([empty(TABLES), *fresh]),
+        pl.concat([empty(WANTED), *wanted]).unique().sort(list(WANTED)),
     )
+
+
+def _places(bound: Iterable[Bound]) -> dict[str, dict[tuple[int, str], bytes]]:
+    """Say where each market's roles are, as far as one contract plays them on a chain."""
+    found: dict[str, dict[tuple[int, str], set[bytes]]] = defaultdict(lambda: defaultdict(set))
+    for item in bound:
+        found[item.market][item.chain_id, item.role].add(item.address)
+    return {
+        name: {place: next(iter(addresses)) for place, addresses in roles.items() if len(addresses) == 1}
+        for name, roles in found.items()
+    }
 
 
 def find_children(logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iterable[Bound]) -> tuple[Bound, ...]:
@@ -163,7 +192,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
     for job in _jobs(logs, markets, bound, []):
         frame = _frame(job, [])
         for rule in job.rules:
-            rows = evaluate(frame, rule, empty(TABLES), job.bound.market).rows
+            rows = evaluate(frame, rule, Known(job.bound.market, empty(TABLES), empty(READS), {})).rows
             keyed = rows.drop_nulls("lease_id").select("_row", "lease_id").join(job.logs, on="_row", how="inner")
             for key, block in keyed.select("lease_id", "block_number").iter_rows():
                 child = address_of(key)
@@ -296,8 +325,9 @@ def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
 
 def _run(
     frames: Sequence[tuple[_Job, pl.DataFrame]],
-    tables: pl.DataFrame,
+    known: Mapping[str, Known],
     faults: list[tuple[int, str, str, str]],
+    wanted: list[pl.DataFrame],
     rank: int | None,
 ) -> Iterator[tuple[pl.DataFrame, Rule]]:
     """Evaluate the rules that fill the tables of a rank, or (None) those that fill none."""
@@ -308,7 +338,8 @@ def _run(
             if rule.verb == "ignore":
                 rows, wrong = frame.select("_row"), list[Fault]()
             else:
-                rows, wrong = evaluate(frame, rule, tables, job.bound.market)
+                rows, wrong, reads = evaluate(frame, rule, known[job.bound.market])
+                wanted += reads
             faults += [
                 (fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}") for fault in wrong
             ]

@@ -9,6 +9,7 @@ import polars as pl
 
 from monitor.markets.fit import fit, key_text, text_of
 from monitor.markets.load import Rule
+from monitor.markets.reads import TRANSACTION, Known, with_transaction
 from monitor.markets.steps import add_step, step_reads
 from monitor.markets.stepspec import Lookup
 from monitor.model.schema import UNIFIED
@@ -33,6 +34,8 @@ class Outcome(NamedTuple):
 
     rows: pl.DataFrame
     faults: list[Fault]
+    wanted: list[pl.DataFrame]
+    """Reads (`WANTED`) that would tell more."""
 
 
 @cache
@@ -54,22 +57,30 @@ def used_columns(rule: Rule) -> frozenset[str]:
     return frozenset().union(*map(_roots, texts)) if texts else frozenset()
 
 
-def evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str) -> Outcome:
+def evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:
     """Map a batch; a row polars refuses to compute (an overflow, a strict cast) is found by halving and put aside."""
     try:
-        return _evaluate(frame, rule, tables, market)
+        return _evaluate(frame, rule, known)
     except pl.exceptions.PolarsError as error:
         if frame.height <= 1:
             reason = "cannot be computed: " + str(error).strip().partition("\n")[0]
-            return Outcome(_shaped(frame.head(0)), [Fault(row, reason[:MAX_REASON]) for row in frame["_row"].to_list()])
+            faults = [Fault(row, reason[:MAX_REASON]) for row in frame["_row"].to_list()]
+            return Outcome(_shaped(frame.head(0)), faults, [])
         half = frame.height // 2
-        parts = [evaluate(part, rule, tables, market) for part in (frame.head(half), frame.slice(half))]
-        return Outcome(pl.concat([part.rows for part in parts]), [fault for part in parts for fault in part.faults])
+        parts = [evaluate(part, rule, known) for part in (frame.head(half), frame.slice(half))]
+        return Outcome(
+            pl.concat([part.rows for part in parts]),
+            [fault for part in parts for fault in part.faults],
+            [frame for part in parts for frame in part.wanted],
+        )
 
 
-def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str) -> Outcome:
+def _evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:
+    reads: list[pl.DataFrame] = []
+    if not used_columns(rule).isdisjoint(TRANSACTION):
+        frame = with_transaction(frame, known, reads)
     for step in rule.steps:
-        frame = add_step(frame, step, tables, market)
+        frame = add_step(frame, step, known, reads)
     if rule.where:
         frame = frame.filter(compiled(rule.where))
     wanted = dict(rule.sets) | ({"_value": rule.value} if rule.value else {})
@@ -91,7 +102,7 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, tables: pl.DataFrame, market: str
     rows = _shaped(rows)
     if wrong:
         rows = rows.filter(~pl.col("_row").is_in(list(wrong)))
-    return Outcome(rows, list(wrong.values()))
+    return Outcome(rows, list(wrong.values()), reads)
 
 
 def _missing(rule: Rule) -> str:

@@ -17,7 +17,7 @@ from monitor.markets.evaluate import compiled
 from monitor.markets.fit import fits
 from monitor.markets.load import Market, Problem, Rule, filling_order, load_markets, raise_problems
 from monitor.markets.steps import step_adds, step_reads
-from monitor.markets.stepspec import KeccakPacked, Lookup
+from monitor.markets.stepspec import Call, Calldata, KeccakPacked, Lookup, Step
 from monitor.model.schema import UNIFIED
 
 __all__ = ["check", "load_checked"]
@@ -122,8 +122,7 @@ def _plans(market: Market, rule: Rule, decl: EventDecl) -> Iterator[Problem]:
         where = (*here, "steps", place)
         for sql in step_reads(step):
             yield from (market.problem(what, *where) for what in _reading(sql, schema, decl))
-        if isinstance(step, KeccakPacked) and len(step.types) != len(step.args):
-            yield market.problem("keccak_packed needs one type per argument", *where)
+        yield from (market.problem(what, *where) for what in _misstated(market, step))
         try:
             added = step_adds(step, schema)
         except ValueError as error:
@@ -140,6 +139,13 @@ def _plans(market: Market, rule: Rule, decl: EventDecl) -> Iterator[Problem]:
     for name, sql in rule.sets:
         for what in _setting(sql, schema, decl, UNIFIED.get(name, pl.String())):
             yield market.problem(f"set.{name}: {what}", *here, "set", name)
+
+
+def _misstated(market: Market, step: Step) -> Iterator[str]:
+    if isinstance(step, (Call, Calldata)) and step.role and step.role not in market.roles():
+        yield f"step {step.do}: role {step.role} emits no declared event"
+    if isinstance(step, KeccakPacked) and len(step.types) != len(step.args):
+        yield "keccak_packed needs one type per argument"
 
 
 def _setting(sql: str, schema: dict[str, pl.DataType], decl: EventDecl, target: pl.DataType) -> Iterator[str]:

@@ -12,10 +12,13 @@ from eth_hash.auto import keccak
 
 from monitor.markets.lists import add_explode, add_items, add_range, items_add
 from monitor.markets.lookup import add_lookup, lookup_type
+from monitor.markets.reads import Known, add_call, add_calldata, call_type, calldata_type
 from monitor.markets.spheron import Resources, gpu_of, json_of, resources_of
 from monitor.markets.stepspec import (
     AkashAttributes,
     Bits,
+    Call,
+    Calldata,
     Explode,
     Items,
     Json,
@@ -38,7 +41,9 @@ _SPHERON: dict[str, pl.DataType] = {
 }
 
 
-def step_reads(step: Step) -> tuple[str, ...]:
+def step_reads(  # noqa: PLR0911 - one arm per step
+    step: Step,
+) -> tuple[str, ...]:
     """List the expressions or columns a step reads, as SQL."""
     match step:
         case Json() | SpheronSpec() | AkashAttributes() | Items():
@@ -49,6 +54,10 @@ def step_reads(step: Step) -> tuple[str, ...]:
             return (step.of,)
         case Range():
             return (step.first, step.count)
+        case Call():
+            return (*step.args, step.to or "address")
+        case Calldata():
+            return ("tx_to",)
         case KeccakPacked():
             return tuple(step.args)
         case Lookup():
@@ -57,7 +66,7 @@ def step_reads(step: Step) -> tuple[str, ...]:
             assert_never(step)
 
 
-def step_adds(  # noqa: C901, PLR0911 - one arm per step
+def step_adds(  # noqa: C901, PLR0911, PLR0912 - one arm per step
     step: Step, schema: dict[str, pl.DataType]
 ) -> dict[str, pl.DataType]:
     """Say which columns a step adds or changes; raises ValueError when it cannot read what it names."""
@@ -86,14 +95,18 @@ def step_adds(  # noqa: C901, PLR0911 - one arm per step
             return _planned_items(step, schema)
         case Range():
             return {step.name: pl.Int64()}
+        case Call():
+            return {step.name: call_type(step)}
+        case Calldata():
+            return {step.name: calldata_type(step)}
         case _:
             assert_never(step)
 
 
-def add_step(  # noqa: PLR0911 - one arm per step
-    frame: pl.DataFrame, step: Step, tables: pl.DataFrame, market: str
+def add_step(  # noqa: C901, PLR0911 - one arm per step
+    frame: pl.DataFrame, step: Step, known: Known, wanted: list[pl.DataFrame]
 ) -> pl.DataFrame:
-    """Run one step; what cannot be read becomes null."""
+    """Run one step; what cannot be read becomes null, and what must be read first is put on `wanted`."""
     match step:
         case Json():
             return _json(frame, step)
@@ -108,7 +121,7 @@ def add_step(  # noqa: PLR0911 - one arm per step
         case KeccakPacked():
             return _keccak(frame, step)
         case Lookup():
-            return add_lookup(frame, step, tables, market)
+            return add_lookup(frame, step, known.tables, known.market)
         case Bits():
             return _bits(frame, step)
         case Explode():
@@ -117,6 +130,10 @@ def add_step(  # noqa: PLR0911 - one arm per step
             return add_items(frame, step)
         case Range():
             return add_range(frame, step)
+        case Call():
+            return add_call(frame, step, known, wanted)
+        case Calldata():
+            return add_calldata(frame, step, known)
         case _:
             assert_never(step)
 

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 __all__ = [
     "AkashAttributes",
     "Bits",
+    "Call",
+    "Calldata",
     "Explode",
     "Items",
     "Json",
@@ -138,7 +140,36 @@ class Range(Table):
     name: Name = Field(alias="as")
 
 
+class Call(Table):
+    """Ask a contract: adds a struct of what it returned, null where that could not be had.
+
+    `function` is written as in Solidity with names for what comes back, in one or several layouts: the first that fits
+    the answer counts. Asked is `to`, else the contract in `role`, else the emitter, as of the log's block or the one
+    `before` it.
+    """
+
+    do: Literal["call"]
+    function: OneOrMore
+    args: list[Sql] = Field(default_factory=list, max_length=16)
+    to: Sql | None = None
+    role: Name | None = None
+    at: Literal["block", "before"] = "block"
+    name: Name = Field(alias="as")
+
+
+class Calldata(Table):
+    """Read the arguments its transaction called the emitter (or the contract in `role`) with: adds a struct of them.
+
+    Null where the transaction called something else first, so that the arguments are not on the chain as such.
+    """
+
+    do: Literal["calldata"]
+    function: OneOrMore
+    role: Name | None = None
+    name: Name = Field(alias="as")
+
+
 Step = Annotated[
-    Json | SpheronSpec | AkashAttributes | KeccakPacked | Bits | Lookup | Explode | Items | Range,
+    Json | SpheronSpec | AkashAttributes | KeccakPacked | Bits | Lookup | Explode | Items | Range | Call | Calldata,
     Field(discriminator="do"),
 ]

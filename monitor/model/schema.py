@@ -18,9 +18,11 @@ __all__ = [
     "LOG_ROWS",
     "POSITION",
     "QUARANTINE",
+    "READS",
     "TRANSFERS",
     "UNIFIED",
     "WALLETS",
+    "WANTED",
     "empty",
 ]
 
@@ -115,6 +117,23 @@ QUARANTINE: dict[str, pl.DataType] = {
     "role": pl.String(),
     "reason": pl.String(),
 }
+
+WANTED: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "kind": pl.String(),
+    "target": pl.Binary(),
+    "payload": pl.Binary(),
+}
+"""What facts need of the chain beside logs.
+
+`kind` call: what contract `target` answers to call data `payload` as of `block_number`; `kind` transaction: the
+transaction with the hash `payload` in that block, `target` empty."""
+
+READS: dict[str, pl.DataType] = {**WANTED, "result": pl.Binary(), "failure": pl.String()}
+"""What the chain answered, or why it could not (`failure`, and a null `result`).
+
+The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input."""
 
 LEASES: dict[str, pl.DataType] = {
     "market": pl.String(),

@@ -1,0 +1,222 @@
+"""What an adapter needs of the chain beside logs: contract answers and transactions, joined as tables.
+
+Pure: known reads (schema READS) come in, what is still to be had (WANTED) goes out, and what is neither known nor to be
+had is null. The shell fetches (`monitor.chain.reads`) and keeps (`monitor.ledger.reads`) them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import polars as pl
+from eth_abi.abi import encode
+from eth_abi.exceptions import EncodingError
+
+from monitor.abi import EventDecl, Undecodable, compile_event, parse_event
+from monitor.errors import MarketError
+from monitor.markets.columns import AMOUNT, LIMIT, arguments, column_of
+from monitor.markets.stepspec import Call, Calldata
+from monitor.model.schema import READS, WANTED
+
+__all__ = ["TRANSACTION", "Known", "add_call", "add_calldata", "call_type", "calldata_type", "with_transaction"]
+
+TRANSACTION = ("tx_from", "tx_to", "tx_value")
+"""Columns of a log's transaction."""
+_ADDRESS, _WORD, _SELECTOR = 20, 32, 4
+_KEY = list(WANTED)
+
+
+class Known(NamedTuple):
+    """What one market's rules may use beside a log: its tables (TABLES), reads (READS), and contracts by role."""
+
+    market: str
+    tables: pl.DataFrame
+    reads: pl.DataFrame
+    contracts: Mapping[tuple[int, str], bytes]
+    """(chain id, role) → address, where the role has one contract on that chain."""
+
+
+class _Function(NamedTuple):
+    """A contract function: its arguments as a declaration, whose topic begins with the selector, and its results."""
+
+    takes: EventDecl
+    returns: EventDecl
+
+
+@cache
+def _parsed(text: str) -> _Function:
+    """Parse `name(arguments) returns (results)`; raises ValueError when it is none."""
+    head, word, tail = text.partition(" returns ")
+    try:
+        takes = parse_event(head)
+        # What comes back is encoded as the data of an event is: one decoder reads both.
+        returns = parse_event(f"returns{tail.strip()}" if word else "returns()")
+    except MarketError as error:
+        raise ValueError(error.message) from error
+    return _Function(takes, returns._replace(topic0=b""))
+
+
+def _result_fields(function: _Function) -> dict[str, pl.DataType]:
+    """Name the columns of what a function returns; a single tuple is opened."""
+    fields = _without_digits(function.returns)
+    (only,) = fields.values() if len(fields) == 1 else (None,)
+    return {field.name: field.dtype for field in only.fields} if isinstance(only, pl.Struct) else fields  # type: ignore[misc]
+
+
+def _without_digits(decl: EventDecl) -> dict[str, pl.DataType]:
+    kinds = arguments(decl)
+    return {param.name: kinds[param.name] for param in decl.params}
+
+
+def _merged(texts: Sequence[str], layouts: Sequence[dict[str, pl.DataType]]) -> pl.Struct:
+    """Put the layouts of a function together; raises ValueError where one name has two types."""
+    fields: dict[str, pl.DataType] = {}
+    for text, layout in zip(texts, layouts, strict=True):
+        for name, kind in layout.items():
+            if fields.setdefault(name, kind) != kind:
+                message = f"{name} has two types: {fields[name]} and, in {text}, {kind}"
+                raise ValueError(message)
+    if not fields:
+        message = f"{texts[0]} names nothing to read"
+        raise ValueError(message)
+    return pl.Struct(fields)
+
+
+def call_type(step: Call) -> pl.Struct:
+    """Say what a call adds; raises ValueError for a wrong declaration or number of arguments."""
+    functions = [_parsed(text) for text in step.function]
+    for text, function in zip(step.function, functions, strict=True):
+        if len(function.takes.params) != len(step.args):
+            message = f"{text} takes {len(function.takes.params)} arguments, {len(step.args)} are given"
+            raise ValueError(message)
+        if function.takes.topic0[:_SELECTOR] != functions[0].takes.topic0[:_SELECTOR]:
+            message = f"{text} is another function than {step.function[0]}"
+            raise ValueError(message)
+    return _merged(step.function, [_result_fields(function) for function in functions])
+
+
+def calldata_type(step: Calldata) -> pl.Struct:
+    """Say what a read of call data adds; raises ValueError for a wrong declaration."""
+    return _merged(step.function, [_without_digits(_parsed(text).takes) for text in step.function])
+
+
+def add_call(frame: pl.DataFrame, step: Call, known: Known, wanted: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add the struct of what the contract returned; what is not known yet is put on `wanted`."""
+    functions = [_parsed(text) for text in step.function]
+    given = frame.select(
+        frame["_row"],
+        _place(step, known).alias("target"),
+        *(pl.sql_expr(sql).alias(f"a{place}") for place, sql in enumerate(step.args)),
+    )
+    payloads = [_encoded(functions[0].takes, values) for _, _, *values in given.iter_rows()]
+    asked = frame.select("chain_id", pl.col("block_number") - (step.at == "before")).with_columns(
+        pl.lit("call").alias("kind"), given["target"], pl.Series("payload", payloads, dtype=pl.Binary)
+    )
+    kind = call_type(step)
+    results = _answers(asked, known.reads, wanted)
+    found = {raw: _returned(functions, raw, kind) for raw in set(results) if raw is not None}
+    values = [None if raw is None else found[raw] for raw in results]
+    return frame.with_columns(pl.Series(step.name, values, dtype=kind))
+
+
+def _place(step: Call | Calldata, known: Known) -> pl.Expr:
+    if isinstance(step, Call) and step.to:
+        return pl.sql_expr(step.to)
+    if step.role is None:
+        return pl.col("address")
+    at = {chain: address for (chain, role), address in known.contracts.items() if role == step.role}
+    if not at:
+        return pl.lit(None, dtype=pl.Binary)
+    return pl.col("chain_id").replace_strict(list(at), list(at.values()), default=None, return_dtype=pl.Binary)
+
+
+def _encoded(takes: EventDecl, values: Sequence[Any]) -> bytes | None:
+    types = [param.type.canonical() for param in takes.params]
+    try:
+        plain = [int(x) if kind.startswith(("uint", "int")) else x for kind, x in zip(types, values, strict=True)]
+        return takes.topic0[:_SELECTOR] + encode(types, plain)
+    except (EncodingError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _returned(functions: Sequence[_Function], raw: bytes, kind: pl.Struct) -> dict[str, Any] | None:
+    """Decode an answer by the first layout that fits it."""
+    for function in functions:
+        if (values := _decoded(function.returns, raw)) is None:
+            continue
+        first = next(iter(values.values()), None)
+        opened = first if len(values) == 1 and isinstance(first, dict) else values
+        return {field.name: opened.get(field.name) for field in kind.fields}
+    return None
+
+
+def _decoded(decl: EventDecl, raw: bytes) -> dict[str, Any] | None:
+    """Decode data by name, as polars takes it; None when it does not fit."""
+    try:
+        values = compile_event(decl)([decl.topic0], raw)
+    except Undecodable:
+        return None
+    return {
+        param.name: column_of(param, [_believed(value)])[0] for param, value in zip(decl.params, values, strict=True)
+    }
+
+
+def _believed(value: Any) -> Any:
+    """Leave out integers beyond 38 digits, which no column holds."""
+    if isinstance(value, dict):
+        return {name: _believed(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_believed(part) for part in value]
+    return None if isinstance(value, int) and not -LIMIT < value < LIMIT else value
+
+
+def _answers(asked: pl.DataFrame, reads: pl.DataFrame, wanted: list[pl.DataFrame]) -> list[bytes | None]:
+    """Join what is known, and want what is not: each question once."""
+    asked = asked.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
+    unique = reads.select(list(READS)).unique(_KEY, keep="any")
+    joined = asked.join(unique, on=_KEY, how="left", maintain_order="left")
+    open_ones = joined.filter(pl.col("result").is_null() & pl.col("failure").is_null()).select(_KEY).drop_nulls()
+    if open_ones.height:
+        wanted.append(open_ones.unique())
+    return joined["result"].to_list()
+
+
+def with_transaction(frame: pl.DataFrame, known: Known, wanted: list[pl.DataFrame]) -> pl.DataFrame:
+    """Fill `tx_from`, `tx_to` and `tx_value` where the logs' rows did not say them, and add `_input`, the call data."""
+    asked = frame.select("chain_id", "block_number").with_columns(
+        pl.lit("transaction").alias("kind"), pl.lit(b"").alias("target"), frame["tx_hash"].alias("payload")
+    )
+    found = [_transaction(raw) for raw in _answers(asked, known.reads, wanted)]
+    names = [*TRANSACTION, "_input"]
+    read = pl.DataFrame(
+        found, schema=dict(zip(names, (pl.Binary, pl.Binary, pl.Int128, pl.Binary), strict=True)), orient="row"
+    )
+    return frame.with_columns(
+        pl.coalesce(frame["tx_from"], read["tx_from"]).alias("tx_from"),
+        read["tx_to"],
+        read["tx_value"].cast(AMOUNT),
+        read["_input"],
+    )
+
+
+def _transaction(raw: bytes | None) -> tuple[bytes | None, bytes | None, int | None, bytes | None]:
+    if raw is None or len(raw) < 2 * _ADDRESS + _WORD:
+        return None, None, None, None
+    sender, recipient, rest = raw[:_ADDRESS], raw[_ADDRESS : 2 * _ADDRESS], raw[2 * _ADDRESS :]
+    value = int.from_bytes(rest[:_WORD])
+    return sender, recipient if any(recipient) else None, value if value < LIMIT else None, rest[_WORD:]
+
+
+def add_calldata(frame: pl.DataFrame, step: Calldata, known: Known) -> pl.DataFrame:
+    """Add the struct of a transaction's arguments; `with_transaction` must have run."""
+    functions = {function.takes.topic0[:_SELECTOR]: function.takes for function in map(_parsed, step.function)}
+    kind = calldata_type(step)
+    called = frame.select(pl.col("tx_to") == _place(step, known))["tx_to"].to_list()
+    values: list[dict[str, Any] | None] = []
+    for mine, data in zip(called, frame["_input"].to_list(), strict=True):
+        takes = functions.get(data[:_SELECTOR]) if mine and data else None
+        found = _decoded(takes._replace(topic0=b""), data[_SELECTOR:]) if takes else None
+        values.append(found and {field.name: found.get(field.name) for field in kind.fields})
+    return frame.with_columns(pl.Series(step.name, values, dtype=kind))

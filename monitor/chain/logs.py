@@ -21,7 +21,7 @@ from monitor.chain.wire import (
 )
 from monitor.errors import NodeRefused
 from monitor.model.chain import Header, RawLog
-from monitor.model.logs import log_rows, sorted_rows
+from monitor.model.page import log_rows, sorted_rows
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves, matches
 from monitor.sync.plan import Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import polars as pl
 
@@ -17,27 +17,14 @@ from monitor.chain.rpc import Lagging, RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
-from monitor.model.logs import log_rows
-from monitor.model.span import Span
+from monitor.model.page import Page, log_rows
 from monitor.sync.fork import is_linked
 from monitor.sync.plan import Job
 
-__all__ = ["ChainSource", "Page"]
+__all__ = ["ChainSource"]
 
 _LOOKS = 10
 """Looks at a head that moved while it was read before that counts as an error."""
-
-
-class Page(NamedTuple):
-    """What a job brought: rows, the headers of their blocks, and the coverage they stand for, by fragment key.
-
-    `logs` has the schema LOG_ROWS (`monitor.model.schema`).
-    """
-
-    headers: tuple[Header, ...]
-    logs: pl.DataFrame
-    transfers: tuple[RawTransfer, ...]
-    coverage: Mapping[str, Span]
 
 
 class ChainSource:

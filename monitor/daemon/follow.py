@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from monitor.chain.source import ChainSource, Page
+from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
 from monitor.daemon.progress import Progress
 from monitor.ledger.writer import Writer
 from monitor.model.chain import Change, Extended, Finalized, Reverted
+from monitor.model.page import Page
 from monitor.model.span import Spans
 from monitor.sync.fragment import Want
 from monitor.sync.plan import Job, plan

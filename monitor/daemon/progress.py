@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from monitor.chain.source import Page
+from monitor.model.page import Page
 
 __all__ = ["Progress"]
 

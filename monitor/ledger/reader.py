@@ -15,7 +15,7 @@ import msgspec
 
 from monitor.ledger import judgement
 from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow, Status, Window
-from monitor.ledger.schema import open_reader, translated
+from monitor.ledger.schema import open_reader, segment_folder, translated
 from monitor.model.chain import Header
 from monitor.model.lead import Finding, Lead
 from monitor.model.span import Span, Spans
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader"]
 
-_LOG_COLUMNS = "chain_id, block_number, tx_hash, tx_index, log_index, address, topics, data"
 _NATIVE_COLUMNS = "chain_id, block_number, tx_hash, tx_index, sender, recipient, value, nonce"
+# The tail and every segment say how many they hold: counting costs nothing, however many there are.
+_COUNT_LOGS = """SELECT chain_id, tail + (SELECT coalesce(sum(rows), 0) FROM segments
+  WHERE segments.chain_id = chains.chain_id) FROM chains ORDER BY chain_id"""
 
 
 class Reader:
@@ -40,6 +42,7 @@ class Reader:
         self.path = path.expanduser().resolve()
         self._guard = threading.RLock()
         self._connection = open_reader(self.path)
+        self._folder = segment_folder(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -121,12 +124,35 @@ class Reader:
 
         The result fits `upto`: blocks without rows have no header in final history, and no rows to leave out.
         """
-        rows = self._rows(
-            """SELECT chains.chain_id, coalesce(max(number), -1) FROM chains
-               LEFT JOIN headers ON headers.chain_id = chains.chain_id AND timestamp <= ? GROUP BY chains.chain_id""",
-            (time,),
-        )
-        return dict(rows)
+        with self.snapshot():
+            found = {chain.chain_id: self._newest(chain.chain_id, time, by_time=True) for chain in self.chains()}
+        return {chain_id: -1 if block is None else block[0] for chain_id, block in found.items()}
+
+    def heads(self, upto: Mapping[int, int]) -> dict[int, tuple[int, bytes, int]]:
+        """Find the newest block the ledger knows not above `upto`, per chain: number, hash and time (seconds)."""
+        with self.snapshot():
+            found = {chain_id: self._newest(chain_id, number) for chain_id, number in upto.items()}
+        return {chain_id: block for chain_id, block in found.items() if block is not None}
+
+    def scan(
+        self,
+        columns: Sequence[str],
+        predicate: pl.Expr | None = None,
+        *,
+        chain_id: int | None = None,
+        upto: Mapping[int, int] | None = None,
+        above: Mapping[int, int] | None = None,
+    ) -> pl.DataFrame:
+        """Read columns of logs in chain order, wherever they stand; only what is asked for is read from segments.
+
+        Columns are `chain_id` and those of LOG_ROWS (`monitor.model.schema`); `predicate` is an expression on them.
+        """
+        # polars takes a while to import, and `status` needs none of it.
+        from monitor.ledger import scan
+
+        with self.snapshot(), translated(self.path):
+            limits = scan.Limits(chain_id, upto or {}, above or {})
+            return scan.logs(self._connection, self._folder, limits, columns, predicate)
 
     def logs_frame(
         self,
@@ -142,19 +168,17 @@ class Reader:
         Columns: chain_id, block_number, block_time (seconds), block_hash, tx_hash, tx_index, log_index, address,
         topics (list of 32-byte words), data.
         """
-        # polars takes a while to import, and `status` needs none of it.
-        from monitor.ledger import frames
+        import polars as pl
 
-        where, values = _limits("block_number", chain_id, upto, above)
+        from monitor.ledger.frames import with_words
+        from monitor.model.schema import LOG_ROWS
+
+        wanted = pl.lit(value=True)
         if addresses is not None:
-            where.append(f"address IN ({_marks(addresses)})")
-            values += sorted(addresses)
+            wanted &= pl.col("address").is_in(sorted(addresses))
         if topic0 is not None:
-            where.append(f"length(topics) > 0 AND substr(topics, 1, 32) IN ({_marks(topic0)})")
-            values += sorted(topic0)
-        with self.snapshot():
-            query = f"SELECT {_LOG_COLUMNS} FROM logs WHERE {' AND '.join(where)} ORDER BY 1, 2, 5"
-            return frames.logs(self._rows(query, values), self._headers(chain_id, upto, above))
+            wanted &= pl.col("topics").bin.slice(0, 32).is_in(sorted(topic0))
+        return with_words(self.scan(["chain_id", *LOG_ROWS], wanted, chain_id=chain_id, upto=upto, above=above))
 
     def transfers_frame(
         self,
@@ -168,18 +192,16 @@ class Reader:
         Columns: chain_id, block_number, block_time, block_hash, tx_hash, tx_index, sender, recipient (empty for a
         creation), value (wei, Decimal(38, 0), null where it does not fit), value_exact (decimal text), nonce.
         """
-        from monitor.ledger import frames
+        from monitor.ledger import frames, scan
 
-        where, values = _limits("block_number", chain_id, upto, above)
+        limits = scan.Limits(chain_id, upto or {}, above or {})
         with self.snapshot():
-            query = f"SELECT {_NATIVE_COLUMNS} FROM native WHERE {' AND '.join(where)} ORDER BY 1, 2, 4"
-            return frames.transfers(self._rows(query, values), self._headers(chain_id, upto, above))
-
-    def headers_frame(self, chain_id: int | None = None, upto: Mapping[int, int] | None = None) -> pl.DataFrame:
-        """Read headers in chain order: chain_id, number, hash, parent_hash, timestamp (seconds)."""
-        from monitor.ledger import frames
-
-        return frames.headers(self._headers(chain_id, upto, None))
+            where, values = limits.where("block_number", "block_number")
+            rows = self._rows(f"SELECT {_NATIVE_COLUMNS} FROM native WHERE {where} ORDER BY 1, 2, 4", values)
+            where, values = limits.where("number", "number")
+            query = f"""SELECT chain_id, number, hash, parent_hash, timestamp FROM headers WHERE {where}
+                AND EXISTS (SELECT 1 FROM native WHERE native.chain_id = headers.chain_id AND block_number = number)"""
+            return frames.transfers(rows, self._rows(query, values))
 
     def findings(self) -> list[Finding]:
         """List findings by id."""
@@ -234,7 +256,7 @@ class Reader:
             return Status(
                 chains=tuple(self.chains()),
                 endpoints=tuple(self.endpoints()),
-                logs=dict(self._rows("SELECT chain_id, count(*) FROM logs GROUP BY chain_id")),
+                logs={chain_id: count for chain_id, count in self._rows(_COUNT_LOGS) if count},
                 transfers=dict(self._rows("SELECT chain_id, count(*) FROM native GROUP BY chain_id")),
                 missing=missing,
                 findings=self._rows("SELECT count(*) FROM findings")[0][0],
@@ -244,39 +266,23 @@ class Reader:
                 meta=self.meta(),
             )
 
-    def _headers(
-        self, chain_id: int | None, upto: Mapping[int, int] | None, above: Mapping[int, int] | None
-    ) -> list[tuple[Any, ...]]:
-        where, values = _limits("number", chain_id, upto, above)
-        names = "chain_id, number, hash, parent_hash, timestamp"
-        return self._rows(f"SELECT {names} FROM headers WHERE {' AND '.join(where)} ORDER BY 1, 2", values)
+    def _newest(self, chain_id: int, limit: int, *, by_time: bool = False) -> tuple[int, bytes, int] | None:
+        column = "timestamp" if by_time else "number"
+        query = f"""SELECT number, hash, timestamp FROM headers WHERE chain_id = ? AND {column} <= ?
+            ORDER BY number DESC LIMIT 1"""
+        found = self._rows(query, (chain_id, limit))
+        if self._rows("SELECT 1 FROM segments WHERE chain_id = ? LIMIT 1", (chain_id,)):
+            from monitor.ledger import scan
+
+            with translated(self.path):
+                place = "block_time" if by_time else "block_number"
+                sealed = scan.newest(self._connection, self._folder, chain_id, place, limit)
+            found += [sealed] if sealed is not None else []
+        return max(found, default=None)
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._guard, translated(self.path):
             return self._connection.execute(query, values).fetchall()
-
-
-def _limits(
-    column: str, chain_id: int | None, upto: Mapping[int, int] | None, above: Mapping[int, int] | None
-) -> tuple[list[str], list[object]]:
-    where, values = ["1"], list[object]()
-    if chain_id is not None:
-        where.append("chain_id = ?")
-        values.append(chain_id)
-    for limits, sign in ((upto, "<="), (above, ">")):
-        if limits and chain_id is not None and chain_id in limits:
-            # Alone, the primary key finds the range without reading the rest.
-            where.append(f"{column} {sign} ?")
-            values.append(limits[chain_id])
-        elif limits and chain_id is None:
-            for chain, number in sorted(limits.items()):
-                where.append(f"(chain_id <> ? OR {column} {sign} ?)")
-                values += (chain, number)
-    return where, values
-
-
-def _marks(items: Collection[bytes]) -> str:
-    return ", ".join("?" * len(items))
 
 
 def _decided(lead: Lead, row: DispositionRow | None) -> Lead:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from monitor.errors import LedgerError, LedgerNewer
 
-__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "translated"]
+__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "translated"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
 BUSY_SECONDS = 15.0
 WAL_BYTES = 64 * 2**20
 
+_SEGMENTS = """
+CREATE TABLE segments (
+  chain_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, name TEXT NOT NULL,
+  first_time INTEGER NOT NULL, last_time INTEGER NOT NULL, rows INTEGER NOT NULL, size INTEGER NOT NULL,
+  sha256 BLOB NOT NULL, PRIMARY KEY (chain_id, first, last, name)
+) WITHOUT ROWID;
+"""
 # Rows refer to their block by number: hash and time stand once, in `headers`, so a row cannot contradict its block.
+# Finalised logs in number stand in the files that `segments` names, hash and time with them; `chains.tail` counts the
+# rows left in `logs`.
 # `topics` is the topics one after another, 32 bytes each; `value` is decimal text, since SQLite's integers end at 2^63.
-DDL = """
+DDL = (
+    """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE chains (chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER);
+CREATE TABLE chains (
+  chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER, tail INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE status (
   chain_id INTEGER PRIMARY KEY, node_head INTEGER, reorgs INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT ''
 );
@@ -66,6 +79,20 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (state, next_at);
 """
+    + _SEGMENTS
+)
+
+_COUNT_TAIL = """
+ALTER TABLE chains ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
+UPDATE chains SET tail = (SELECT count(*) FROM logs WHERE logs.chain_id = chains.chain_id);
+"""
+_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS}
+"""What brings a ledger from each older version to the next."""
+
+
+def segment_folder(ledger: Path) -> Path:
+    """Name the folder that holds the segments of a ledger."""
+    return ledger.with_name(ledger.name + ".segments")
 
 
 @contextmanager
@@ -76,12 +103,17 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _explained(path, error) from error
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise _full(path) from error
         message = f"the ledger {path} cannot be used: {error.strerror or error}"
         raise LedgerError(message, hint="check the path, its folder and their permissions") from error
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a ledger for writing, making its tables in a new file; raises LedgerError or LedgerNewer."""
+def open_writer(path: Path, *, upgrade: bool = True) -> sqlite3.Connection:
+    """Open a ledger for writing, making its tables in a new file; raises LedgerError or LedgerNewer.
+
+    An older ledger gets the tables of this version, unless a daemon that knows only the older ones may be at work.
+    """
     with translated(path):
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
@@ -89,7 +121,9 @@ def open_writer(path: Path) -> sqlite3.Connection:
                 _check(connection, path)
             for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"journal_size_limit={WAL_BYTES}"):
                 connection.execute(f"PRAGMA {pragma}")
-            _create(connection)
+            _transact(connection, _create)
+            if upgrade:
+                _transact(connection, _upgrade)
         except BaseException:
             connection.close()
             raise
@@ -112,6 +146,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             )
             try:
                 _check(connection, path)
+                _check_current(connection, path)
             except sqlite3.OperationalError:
                 connection.close()
                 # A read-only folder has no room for the WAL's index; without a writer the file itself is complete.
@@ -131,13 +166,28 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _create(connection: sqlite3.Connection) -> None:
+    if _is_empty(connection):
+        for statement in filter(str.strip, DDL.split(";")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    for version in range(_version(connection), SCHEMA_VERSION):
+        for statement in filter(str.strip, _UPGRADES[version].split(";")):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={version + 1}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], None]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _is_empty(connection):
-            for statement in filter(str.strip, DDL.split(";")):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        work(connection)
         connection.execute("COMMIT")
     except BaseException:
         connection.rollback()
@@ -150,7 +200,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         message = f"there is nothing in the ledger {path} yet"
         raise LedgerError(message, hint="`monitor run` fills it; try again in a moment, or name another with --ledger")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if application != APPLICATION_ID:
         message = f"{path} is not a ledger of this program"
         raise LedgerError(message, hint="name another file with --ledger or `ledger.path`; `monitor run` makes one")
@@ -160,16 +210,27 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT count(*) FROM chains").fetchone()
 
 
+def _check_current(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection)
+    if version < SCHEMA_VERSION:
+        message = f"the ledger {path} has schema {version}, this program reads {SCHEMA_VERSION}"
+        raise LedgerError(message, hint="`monitor run` or `monitor backfill` upgrades it; nothing is lost")
+
+
 def _explained(path: Path, error: sqlite3.Error) -> LedgerError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         message = f"the ledger {path} is damaged or no SQLite file: {error}"
         return LedgerError(message, hint="restore a copy, or move it away: `monitor run` indexes into a new one")
     if code == sqlite3.SQLITE_FULL:
-        return LedgerError(f"no space left for the ledger {path}", hint="free some space; nothing was lost")
+        return _full(path)
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         message = f"the ledger {path} cannot be opened: {error}"
         return LedgerError(message, hint="check the path, its folder and their permissions")
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return LedgerError(f"the ledger {path} stays busy", hint="another program holds it; close it and try again")
     return LedgerError(f"the ledger {path} failed: {error}", hint="check the disk; `monitor run` resumes where it was")
+
+
+def _full(path: Path) -> LedgerError:
+    return LedgerError(f"no space left for the ledger {path}", hint="free some space; nothing was lost")

@@ -1,159 +1,231 @@
-"""Statements that move chain data: extend, revert, finalise. Each runs inside a transaction of the caller."""
+"""Moving chain data: extend, revert, finalise. Each runs inside a transaction of the caller.
+
+Logs that can still change, or come few at a time, are rows of SQLite (the tail); finalised ones in number go to
+segments. A log is stored once: what comes again is compared with what is there and left out.
+"""
 
 # ruff: noqa: S608 - statements are put together from names in this file; values are always bound
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
-from monitor.errors import DeepReorg, LedgerError
+import polars as pl
+
+from monitor.errors import DeepReorg
+from monitor.ledger import segments
+from monitor.ledger.agree import BLOCKS, agreed_blocks, new_rows, said_blocks, with_times
+from monitor.ledger.frames import frame_of, tail_rows
 from monitor.ledger.rows import Conflict
+from monitor.ledger.segments import SEGMENT_ROWS, Segment
 from monitor.model.chain import Header, RawTransfer
+from monitor.model.page import PLACE, Page
+from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
 
-if TYPE_CHECKING:
-    import polars as pl
+__all__ = ["Store"]
 
-__all__ = ["extend", "finalize", "put_chain", "revert"]
-
-_LOG_COLUMNS = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
-_INSERT_LOG = "INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_NATIVE = "INSERT OR IGNORE INTO native VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_TAIL = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
+_INSERT_HEADER = """INSERT INTO headers VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET parent_hash = excluded.parent_hash WHERE parent_hash = x''"""
 
 
-def put_chain(connection: sqlite3.Connection, chain_id: int, name: str) -> None:
-    """Name a chain."""
-    connection.execute(
-        "INSERT INTO chains (chain_id, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
-        (chain_id, name),
-    )
+class Store:
+    """An open ledger's chain data: its connection, and the folder of its segments.
 
-
-def extend(
-    connection: sqlite3.Connection,
-    chain_id: int,
-    headers: Sequence[Header],
-    logs: pl.DataFrame | None,
-    transfers: Sequence[RawTransfer],
-    coverage: Mapping[str, Span],
-) -> None:
-    """Add headers, rows and the coverage they stand for; what is there already is left alone.
-
-    `logs` has the schema LOG_ROWS (`monitor.model.schema`).
-    Raises Conflict when a block or a row of the page differs from the ledger's, LedgerError when a row's block has no
-    header in the page or the ledger.
+    `segment_rows` is how many finalised rows make a segment; fewer wait in the tail.
     """
-    connection.execute("INSERT OR IGNORE INTO chains (chain_id, name) VALUES (?, ?)", (chain_id, str(chain_id)))
-    blocks = {(row.block_number, row.block_hash) for row in transfers}
-    if logs is not None:
-        blocks.update(logs.select("block_number", "block_hash").unique().rows())
-    _check_blocks(connection, chain_id, headers, blocks)
-    _insert_headers(connection, chain_id, headers, {number for number, _ in blocks})
-    if logs is not None:
-        _insert(connection, _INSERT_LOG, "logs", [(chain_id, *row) for row in logs.select(_LOG_COLUMNS).rows()])
-    _insert(connection, _INSERT_NATIVE, "native", [_native_row(chain_id, item) for item in transfers])
-    for fragment, span in coverage.items():
-        _cover(connection, chain_id, fragment, span)
-    if headers:
-        connection.execute(
-            "UPDATE chains SET head = max(coalesce(head, -1), ?) WHERE chain_id = ?",
-            (max(header.number for header in headers), chain_id),
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path, segment_rows: int | None = None) -> None:
+        self.connection = connection
+        self.folder = folder
+        self.segment_rows = SEGMENT_ROWS if segment_rows is None else segment_rows
+
+    def clean(self) -> None:
+        """Remove the files a kill left behind; only while no other writer can be at work."""
+        segments.clean(self.folder, {name for (name,) in self.connection.execute("SELECT name FROM segments")})
+
+    def put_chain(self, chain_id: int, name: str) -> None:
+        """Name a chain."""
+        self.connection.execute(
+            "INSERT INTO chains (chain_id, name) VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name",
+            (chain_id, name),
         )
 
+    def extend(self, chain_id: int, pages: Sequence[Page]) -> None:
+        """Add headers, rows and the coverage they stand for; what is there already is left alone.
 
-def revert(connection: sqlite3.Connection, chain_id: int, to_number: int) -> None:
-    """Forget every row above a block and re-open the coverage above it; raises DeepReorg below the finalised block."""
-    row = connection.execute("SELECT finalized FROM chains WHERE chain_id = ?", (chain_id,)).fetchone()
-    if row is not None and row[0] is not None and to_number < row[0]:
-        message = f"chain {chain_id} would have to go back to block {to_number}, but block {row[0]} was final"
-        raise DeepReorg(message, hint="check the endpoint; if the chain really changed, index into a new ledger")
-    connection.execute("DELETE FROM headers WHERE chain_id = ? AND number > ?", (chain_id, to_number))
-    for table in ("logs", "native", "quarantine"):
-        connection.execute(f"DELETE FROM {table} WHERE chain_id = ? AND block_number > ?", (chain_id, to_number))
-    connection.execute("DELETE FROM coverage WHERE chain_id = ? AND start > ?", (chain_id, to_number))
-    connection.execute(
-        "UPDATE coverage SET stop = ? WHERE chain_id = ? AND stop > ?", (to_number + 1, chain_id, to_number + 1)
-    )
-    connection.execute("UPDATE chains SET head = min(head, ?) WHERE chain_id = ?", (to_number, chain_id))
+        Raises Conflict when a block or a row differs from the ledger's or another page's, LedgerError when nobody said
+        the time of a row's block.
+        """
+        self.connection.execute(
+            "INSERT OR IGNORE INTO chains (chain_id, name) VALUES (?, ?)", (chain_id, str(chain_id))
+        )
+        headers = [header for page in pages for header in page.headers]
+        transfers = [item for page in pages for item in page.transfers]
+        logs, blocks = self._agreed(chain_id, pages)
+        final = self._final(chain_id)
+        kept = logs
+        if logs.filter(pl.col("block_number") <= final).height >= self.segment_rows:
+            self._put_segment(chain_id, self._beside_tail(chain_id, logs.filter(pl.col("block_number") <= final)))
+            kept = logs.filter(pl.col("block_number") > final)
+        used = {*kept["block_number"].unique(), *(item.block_number for item in transfers)}
+        self._insert_headers(chain_id, headers, blocks.filter(pl.col("block_number").is_in(used)), final)
+        rows = [(chain_id, *row) for row in kept.select(_TAIL).rows()]
+        added = self._insert("logs", "log_index", rows)
+        self._insert("native", "tx_index", [_native_row(chain_id, item) for item in transfers])
+        for page in pages:
+            for fragment, span in page.coverage.items():
+                self._cover(chain_id, fragment, span)
+        self._count(chain_id, added)
+        if headers:
+            head = max(header.number for header in headers)
+            self.connection.execute(
+                "UPDATE chains SET head = max(coalesce(head, -1), ?) WHERE chain_id = ?", (head, chain_id)
+            )
+        self._seal(chain_id)
 
+    def revert(self, chain_id: int, to_number: int) -> None:
+        """Forget every row above a block and re-open the coverage above it; raises DeepReorg below the finalised."""
+        final = self._final(chain_id)
+        if to_number < final:
+            message = f"chain {chain_id} would have to go back to block {to_number}, but block {final} was final"
+            raise DeepReorg(message, hint="check the endpoint; if the chain really changed, index into a new ledger")
+        self._cut(chain_id, to_number)
 
-def finalize(connection: sqlite3.Connection, chain_id: int, upto: int) -> None:
-    """Move the finalised block up, and drop older headers that no row needs for its hash and time."""
-    row = connection.execute("SELECT finalized FROM chains WHERE chain_id = ?", (chain_id,)).fetchone()
-    before = row[0] if row is not None and row[0] is not None else -1
-    if upto <= before:
-        return
-    connection.execute("UPDATE chains SET finalized = ? WHERE chain_id = ?", (upto, chain_id))
-    connection.execute(
-        """DELETE FROM headers WHERE chain_id = ?1 AND number >= ?2 AND number < ?3
-           AND NOT EXISTS (SELECT 1 FROM logs WHERE logs.chain_id = ?1 AND logs.block_number = headers.number)
-           AND NOT EXISTS (SELECT 1 FROM native WHERE native.chain_id = ?1 AND native.block_number = headers.number)""",
-        (chain_id, before, upto),
-    )
+    def finalize(self, chain_id: int, upto: int) -> None:
+        """Move the finalised block up, and drop older headers that no row needs for its hash and time."""
+        before = self._final(chain_id)
+        if upto > before:
+            self.connection.execute("UPDATE chains SET finalized = ? WHERE chain_id = ?", (upto, chain_id))
+            self._drop_headers(chain_id, before, upto)
+            self._seal(chain_id)
 
+    def _cut(self, chain_id: int, to_number: int) -> None:
+        execute, above = self.connection.execute, (chain_id, to_number)
+        execute("DELETE FROM headers WHERE chain_id = ? AND number > ?", above)
+        for table in ("native", "quarantine"):
+            execute(f"DELETE FROM {table} WHERE chain_id = ? AND block_number > ?", above)
+        self._count(chain_id, -execute("DELETE FROM logs WHERE chain_id = ? AND block_number > ?", above).rowcount)
+        execute("DELETE FROM coverage WHERE chain_id = ? AND start > ?", above)
+        stop = to_number + 1
+        execute("UPDATE coverage SET stop = ? WHERE chain_id = ? AND stop > ?", (stop, chain_id, stop))
+        execute("UPDATE chains SET head = min(head, ?) WHERE chain_id = ?", (to_number, chain_id))
 
-def _check_blocks(
-    connection: sqlite3.Connection, chain_id: int, headers: Sequence[Header], blocks: Iterable[tuple[int, bytes]]
-) -> None:
-    hashes: dict[int, bytes] = {}
-    for header in headers:
-        if hashes.setdefault(header.number, header.hash) != header.hash:
-            raise _conflict(chain_id, header.number)
-    wanted = {*hashes, *(number for number, _ in blocks)}
-    for number in wanted:
-        row = connection.execute(
-            "SELECT hash FROM headers WHERE chain_id = ? AND number = ?", (chain_id, number)
+    def _seal(self, chain_id: int) -> None:
+        """Turn the oldest finalised rows of the tail into a segment, once there are enough of them."""
+        (waiting,) = self.connection.execute("SELECT tail FROM chains WHERE chain_id = ?", (chain_id,)).fetchone()
+        if waiting < self.segment_rows:
+            return
+        found = self.connection.execute(
+            """SELECT block_number FROM logs WHERE chain_id = ? AND block_number <= ?
+               ORDER BY block_number LIMIT 1 OFFSET ?""",
+            (chain_id, self._final(chain_id), self.segment_rows - 1),
         ).fetchone()
-        if row is not None and hashes.setdefault(number, row[0]) != row[0]:
-            raise _conflict(chain_id, number)
-    for number, block_hash in blocks:
-        if number not in hashes:
-            message = f"rows of block {number} of chain {chain_id} came without its header"
-            raise LedgerError(message, hint="this is a fault of the program; nothing was written")
-        if hashes[number] != block_hash:
-            raise _conflict(chain_id, number)
+        if found is None:
+            return
+        keys = (chain_id, found[0])
+        rows = tail_rows(self.connection, "logs.chain_id = ? AND block_number <= ?", keys)
+        self._put_segment(chain_id, rows)
+        self.connection.execute("DELETE FROM logs WHERE chain_id = ? AND block_number <= ?", keys)
+        self._count(chain_id, -rows.height)
+        self._drop_headers(chain_id, rows["block_number"][0], min(found[0] + 1, self._final(chain_id)))
 
+    def _agreed(self, chain_id: int, pages: Sequence[Page]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Hold pages against the ledger: their new logs, each with its time, and every block they speak of."""
+        said = said_blocks(pages)
+        logs = pl.concat([pl.DataFrame(schema=LOG_ROWS), *(page.logs for page in pages)])
+        if said.is_empty():
+            return logs, said
+        number = pl.col("block_number")
+        first, last = said.select(number.min().alias("first"), number.max().alias("last")).row(0)
+        query = "SELECT number, hash, timestamp FROM headers WHERE chain_id = ? AND number BETWEEN ? AND ?"
+        known = frame_of(self.connection.execute(query, (chain_id, first, last)).fetchall(), BLOCKS)
+        lazy = segments.scan(self.folder, self._overlapping(chain_id, first, last))
+        near = lazy.select(*BLOCKS, "log_index").join(said.lazy(), on="block_number", how="semi")
+        sealed = segments.collected(self.folder, near)
+        blocks = agreed_blocks(chain_id, said, [known, sealed])
+        logs = with_times(logs, blocks)
+        same = sealed.select(PLACE).join(logs, on=PLACE, how="semi")
+        held = pl.DataFrame(schema=LOG_ROWS)
+        if same.height:
+            held = segments.collected(self.folder, lazy.select(*LOG_ROWS).join(same.lazy(), on=PLACE, how="semi"))
+        return new_rows(chain_id, logs, held), blocks
 
-def _insert_headers(connection: sqlite3.Connection, chain_id: int, headers: Sequence[Header], used: set[int]) -> None:
-    row = connection.execute("SELECT finalized FROM chains WHERE chain_id = ?", (chain_id,)).fetchone()
-    final = row[0] if row[0] is not None else -1
-    connection.executemany(
-        "INSERT OR IGNORE INTO headers VALUES (?, ?, ?, ?, ?)",
-        [
-            (chain_id, header.number, header.hash, header.parent_hash, header.timestamp)
-            for header in headers
-            if header.number >= final or header.number in used
-        ],
-    )
+    def _beside_tail(self, chain_id: int, logs: pl.DataFrame) -> pl.DataFrame:
+        """Leave out the logs that the tail holds already."""
+        keys = (chain_id, logs["block_number"].min(), logs["block_number"].max())
+        held = tail_rows(self.connection, "logs.chain_id = ? AND block_number BETWEEN ? AND ?", keys)
+        return new_rows(chain_id, logs, held)
 
+    def _overlapping(self, chain_id: int, first: int, last: int) -> list[Segment]:
+        query = f"SELECT {', '.join(Segment._fields)} FROM segments WHERE chain_id = ? AND first <= ? AND last >= ?"
+        return [Segment(*row) for row in self.connection.execute(query, (chain_id, last, first)).fetchall()]
 
-def _insert(connection: sqlite3.Connection, statement: str, table: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if not rows:
-        return
-    added = connection.executemany(statement, rows).rowcount
-    if added == len(rows):
-        return
-    # Some were there: a replay is fine, a different row under the same key is not.
-    place = "log_index" if table == "logs" else "tx_index"
-    query = f"SELECT * FROM {table} WHERE chain_id = ? AND block_number = ? AND {place} = ?"
-    for row in rows:
-        if connection.execute(query, row[:3]).fetchone() != row:
-            message = f"row {row[2]} of block {row[1]} of chain {row[0]} differs from the one in the ledger"
-            raise Conflict(message, hint="the chain changed, or an endpoint lies: `monitor doctor` tests each")
+    def _put_segment(self, chain_id: int, rows: pl.DataFrame) -> None:
+        if rows.height:
+            segment = segments.write(self.folder, chain_id, rows.sort(PLACE))
+            marks = ", ".join("?" * len(segment))
+            self.connection.execute(f"INSERT INTO segments ({', '.join(Segment._fields)}) VALUES ({marks})", segment)
 
+    def _insert_headers(self, chain_id: int, headers: Sequence[Header], used: pl.DataFrame, final: int) -> None:
+        # A final block's parent matters to nobody: where its logs brought its time, it needs no header from the node.
+        rows = {
+            number: (chain_id, number, block_hash, b"", time)
+            for number, block_hash, time in used.filter(pl.col("block_number") <= final).rows()
+        }
+        rows |= {
+            item.number: (chain_id, item.number, item.hash, item.parent_hash, item.timestamp)
+            for item in headers
+            if item.number >= final or item.number in rows
+        }
+        self.connection.executemany(_INSERT_HEADER, list(rows.values()))
 
-def _cover(connection: sqlite3.Connection, chain_id: int, fragment: str, span: Span) -> None:
-    if span.blocks == 0:
-        return
-    start, stop = span
-    touching = "chain_id = ? AND fragment = ? AND start <= ? AND stop >= ?"
-    keys = (chain_id, fragment, stop, start)
-    for low, high in connection.execute(f"SELECT start, stop FROM coverage WHERE {touching}", keys).fetchall():
-        start, stop = min(start, low), max(stop, high)
-    connection.execute(f"DELETE FROM coverage WHERE {touching}", keys)
-    connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
+    def _final(self, chain_id: int) -> int:
+        row = self.connection.execute("SELECT finalized FROM chains WHERE chain_id = ?", (chain_id,)).fetchone()
+        return -1 if row is None or row[0] is None else int(row[0])
+
+    def _count(self, chain_id: int, rows: int) -> None:
+        self.connection.execute("UPDATE chains SET tail = tail + ? WHERE chain_id = ?", (rows, chain_id))
+
+    def _drop_headers(self, chain_id: int, start: int, stop: int) -> None:
+        unused = " AND ".join(
+            f"NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.chain_id = ?1 AND {table}.block_number = headers.number)"
+            for table in ("logs", "native")
+        )
+        self.connection.execute(
+            f"DELETE FROM headers WHERE chain_id = ?1 AND number >= ?2 AND number < ?3 AND {unused}",
+            (chain_id, start, stop),
+        )
+
+    def _insert(self, table: str, place: str, rows: Sequence[tuple[object, ...]]) -> int:
+        """Insert rows whose first three values are their key; returns how many were new."""
+        if not rows:
+            return 0
+        marks = ", ".join("?" * len(rows[0]))
+        added = self.connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows).rowcount
+        if added < len(rows):
+            # Some were there: a replay is fine, a different row under the same key is not.
+            query = f"SELECT * FROM {table} WHERE chain_id = ? AND block_number = ? AND {place} = ?"
+            for row in rows:
+                if self.connection.execute(query, row[:3]).fetchone() != row:
+                    message = f"row {row[2]} of block {row[1]} of chain {row[0]} differs from the one in the ledger"
+                    raise Conflict(message, hint="the chain changed, or an endpoint lies: `monitor doctor` tests each")
+        return added
+
+    def _cover(self, chain_id: int, fragment: str, span: Span) -> None:
+        if span.blocks == 0:
+            return
+        start, stop = span
+        touching = "chain_id = ? AND fragment = ? AND start <= ? AND stop >= ?"
+        keys = (chain_id, fragment, stop, start)
+        found = self.connection.execute(f"SELECT start, stop FROM coverage WHERE {touching}", keys).fetchall()
+        for low, high in found:
+            start, stop = min(start, low), max(stop, high)
+        self.connection.execute(f"DELETE FROM coverage WHERE {touching}", keys)
+        self.connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
 
 
 def _native_row(chain_id: int, item: RawTransfer) -> tuple[object, ...]:
@@ -167,8 +239,3 @@ def _native_row(chain_id: int, item: RawTransfer) -> tuple[object, ...]:
         str(item.value),
         item.nonce,
     )
-
-
-def _conflict(chain_id: int, number: int) -> Conflict:
-    message = f"block {number} of chain {chain_id} is another one than in the ledger"
-    return Conflict(message, hint="the chain changed: the next look at its head repairs this")

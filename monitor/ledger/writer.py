@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, assert_never
+from typing import Self, TypeVar, assert_never
+
+import polars as pl
 
 from monitor.errors import LedgerError
-from monitor.ledger import judgement, store
+from monitor.ledger import judgement
 from monitor.ledger.lock import Lock
 from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
-from monitor.ledger.schema import open_writer, translated
+from monitor.ledger.schema import open_writer, segment_folder, translated
+from monitor.ledger.store import Store
 from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
 from monitor.model.lead import Disposition, Finding, Lead
+from monitor.model.page import Page, log_rows
 from monitor.model.span import Span
-
-if TYPE_CHECKING:
-    import polars as pl
 
 __all__ = ["Writer", "record_disposition"]
 
@@ -56,7 +57,7 @@ class Writer:
 
     async def put_chain(self, chain_id: int, name: str) -> None:
         """Name a chain, before its first rows."""
-        await self._write(lambda connection: store.put_chain(connection, chain_id, name))
+        await self._store_write(lambda store: store.put_chain(chain_id, name))
 
     async def apply(self, change: Change) -> None:
         """Write what happened to a chain; raises Conflict or DeepReorg when it does not fit the ledger."""
@@ -83,17 +84,20 @@ class Writer:
         `logs` has the schema LOG_ROWS (`monitor.model.schema`).
         Raises Conflict when another block or row stands there: look at the head, then fetch again.
         """
-        await self._write(
-            lambda connection: store.extend(connection, chain_id, headers, logs, transfers, coverage or {})
-        )
+        rows = log_rows(()) if logs is None else logs
+        await self.put_pages(chain_id, [Page(tuple(headers), rows, tuple(transfers), coverage or {})])
+
+    async def put_pages(self, chain_id: int, pages: Sequence[Page]) -> None:
+        """Add pages in one transaction; many finalised logs go to a segment. Raises as `extend` does."""
+        await self._store_write(lambda store: store.extend(chain_id, pages))
 
     async def revert(self, chain_id: int, to_number: int) -> None:
         """Forget rows and coverage above a block; raises DeepReorg below the finalised one."""
-        await self._write(lambda connection: store.revert(connection, chain_id, to_number))
+        await self._store_write(lambda store: store.revert(chain_id, to_number))
 
     async def finalize(self, chain_id: int, upto: int) -> None:
         """Note that blocks up to `upto` cannot change, and drop their headers that no row needs."""
-        await self._write(lambda connection: store.finalize(connection, chain_id, upto))
+        await self._store_write(lambda store: store.finalize(chain_id, upto))
 
     async def put_judgement(
         self,
@@ -139,9 +143,14 @@ class Writer:
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
+    async def _store_write(self, work: Callable[[Store], None]) -> None:
+        await self._write(lambda connection: work(Store(connection, segment_folder(self.path))))
+
     def _open(self) -> None:
         self._lock = Lock(self.path)
         self._connection = open_writer(self.path)
+        with translated(self.path):
+            Store(self._connection, segment_folder(self.path)).clean()
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
@@ -175,7 +184,7 @@ def record_disposition(path: Path, lead_id: str, disposition: Disposition, reaso
         message = f"there is no ledger at {path}"
         raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
     row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
-    connection = open_writer(path)
+    connection = open_writer(path, upgrade=False)
     try:
         _transaction(connection, path, lambda opened: judgement.put_disposition(opened, row))
     finally:

@@ -159,15 +159,10 @@ def _as_of(reader: Reader, upto: Mapping[int, int] | None) -> list[ChainRow]:
     chains = reader.chains()
     if upto is None:
         return chains
-    heads = reader.headers_frame(upto=upto).group_by("chain_id").agg(pl.all().sort_by("number").last())
-    newest = {row["chain_id"]: row for row in heads.iter_rows(named=True)}
+    newest = reader.heads({chain.chain_id: upto.get(chain.chain_id, chain.head or 0) for chain in chains})
     return [
-        msgspec.structs.replace(
-            chain,
-            head=newest[chain.chain_id]["number"],
-            head_hash=newest[chain.chain_id]["hash"],
-            head_time=newest[chain.chain_id]["timestamp"],
-        )
+        msgspec.structs.replace(chain, head=number, head_hash=block_hash, head_time=time)
         for chain in chains
         if chain.chain_id in newest
+        for number, block_hash, time in [newest[chain.chain_id]]
     ]

@@ -21,7 +21,7 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow, OutboxRow, QuarantineRow
 from monitor.ledger.writer import Writer, record_disposition
 from monitor.model.chain import BlockRef, Extended, Finalized, Reverted
-from monitor.model.logs import log_rows
+from monitor.model.page import log_rows
 from monitor.model.span import Span, Spans
 from tests.ledger.conftest import finding, header, headers, lead, log, transfer
 
@@ -49,7 +49,7 @@ async def test_rows_come_back_as_they_went_in(path):
             native = reader.transfers_frame(1)
             assert native["value"].to_list() == [None]
             assert native["value_exact"].to_list() == [str(2**255)]
-            assert reader.headers_frame(1).height == 9
+            assert len(reader.window(1).known) == 9
             assert reader.coverage(1) == {"logs:aa": Spans.of(0, 9)}
             assert reader.coverage(3) == {}
             chain = reader.chains()[0]
@@ -109,7 +109,7 @@ async def test_finality_drops_headers_nobody_needs(path):
         await writer.finalize(1, 3)
         await writer.extend(1, headers(0, 9))
         with Reader(path) as reader:
-            assert reader.headers_frame(1)["number"].to_list() == [2, 4, 6, 7, 8]
+            assert reader._rows("SELECT number FROM headers") == [(2,), (4,), (6,), (7,), (8,)]
             assert reader.chains()[0].finalized == 6
 
 
@@ -211,12 +211,12 @@ async def test_reader_sees_commits_of_others(path):
             await writer.extend(1, headers(0, 2))
             assert reader.data_version() != before
             with reader.snapshot():
-                assert reader.headers_frame().height == 2
+                assert len(reader.window(1).known) == 2
                 await writer.extend(1, headers(2, 4), log_rows([log(3)]))
-                assert reader.headers_frame().height == 2
+                assert len(reader.window(1).known) == 2
                 assert reader.logs_frame().height == 0
                 assert reader.leads() == []
-            assert reader.headers_frame().height == 4
+            assert len(reader.window(1).known) == 4
 
 
 async def test_second_writer_is_locked_out_by_pid(path):
@@ -325,7 +325,7 @@ async def test_readable_without_writer_in_a_read_only_folder(path):
     path.parent.chmod(0o555)
     try:
         with Reader(path) as reader:
-            assert reader.headers_frame().height == 3
+            assert len(reader.window(1).known) == 3
     finally:
         path.parent.chmod(0o755)
 
@@ -334,7 +334,7 @@ WRITE_FOR_EVER = """
 import asyncio, sys
 from pathlib import Path
 from monitor.ledger.writer import Writer
-from monitor.model.logs import log_rows
+from monitor.model.page import log_rows
 from monitor.model.span import Span
 from tests.ledger.conftest import header, log
 

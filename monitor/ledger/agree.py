@@ -1,0 +1,88 @@
+"""What pages say about blocks and logs, held against each other and against the ledger: it agrees, or is a Conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from monitor.errors import LedgerError
+from monitor.ledger.rows import Conflict
+from monitor.model.chain import Header
+from monitor.model.page import PLACE, Page
+from monitor.model.schema import LOG_ROWS
+
+__all__ = ["BLOCKS", "agreed_blocks", "new_rows", "said_blocks", "with_times"]
+
+BLOCKS: dict[str, pl.DataType] = {"block_number": pl.Int64(), "block_hash": pl.Binary(), "block_time": pl.Int64()}
+"""A block by number: its hash, and its time (seconds) or null."""
+
+
+def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
+    """List what pages say about blocks: a frame of BLOCKS, a block as often as it is told of differently."""
+    headers: list[Header] = []
+    transfers: list[tuple[int, bytes, None]] = []
+    frames = []
+    for page in pages:
+        headers += page.headers
+        transfers += [(item.block_number, item.block_hash, None) for item in page.transfers]
+        frames.append(page.logs.select(list(BLOCKS)))
+    told = [(item.number, item.hash, item.timestamp) for item in headers]
+    return pl.concat([_frame(told), _frame(transfers), *frames]).unique()
+
+
+def agreed_blocks(chain_id: int, said: pl.DataFrame, held: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Join what was said with what the ledger holds (frames of BLOCKS) to one row per block.
+
+    Raises Conflict when two of them know a block by another hash or time, LedgerError when nobody said a block's time.
+    """
+    known = [frame.select(*BLOCKS).join(said, on="block_number", how="semi").unique() for frame in held]
+    time = pl.col("block_time")
+    each = (
+        pl.concat([said, *known])
+        .group_by("block_number")
+        .agg(pl.col("block_hash").first(), time.max(), pl.col("block_hash").n_unique().alias("hashes"),
+             (time.min() != time.max()).fill_null(value=False).alias("times"))
+    )  # fmt: skip
+    wrong = each.filter((pl.col("hashes") > 1) | pl.col("times"))
+    if wrong.height:
+        message = f"block {_lowest(wrong)} of chain {chain_id} is another one than in the ledger"
+        raise Conflict(message, hint="the chain changed: the next look at its head repairs this")
+    if each["block_time"].null_count():
+        message = f"rows of block {_lowest(each.filter(time.is_null()))} of chain {chain_id} came without its header"
+        raise LedgerError(message, hint="this is a fault of the program; nothing was written")
+    return each.select(list(BLOCKS))
+
+
+def with_times(logs: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:
+    """Give every log its block's time."""
+    if logs["block_time"].null_count() == 0:
+        return logs
+    times = blocks.select("block_number", "block_time")
+    return logs.drop("block_time").join(times, on="block_number", how="left").select(*LOG_ROWS)
+
+
+def new_rows(chain_id: int, logs: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+    """Take away the logs that are held already; raises Conflict when one of them differs from what is held.
+
+    `held` are all rows at the places of `logs`, and may be more; both have the schema LOG_ROWS.
+    """
+    both = pl.concat([logs, held.join(logs, on=PLACE, how="semi")])
+    places = both.unique(PLACE)
+    if places.height == logs.height == both.height:
+        return logs
+    if both.unique().height != places.height:
+        twice = both.unique().filter(pl.struct(PLACE).is_duplicated()).sort(PLACE)
+        message = "row {1} of block {0} of chain {2} differs from the one in the ledger".format(
+            *twice.select(PLACE).row(0), chain_id
+        )
+        raise Conflict(message, hint="the chain changed, or an endpoint lies: `monitor doctor` tests each")
+    return logs.unique(PLACE, maintain_order=True).join(held, on=PLACE, how="anti")
+
+
+def _lowest(blocks: pl.DataFrame) -> int:
+    return int(blocks["block_number"].sort()[0])
+
+
+def _frame(rows: list[tuple[int, bytes, int]] | list[tuple[int, bytes, None]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=BLOCKS, orient="row")

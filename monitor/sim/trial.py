@@ -12,7 +12,7 @@ from monitor.config import Config, load
 from monitor.errors import InputError
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
-from monitor.model.logs import log_rows
+from monitor.model.page import log_rows
 from monitor.model.span import Span
 from monitor.sim.anvil import CHAIN_ID
 from monitor.sim.generate import Generated

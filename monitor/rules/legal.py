@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from typing import Literal, NamedTuple
 
 import msgspec
 
-__all__ = ["LegalFile", "LegalRule", "is_stale", "legal_status"]
+__all__ = ["LegalFile", "LegalRule", "RuleDate", "is_stale", "legal_status", "rule_dates"]
 
 
 class LegalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule or guidance paper; `date` is ISO, `status` as of the file's date."""
+    """One rule or guidance paper; `date` is ISO, `status` as of the file's date.
+
+    `effective` = ISO date it took effect, empty for drafts and guidance; `control` = a day on which something began to
+    need a licence, before which people may hurry; `read` = how the text was read; `confidence` = in what stands here.
+    """
 
     id: str
     date: str
     what: str
     citation: str
     status: str
+    read: str
+    confidence: Literal["high", "medium", "low"]
+    effective: str = ""
+    control: bool = False
+
+
+class RuleDate(NamedTuple):
+    """A day a control took effect; `at` in block seconds, the start of that day."""
+
+    id: str
+    date: str
+    at: int
 
 
 class LegalFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,3 +66,11 @@ def legal_status() -> LegalFile:
 def is_stale(legal: LegalFile, today: str) -> bool:
     """Whether the file should have been verified before `today` (ISO date)."""
     return today > legal.verify_by
+
+
+def rule_dates() -> tuple[RuleDate, ...]:
+    """List the days on which a control of the legal file took effect, oldest first."""
+    dated = sorted((rule.effective, rule.id) for rule in legal_status().rule if rule.control)
+    return tuple(
+        RuleDate(name, day, int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) for day, name in dated
+    )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 
-from monitor.rules import t01, t02, t03, t04, t05, t06, t07, t08, t09
 from monitor.rules.rule import Override, Rule, settle
 
 __all__ = ["all_rules", "problems"]
 
+_LAST = 20
 
+
+@cache
 def all_rules() -> tuple[Rule, ...]:
-    """List every rule by id."""
-    modules = (t01, t02, t03, t04, t05, t06, t07, t08, t09)
-    return tuple(module.RULE for module in modules)
+    """List every rule by id; each stands in the module of its id and is called `RULE` there."""
+    found: list[Rule] = [import_module(f"monitor.rules.t{number:02d}").RULE for number in range(1, _LAST + 1)]
+    return tuple(found)
 
 
 def problems(overrides: Mapping[str, Mapping[str, Override]]) -> list[str]:

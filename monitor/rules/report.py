@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,10 @@ from monitor.rules.facts import Facts
 from monitor.rules.measure import MAX_POSITIONS, address_text, finding, number_text
 from monitor.rules.rule import Rule
 
-__all__ = ["at_providers", "evidence", "quiet_chains", "report", "silent_markets", "windows"]
+__all__ = ["at_providers", "evidence", "quiet_chains", "report", "silent_markets", "telling"]
 
 _FRAME = frozenset({"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs"})
+_MIN_IDENTIFIER = 8
 _LISTED = 10
 """Addresses and names shown of a long list."""
 
@@ -63,11 +64,6 @@ def evidence(*more: pl.Expr) -> list[pl.Expr]:
     ]
 
 
-def windows(frame: pl.DataFrame, *, by: list[str], at: str, seconds: int, totals: Iterable[pl.Expr]) -> pl.DataFrame:
-    """Total, for each distinct moment of a group, its rows of the `seconds` up to and with that moment."""
-    return frame.sort(*by, at).rolling(index_column=at, period=f"{seconds}i", closed="both", group_by=by).agg(*totals)
-
-
 def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.DataFrame:
     """Add `cluster_id` to rows about a provider (chain_id, provider): its own cluster, and a tenant that is its market.
 
@@ -87,6 +83,12 @@ def silent_markets(facts: Facts, rule: str, need: str, words: str) -> tuple[str,
         for market, chain_id in seen.sort("market", "chain_id").iter_rows()
         if need not in facts.emits.get(market, frozenset())
     )
+
+
+def telling(text: pl.Expr) -> pl.Expr:
+    """Say whether an identifier can tell things apart: long enough, and no placeholder that repeats one byte."""
+    length = text.str.len_chars()
+    return (length >= _MIN_IDENTIFIER) & (text.str.slice(2) != text.str.slice(0, length - 2))
 
 
 def quiet_chains(facts: Facts, rule: str) -> tuple[str, ...]:

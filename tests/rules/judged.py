@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from monitor.model.lead import Finding
+from monitor.rules.models import MODELS
 from monitor.rules.pipeline import Inputs, World, evaluate
 from monitor.rules.rule import ChainContext
 from tests.facts.rows import DAY, MARKET, USDC, events, hardware, native, time_of, token_logs, tokens
 from tests.wallets.worlds import Rows, label_rows
 
 NOW_BLOCK = 600_000
+
+
+def models() -> pl.DataFrame:
+    """What the catalogue of these worlds says of `tests.facts.rows.hardware`."""
+    rows = [
+        ("h100-sxm", Decimal(1), False, False, [80]), ("rtx-4090", Decimal("0.167"), False, False, [24]),
+        ("h20", Decimal("0.15"), False, True, [96]), ("b200", Decimal("2.274"), True, False, [180]),
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=MODELS, orient="row")
 
 
 def resolve(spelled: Sequence[str]) -> pl.DataFrame:
@@ -34,7 +45,7 @@ def inputs(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> Inp
     known: dict[str, Any] = {
         "events": events(*rows.events), "token_logs": token_logs(*rows.logs), "native": native(*rows.native),
         "hardware": resolve, "tokens": tokens(), "labels": label_rows() if labels is None else labels,
-        "chains": chain(), "contracts": frozenset({MARKET, USDC}),
+        "chains": chain(), "contracts": frozenset({MARKET, USDC}), "models": models(),
     }  # fmt: skip
     return Inputs(**(known | fields))
 

@@ -163,6 +163,8 @@ def test_a_rule_can_be_switched_off():
 def test_a_rule_is_complete(rule):
     params, wrong = settle(rule, {})
     assert wrong == []
+    assert rule.inputs
+    assert (rule.role == "multiplier") == (rule.percent > 100)
     assert all(each.low <= each.default <= each.high and each.unit and each.meaning for each in rule.parameters)
     assert rule.lawful
     assert rule.blind_spots
@@ -183,6 +185,8 @@ def test_thresholds_are_those_of_the_typologies():
         "very_severe_days": 365}.items()  # fmt: skip
     points = {
         "T01": 25, "T02": 30, "T03": 10, "T04": 25, "T05": 15, "T06": 20, "T07": 15, "T08": 15, "T09": 20,
+        "T10": 5, "T11": 25, "T12": 10, "T13": 25, "T14": 30, "T15": 30, "T16": 10, "T17": 10, "T18": 5, "T19": 10,
+        "T20": 20,
     }  # fmt: skip
     assert {name: rule.max_points for name, rule in RULES.items()} == points
 

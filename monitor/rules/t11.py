@@ -1,0 +1,131 @@
+"""T11: structuring: one need split so that each part stays below a review limit."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import comb
+
+import polars as pl
+
+from monitor.rules.facts import Facts
+from monitor.rules.measure import DAY, HOUR
+from monitor.rules.report import evidence, report
+from monitor.rules.rule import Outcome, Parameter, Params, Rule
+
+__all__ = ["RULE", "tail"]
+
+_MAX_SIZES = 2_000
+"""Sizes of a market the exact test looks at; a larger market is scaled down in proportion."""
+
+
+def check(facts: Facts, params: Params) -> Outcome:
+    """Judge, per cluster, runs of leases just below the limit in escrow or in size."""
+    escrow = facts.deposits.group_by("lease").agg(pl.col("micro").filter(pl.col("verb") == "lease.open").sum())
+    sized = facts.tenancies.join(escrow, on="lease", how="left")
+    found = [
+        finding
+        for column, limit, unit in (("micro", params["limit_usd"], "USD"), ("milli", params["limit_h100e"], "H100e"))
+        if limit
+        for finding in report(
+            RULE,
+            _hits(sized, column, limit, unit, params),
+            summary="{below} of {leases_opened} leases by {wallets} wallets at {providers} providers stayed just below"
+            " {limit}, together {times_limit} times it",
+            threshold=(
+                f">= {params['min_wallets']} wallets or >= {params['min_providers']} providers within"
+                f" {params['window_days']} d, each {params['low_percent']} to {params['high_percent']} % of the limit,"
+                f" together >= {params['min_times']} times it, p < {params['max_p_permille']}/1000"
+            ),
+        )
+    ]
+    return Outcome(tuple(found))
+
+
+def _hits(sized: pl.DataFrame, column: str, limit: int, unit: str, params: Params) -> pl.DataFrame:
+    scale = 10**6 if unit == "USD" else 1000
+    size = pl.col(column).cast(pl.Int64())
+    low, high = (limit * scale * params[name] // 100 for name in ("low_percent", "high_percent"))
+    known = sized.filter(size > 0).with_columns(size.alias("size"), size.is_between(low, high).alias("near"))
+    key = ["cluster_id", "market", "chain_id"]
+    whole = known.group_by(key[1:]).agg(pl.len().alias("all"), pl.col("near").sum().alias("all_near"))
+    # the need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told
+    near = known.filter("near").sort(*key, "opened_at")
+    rolled = near.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
+        pl.col("renter").n_unique().alias("wallets"),
+        pl.col("provider").n_unique().alias("providers"),
+        pl.col("size").sum().alias("sum"),
+    )
+    spread = (pl.col("wallets") >= params["min_wallets"]) | (pl.col("providers") >= params["min_providers"])
+    crossed = (
+        rolled.filter(spread & (pl.col("sum") >= params["min_times"] * limit * scale))
+        .unique(key, keep="first", maintain_order=True)
+        .rename({"opened_at": "crossed"})
+    )
+    stretch = known.join(crossed, on=key, how="inner").filter(
+        pl.col("opened_at").is_between(pl.col("crossed") - params["window_days"] * DAY, pl.col("crossed") + HOUR)
+    )
+    counted = (
+        stretch.group_by(*key, "wallets", "providers", "sum")
+        .agg(
+            *evidence(pl.col("renter").sort().first().alias("subject")),
+            pl.len().cast(pl.Int64()).alias("leases_opened"),
+            pl.col("near").sum().cast(pl.Int64()).alias("below"),
+        )
+        .join(whole, on=key[1:], how="inner")
+        .sort(key)
+    )
+    chance = [tail(*row) for row in counted.select("all", "all_near", "leases_opened", "below").iter_rows()]
+    rare = [each * 1000 < params["max_p_permille"] for each in chance]
+    return counted.filter(pl.Series(rare, dtype=pl.Boolean())).select(
+        *("subject", "cluster_id", "at", "positions", "leases", "wallets", "providers", "leases_opened", "below"),
+        pl.lit(f"{limit} {unit}").alias("limit"),
+        (pl.col("sum") // (limit * scale)).alias("times_limit"),
+        pl.concat_str("market", "chain_id", pl.lit(unit), separator=":").alias("scope"),
+    )
+
+
+def tail(everything: int, near: int, drawn: int, hit: int) -> Fraction:
+    """Give the chance that `hit` or more of `drawn` sizes, shuffled out of `everything`, are among the `near` ones.
+
+    It is the permutation test's p-value in closed form (hypergeometric tail), exact and without chance.
+    """
+    if everything > _MAX_SIZES and drawn <= _MAX_SIZES:
+        near, everything = max(hit, near * _MAX_SIZES // everything), max(_MAX_SIZES, drawn)
+    drawn, hit = min(drawn, everything), min(hit, drawn)
+    most = min(near, drawn)
+    ways = sum(comb(near, n) * comb(everything - near, drawn - n) for n in range(hit, most + 1))
+    return Fraction(ways, comb(everything, drawn))
+
+
+RULE = Rule(
+    id="T11",
+    version=1,
+    title="Structuring under a threshold",
+    family="lease",
+    role="core",
+    max_points=25,
+    pattern="One cluster splits a need over many wallets or providers so that each lease stays just below a limit.",
+    parameters=(
+        Parameter("limit_usd", 10_000, "USD", "escrow at opening that would be reviewed; 0 leaves it out", 0, 10**9),
+        Parameter("limit_h100e", 0, "H100e", "lease size that would be reviewed; 0 leaves it out", 0, 10**6),
+        Parameter("low_percent", 70, "percent", "of the limit, at least", 1, 100),
+        Parameter("high_percent", 99, "percent", "of the limit, at most", 1, 100),
+        Parameter("window_days", 14, "days", "the leases open within this time", 1, 365),
+        Parameter("min_wallets", 5, "wallets", "that open them", 2, 10_000),
+        Parameter("min_providers", 3, "providers", "or providers they go to", 2, 10_000),
+        Parameter("min_times", 3, "limits", "they add up to", 2, 10_000),
+        Parameter("max_p_permille", 10, "per mille", "chance that shuffled sizes look like that", 1, 1000),
+    ),
+    lawful=(
+        "fragmented markets offer one to eight GPUs at a time",
+        "people hunt spot prices, and spread jobs for safety",
+    ),
+    guidance="FATF 2020 (structuring, amounts below thresholds)",
+    blind_spots=(
+        "limits that nobody configured are not known",
+        "parts far below the limit, or opened over weeks, do not match",
+        "wallets that are not clustered are not added up",
+    ),
+    inputs=("escrow deposits in dollars", "leases with H100e", "clusters"),
+    check=check,
+)

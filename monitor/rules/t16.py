@@ -1,0 +1,131 @@
+"""T16: a surge before a control takes effect."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from monitor.rules.facts import Facts
+from monitor.rules.legal import RuleDate, rule_dates
+from monitor.rules.measure import DAY, MAX_POSITIONS
+from monitor.rules.report import report
+from monitor.rules.rule import Outcome, Parameter, Params, Rule
+
+__all__ = ["RULE"]
+
+_BIN = 10 * DAY
+_BASE, _AHEAD = 9, 6
+"""Bins of ten days: ninety before the window, sixty in it."""
+
+
+def check(facts: Facts, params: Params) -> Outcome:
+    """Hold each cluster's window before each rule date against its own ninety days before, and against the market."""
+    size = facts.tenancies.select(
+        "cluster_id", pl.col("opened_at").alias("when"), pl.col("milli").alias("value"), "renter", "lease", "position"
+    )
+    money = facts.deposits.select(
+        "cluster_id", pl.col("at").alias("when"), pl.col("micro").cast(pl.Int64()).alias("value"), "renter", "lease",
+        "position",
+    )  # fmt: skip
+    kinds = ((size, "milli", params["min_h100e"] * 1000), (money, "micro", params["min_usd"] * 10**6))
+    threshold = (
+        f"robust z >= {params['min_z']} against the cluster's 90 d and the market's trend, within 60 d before a rule"
+        f" date, >= {params['min_h100e']} H100e or >= {params['min_usd']} USD"
+    )
+    summary = "ten days with {times} times what was expected, before {rule} of {date}"
+    found = [
+        finding
+        for day in rule_dates()
+        for series, unit, least in kinds
+        for finding in report(RULE, _hits(series, day, unit, least, params), summary=summary, threshold=threshold)
+    ]
+    return Outcome(tuple(found))
+
+
+def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:
+    start = day.at - (_BASE + _AHEAD) * _BIN
+    near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
+        ((pl.col("when") - start) // _BIN).alias("bin")
+    )
+    binned = near.group_by("cluster_id", "bin").agg(pl.col("value").sum())
+    ahead = pl.col("bin") >= _BASE
+    past = binned.filter(~ahead)
+    active = past.group_by("cluster_id").agg(pl.col("value").sum().alias("base"), pl.len().alias("bins"))
+    known = active.filter(pl.col("bins") >= params["min_bins"])
+    usual = _usual(known, past)
+    window = binned.filter(ahead).with_columns((pl.col("value").sum().over("bin") - pl.col("value")).alias("rest"))
+    rest_before = past.get_column("value").sum() - pl.col("base")
+    # the market without the cluster in the same ten days, in percent of what it was; one that shrinks excuses nothing
+    trend = pl.when(rest_before > 0).then(pl.col("rest") * 100 // (rest_before // _BASE).clip(1)).otherwise(100)
+    expected = pl.col("median") * pl.col("trend") // 100
+    noise = pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, expected // 10, pl.lit(1))
+    surged = (
+        window.filter(pl.col("value") >= least)
+        .join(known, on="cluster_id", how="inner")
+        .join(usual, on="cluster_id", how="inner")
+        .with_columns(trend.clip(100, 10_000).alias("trend"))
+        .with_columns(expected.alias("expected"), noise.alias("noise"))
+        # 1.4826 * MAD stands for one standard deviation
+        .filter((pl.col("value") - pl.col("expected")) * 10_000 >= pl.col("noise") * params["min_z"] * 14_826)
+        .sort("cluster_id", "bin")
+        .unique("cluster_id", keep="first", maintain_order=True)
+        .select("cluster_id", "bin", pl.col("value").alias("most"), "expected")
+    )
+    told = near.join(surged, on=["cluster_id", "bin"], how="inner")
+    return (
+        told.group_by("cluster_id", "most", "expected")
+        .agg(
+            pl.col("renter").sort().first().alias("subject"),
+            pl.col("when").max().alias("at"),
+            pl.col("lease").unique().sort().alias("leases"),
+            pl.col("position").unique().sort().head(MAX_POSITIONS).alias("positions"),
+        )
+        .sort("cluster_id")
+        .select(
+            *("subject", "cluster_id", "at", "leases", "positions"),
+            pl.lit(f"{day.id}:{unit}").alias("scope"),
+            pl.col("most").alias(f"ten_days_{unit}"),
+            (pl.col("most") // pl.col("expected").clip(1)).clip(0, 1000).alias("times"),
+            pl.lit(day.id).alias("rule"),
+            pl.lit(day.date).alias("date"),
+        )
+    )
+
+
+def _usual(known: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """Measure each cluster's ten days: cluster_id, median and mad (median absolute deviation), idle ones as 0."""
+    bins = pl.DataFrame({"bin": range(_BASE)}, schema={"bin": pl.Int64()})
+    grid = known.select("cluster_id").join(bins, how="cross").join(past, on=["cluster_id", "bin"], how="left")
+    middle = grid.with_columns(pl.col("value").fill_null(0)).with_columns(
+        pl.col("value").median().over("cluster_id").cast(pl.Int64()).alias("median")
+    )
+    return middle.group_by("cluster_id").agg(
+        pl.col("median").first(), (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad")
+    )
+
+
+RULE = Rule(
+    id="T16",
+    version=1,
+    title="Surge before a rule date",
+    family="timing",
+    role="core",
+    max_points=10,
+    pattern="A known tenant leases or prepays far more than usual in the sixty days before a control takes effect.",
+    parameters=(
+        Parameter("min_z", 4, "deviations", "robust, above the cluster's own median", 1, 1_000),
+        Parameter("min_h100e", 64, "H100e", "opened in ten days", 1, 10**7),
+        Parameter("min_usd", 50_000, "USD", "or paid into escrow in ten days", 1, 10**9),
+        Parameter("min_bins", 3, "tens of days", "of the ninety before in which the tenant was active", 1, 9),
+    ),
+    lawful=(
+        "price cuts, token incentives, a deadline for a model",
+        "a surge of the whole market is subtracted, one of its own niche is not",
+    ),
+    guidance="press on stock-piling before October 2022 and on the H20 rush; no official text names the pattern",
+    blind_spots=(
+        "tenants without a past are not judged",
+        "only dates of the legal file are known; drafts and rumours move markets too",
+    ),
+    inputs=("leases with H100e", "escrow deposits in dollars", "dates of the legal file", "clusters"),
+    check=check,
+)

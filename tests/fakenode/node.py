@@ -23,7 +23,8 @@ Json = dict[str, Any]
 class Node:
     """Serves `chain`; `faults` are asked in order for every request, HTTP or WebSocket frame, and may change any time.
 
-    Counted: `requests`, `methods` (calls by method), `spans` (those of eth_getLogs that were answered with logs).
+    Counted: `requests`, `methods` (calls by method), `spans` (those of eth_getLogs that were answered with logs), and
+    `struck`, the requests that each fault befell, by its place in `faults`.
     A `deaf` node takes subscriptions and announces nothing.
     """
 
@@ -34,6 +35,7 @@ class Node:
         self.requests = 0
         self.methods: Counter[str] = Counter()
         self.spans: list[tuple[int, int]] = []
+        self.struck: Counter[int] = Counter()
         self.deaf = False
         self.sockets: set[web.WebSocketResponse] = set()
 
@@ -115,7 +117,9 @@ class Node:
         calls = [Call(item["id"], item["method"], item.get("params", [])) for item in items]
         self.methods.update(call.method for call in calls)
         asked = Asked(self.requests, calls, isinstance(found, list), self.chain)
-        return asked, [fault for fault in self.faults if fault.when(asked)]
+        active = [place for place, fault in enumerate(self.faults) if fault.when(asked)]
+        self.struck.update(active)
+        return asked, [self.faults[place] for place in active]
 
     def _payload(self, asked: Asked, active: Sequence[Fault]) -> bytes:
         chain = self.chain

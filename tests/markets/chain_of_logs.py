@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -31,8 +32,16 @@ CONTRACT = {
 }
 
 
+@cache
 def built_in() -> dict[str, Market]:
     return load_markets([bundled("abis")])
+
+
+for _market in built_in().values():
+    if _market.id not in CONTRACT:
+        CONTRACT[_market.id] = {
+            role: "0x" + keccak(f"{_market.id} {role}".encode())[:20].hex() for role in _market.roles()
+        }
 
 
 def local_config(**markets: Any) -> Config:
@@ -81,6 +90,14 @@ class Chain:
         return decode_logs(self.logs(), markets, bind(markets, local_config()) if bound is None else bound)
 
 
+def declared(market: str, event: str, place: int = 0) -> str:
+    """Spell an event as the adapter declares it; `place` picks one of several layouts, in the adapter's order."""
+    decls = dict.fromkeys(decl for rule in built_in()[market].rules for decl in rule.decls if decl.name == event)
+    decl = list(decls)[place]
+    arguments = [f"{param.type.canonical()}{' indexed' * param.indexed} {param.name}" for param in decl.params]
+    return f"{decl.name}({', '.join(arguments)})"
+
+
 def encoded(text: str, values: list[Any]) -> tuple[list[bytes], bytes]:
     return encoded_as(parse_event(text), values)
 
@@ -97,6 +114,10 @@ def encoded_as(decl: EventDecl, values: list[Any]) -> tuple[list[bytes], bytes]:
         else:
             topics.append(value if isinstance(value, bytes) and len(value) == 32 else keccak(repr(value).encode()))
     return topics, encode(types, held)
+
+
+def by_verb(frame: pl.DataFrame, verb: str) -> list[dict[str, Any]]:
+    return [row for row in given(frame) if row["verb"] == verb]
 
 
 def given(frame: pl.DataFrame) -> list[dict[str, Any]]:

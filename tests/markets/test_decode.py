@@ -22,6 +22,7 @@ from tests.markets.chain_of_logs import (
     TOKEN,
     Chain,
     built_in,
+    by_verb,
     encoded,
     given,
     local_config,
@@ -71,10 +72,6 @@ def deeplink(chain: Chain, rent_id: int = 9) -> None:
         ("deeplink_dbc", "rent", FEE, [rent_id, PAYER, 500, 0, 50]),
         ("deeplink_dbc", "rent", RENT, [PROVIDER, rent_id, "m1", START + 3600, RENTER, 500]),
     )
-
-
-def by_verb(frame: pl.DataFrame, verb: str) -> list[dict[str, Any]]:
-    return [row for row in given(frame) if row["verb"] == verb]
 
 
 def test_the_reference_market_from_token_to_close():

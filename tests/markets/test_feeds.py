@@ -1,0 +1,125 @@
+"""Feeds: payments, collateral and capacity are read, and no lease is invented from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, by_verb
+from tests.markets.theatre import Theatre
+
+TRANSFER = "Transfer(address indexed from, address indexed to, uint256 value)"
+TICKET = (
+    "WinningTicketRedeemed(address indexed sender, address indexed recipient, uint256 faceValue, uint256 winProb, "
+    "uint256 senderNonce, uint256 recipientRand, bytes auxData)"
+)
+TICKET_TRANSFER = "WinningTicketTransfer(address indexed sender, address indexed recipient, uint256 amount)"
+WITHDRAWAL = "Withdrawal(address indexed sender, uint256 deposit, uint256 reserve)"
+LIUM_DEPOSIT = "Deposit(bytes16 indexed executorId, address indexed miner, uint256 amount)"
+LIUM_SLASHED = (
+    "Slashed(bytes16 indexed executorId, address indexed miner, uint256 amount, string url, "
+    "bytes16 urlContentMd5Checksum)"
+)
+LIUM_RECLAIMED = (
+    "Reclaimed(uint256 indexed reclaimRequestId, bytes16 indexed executorId, address indexed miner, uint256 amount)"
+)
+HORDE_DEPOSIT = "Deposit(address indexed account, uint256 amount)"
+HORDE_SLASHED = "Slashed(address indexed account, uint256 amount, string url, bytes16 urlContentMd5Checksum)"
+BIND = "Bind(address holder, string nodeId)"
+STAKED = "Deposited(address holder, uint256 amount, string nodeId)"
+STAKED_V6 = "Deposited(address holder, uint256 amount, string nodeId, uint256 depositType)"
+BURNED = "ConsumptionBurned(address account, uint256 amount, string memo)"
+EXECUTOR = bytes(range(16))
+NODE = "16Uiu2HAm"
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("market", "logs", "verbs"),
+    [
+        ("golem", [("glm", TRANSFER, [RENTER, PROVIDER, 5])], ["lease.settle"]),
+        (
+            "livepeer",
+            [("tickets", TICKET, [RENTER, PROVIDER, 10**18, 1, 1, 1, b""]), ("tickets", WITHDRAWAL, [RENTER, 2, 3])],
+            ["lease.settle", "lease.withdraw"],
+        ),
+        (
+            "bittensor_collateral",
+            [
+                ("lium", LIUM_DEPOSIT, [EXECUTOR, PROVIDER, 10**18]),
+                ("lium", LIUM_SLASHED, [EXECUTOR, PROVIDER, 5, "https://proof", bytes(16)]),
+                ("lium", LIUM_RECLAIMED, [1, EXECUTOR, PROVIDER, 5]),
+                ("compute_horde", HORDE_DEPOSIT, [PROVIDER, 7]),
+                ("compute_horde", HORDE_SLASHED, [PROVIDER, 7, "https://proof", bytes(16)]),
+            ],
+            ["capacity.upsert", "lease.slash", "capacity.remove", "provider.upsert", "lease.slash"],
+        ),
+        (
+            "edge_matrix",
+            [
+                ("stake", BIND, [PROVIDER, NODE]),
+                ("stake", STAKED, [PROVIDER, 9, NODE]),
+                ("stake", STAKED_V6, [PROVIDER, 9, NODE, 2]),
+                ("consumption", BURNED, [RENTER, 4, "123-456-789"]),
+            ],
+            ["capacity.upsert", "capacity.upsert", "capacity.upsert", "lease.settle"],
+        ),
+    ],
+)
+async def test_a_feed_played_on_a_node_moves_money_and_opens_no_lease(market, logs, verbs):
+    async with Theatre(market, sorted({role for role, *_ in logs})) as play:
+        await play.tx(*logs)
+        decoded = await play.decoded()
+        assert await play.leases() == {}
+    assert decoded.events["verb"].to_list() == verbs
+
+
+def test_a_golem_transfer_is_payer_and_payee_but_minting_pays_nobody():
+    chain = Chain()
+    chain.tx(("golem", "glm", TRANSFER, [RENTER, PROVIDER, 5]), ("golem", "glm", TRANSFER, [bytes(20), RENTER, 5]))
+    decoded = chain.decoded()
+    (paid,) = by_verb(decoded.events, "lease.settle")
+    assert (paid["payer"], paid["provider"], paid["amount"]) == (RENTER, PROVIDER, 5)
+    assert decoded.quarantine.is_empty()
+
+
+def test_golem_deposit_ids_wider_than_any_amount_are_kept_exactly():
+    number = int.from_bytes(PAYER, "big") << 96 | 7
+    chain = Chain()
+    moved = "DepositTransfer(uint256 indexed id, address spender, address recipient, uint128 amount)"
+    chain.tx(("golem", "deposits", moved, [number, RENTER, PROVIDER, 4]))
+    (paid,) = by_verb(chain.decoded().events, "lease.settle")
+    assert (paid["lease_id"], paid["actor"], paid["amount"]) == (str(number), RENTER, 4)
+
+
+def test_a_livepeer_ticket_is_counted_once():
+    chain = Chain()
+    chain.tx(
+        ("livepeer", "tickets", TICKET_TRANSFER, [RENTER, PROVIDER, 10**18]),
+        ("livepeer", "tickets", TICKET, [RENTER, PROVIDER, 10**18, 1, 1, 1, b""]),
+    )
+    assert [row["amount"] for row in by_verb(chain.decoded().events, "lease.settle")] == [10**18]
+
+
+def test_a_lium_executor_is_known_by_its_uuid_and_its_gpu_is_not():
+    chain = Chain()
+    chain.tx(("bittensor_collateral", "lium", LIUM_DEPOSIT, [EXECUTOR, PROVIDER, 5]))
+    (machine,) = by_verb(chain.decoded().events, "capacity.upsert")
+    assert (machine["machine_id"], machine["resource_provenance"]) == ("0x" + EXECUTOR.hex(), "offchain")
+    assert "gpu_raw" not in machine
+
+
+def test_both_layouts_of_an_edge_matrix_deposit_are_told_apart():
+    chain = Chain()
+    chain.tx(
+        ("edge_matrix", "stake", STAKED, [PROVIDER, 9, NODE]),
+        ("edge_matrix", "stake", STAKED_V6, [PROVIDER, 8, NODE, 2]),
+    )
+    assert [row["amount"] for row in by_verb(chain.decoded().events, "capacity.upsert")] == [9, 8]
+
+
+def test_a_memo_of_burnt_credits_is_a_name_and_no_order():
+    chain = Chain()
+    chain.tx(("edge_matrix", "consumption", BURNED, [RENTER, 4, "123-456-789"]))
+    (burnt,) = by_verb(chain.decoded().events, "lease.settle")
+    assert (burnt["name"], burnt["payer"]) == ("123-456-789", RENTER)
+    assert "order_id" not in burnt

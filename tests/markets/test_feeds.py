@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, by_verb
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, by_verb, declared
 from tests.markets.theatre import Theatre
 
-TRANSFER = "Transfer(address indexed from, address indexed to, uint256 value)"
-TICKET = (
-    "WinningTicketRedeemed(address indexed sender, address indexed recipient, uint256 faceValue, uint256 winProb, "
-    "uint256 senderNonce, uint256 recipientRand, bytes auxData)"
-)
-TICKET_TRANSFER = "WinningTicketTransfer(address indexed sender, address indexed recipient, uint256 amount)"
-WITHDRAWAL = "Withdrawal(address indexed sender, uint256 deposit, uint256 reserve)"
-LIUM_DEPOSIT = "Deposit(bytes16 indexed executorId, address indexed miner, uint256 amount)"
-LIUM_SLASHED = (
-    "Slashed(bytes16 indexed executorId, address indexed miner, uint256 amount, string url, "
-    "bytes16 urlContentMd5Checksum)"
-)
-LIUM_RECLAIMED = (
-    "Reclaimed(uint256 indexed reclaimRequestId, bytes16 indexed executorId, address indexed miner, uint256 amount)"
-)
-HORDE_DEPOSIT = "Deposit(address indexed account, uint256 amount)"
-HORDE_SLASHED = "Slashed(address indexed account, uint256 amount, string url, bytes16 urlContentMd5Checksum)"
-BIND = "Bind(address holder, string nodeId)"
-STAKED = "Deposited(address holder, uint256 amount, string nodeId)"
-STAKED_V6 = "Deposited(address holder, uint256 amount, string nodeId, uint256 depositType)"
-BURNED = "ConsumptionBurned(address account, uint256 amount, string memo)"
+TRANSFER = declared("golem", "Transfer")
+TICKET = declared("livepeer", "WinningTicketRedeemed")
+TICKET_TRANSFER = declared("livepeer", "WinningTicketTransfer")
+WITHDRAWAL = declared("livepeer", "Withdrawal")
+LIUM_DEPOSIT = declared("bittensor_collateral", "Deposit")
+LIUM_SLASHED = declared("bittensor_collateral", "Slashed")
+LIUM_RECLAIMED = declared("bittensor_collateral", "Reclaimed")
+HORDE_DEPOSIT = declared("bittensor_collateral", "Deposit", 1)
+HORDE_SLASHED = declared("bittensor_collateral", "Slashed", 1)
+BIND = declared("edge_matrix", "Bind")
+STAKED = declared("edge_matrix", "Deposited")
+STAKED_V6 = declared("edge_matrix", "Deposited", 1)
+BURNED = declared("edge_matrix", "ConsumptionBurned")
 EXECUTOR = bytes(range(16))
 NODE = "16Uiu2HAm"
 

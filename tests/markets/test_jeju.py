@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.markets.chain_of_logs import PROVIDER, RENTER, START, TOKEN, Chain, by_verb
+from tests.markets.chain_of_logs import PROVIDER, RENTER, START, TOKEN, Chain, by_verb, declared
 from tests.markets.theatre import Theatre
 
 RENTAL = b"\x55" * 32
-RESOURCES = (
-    "ProviderResourcesUpdated(address indexed provider, (uint8 gpuType, uint8 gpuCount, uint16 gpuVram, "
-    "uint16 cpuCores, uint32 memoryGb, uint32 storageGb, uint32 bandwidthMbps, bool teeCapable) resources, (uint256 pricePerHour, "
-    "uint256 pricePerGpuHour, uint256 minimumRentalHours, uint256 maximumRentalHours) pricing)"
-)
-CREATED = (
-    "RentalCreated(bytes32 indexed rentalId, address indexed user, address indexed provider, uint256 durationHours, "
-    "uint256 totalCost)"
-)
-CREDIT = (
-    "RentalCreatedWithCredit(bytes32 indexed rentalId, address indexed user, address indexed provider, address token, "
-    "uint256 amount)"
-)
-STARTED = "RentalStarted(bytes32 indexed rentalId, string sshHost, uint16 sshPort, string containerId)"
-EXTENDED = "RentalExtended(bytes32 indexed rentalId, uint256 additionalHours, uint256 additionalCost)"
-COMPLETED = "RentalCompleted(bytes32 indexed rentalId, uint256 actualDuration, uint256 refundAmount)"
-DISPUTED = (
-    "DisputeCreated(bytes32 indexed disputeId, bytes32 indexed rentalId, address indexed initiator, uint8 reason)"
-)
-RESOLVED = "DisputeResolved(bytes32 indexed disputeId, bool inFavorOfInitiator, uint256 slashAmount)"
+RESOURCES = declared("jeju", "ProviderResourcesUpdated")
+CREATED = declared("jeju", "RentalCreated")
+CREDIT = declared("jeju", "RentalCreatedWithCredit")
+STARTED = declared("jeju", "RentalStarted")
+EXTENDED = declared("jeju", "RentalExtended")
+COMPLETED = declared("jeju", "RentalCompleted")
+DISPUTED = declared("jeju", "DisputeCreated")
+RESOLVED = declared("jeju", "DisputeResolved")
 EIGHT_H100 = (4, 8, 80, 64, 512, 4000, 1000, False)
 PRICE = (20_000_000, 2_500_000, 1, 720)
 

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, START, TOKEN, Chain, by_verb
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, START, TOKEN, Chain, by_verb, declared
 from tests.markets.theatre import Theatre
 
 JOB = 2**255 + 12345
-LOCK = "Lock(address payer, address payee, uint256 jobId, uint256 amount, uint256 expiry, address token)"
-CLAIMED = (
-    "Claimed(address indexed payee, uint256 jobId, address token, address indexed payer, uint256 amount, bytes proof)"
-)
-CANCELED = "Canceled(address indexed payee, uint256 jobId, address token, address indexed payer, uint256 amount)"
-AUTH = (
-    "Auth(address indexed payer, address indexed payee, uint256 maxLockedAmount, uint256 maxLockSeconds, "
-    "uint256 maxLockCounts)"
-)
-STARTED = (
-    "OrderStarted(address indexed consumer, address payer, uint256 amount, uint256 serviceIndex, uint256 timestamp, "
-    "address indexed publishMarketAddress, uint256 blockNumber)"
-)
-FEE = (
-    "ProviderFee(address indexed providerFeeAddress, address indexed providerFeeToken, uint256 providerFeeAmount, "
-    "bytes providerData, uint8 v, bytes32 r, bytes32 s, uint256 validUntil)"
-)
-REUSED = "OrderReused(bytes32 orderTxId, address caller, uint256 timestamp, uint256 number)"
+LOCK = declared("ocean_c2d", "Lock")
+CLAIMED = declared("ocean_c2d", "Claimed")
+CANCELED = declared("ocean_c2d", "Canceled")
+AUTH = declared("ocean_c2d", "Auth")
+STARTED = declared("ocean_c2d", "OrderStarted")
+FEE = declared("ocean_c2d", "ProviderFee")
+REUSED = declared("ocean_c2d", "OrderReused")
 
 
 @pytest.mark.node

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.markets.chain_of_logs import PROVIDER, RENTER, START, Chain, by_verb
+from tests.markets.chain_of_logs import PROVIDER, RENTER, START, Chain, by_verb, declared
 from tests.markets.theatre import Theatre
 
 NODE, OTHER = b"\x01" * 20, b"\x02" * 20
-CREATED = (
-    "ComputePoolCreated(uint256 indexed poolId, uint256 indexed domainId, address indexed creator, address manager, "
-    "uint256 limit, string uri)"
-)
-OLD = "ComputePoolCreated(uint256 indexed poolId, uint256 indexed domainId, address indexed creator)"
-JOINED = "ComputePoolJoined(uint256 indexed poolId, address indexed provider, address[] nodekeys)"
-LEFT = "ComputePoolLeft(uint256 indexed poolId, address indexed provider, address nodekey)"
-EJECTED = "ComputePoolNodeEjected(uint256 indexed poolId, address indexed provider, address nodekey)"
-ADDED = "ComputeNodeAdded(address provider, address nodekey, string specsURI)"
+CREATED = declared("prime_intellect", "ComputePoolCreated")
+OLD = declared("prime_intellect", "ComputePoolCreated", 1)
+JOINED = declared("prime_intellect", "ComputePoolJoined")
+LEFT = declared("prime_intellect", "ComputePoolLeft")
+EJECTED = declared("prime_intellect", "ComputePoolNodeEjected")
+ADDED = declared("prime_intellect", "ComputeNodeAdded")
 
 
 @pytest.mark.node

@@ -37,7 +37,7 @@ def capacity(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
         removed.filter(offered.any().over(_KEY))
         .group_by(_KEY)
         .agg(
-            *(pl.col(name).drop_nulls().last() for name in ("provider", "gpu_raw", "gpu_count", "region_raw")),
+            *(pl.col(name).drop_nulls().last() for name in ("provider", "gpu_raw", "gpu_count", "region_raw", "state")),
             pl.col("count_said").any(),
             pl.col("block_time").filter(offered & (before.is_null() | (pl.col("seq") > before))).first().alias("since"),
             pl.when(gone)

@@ -39,11 +39,12 @@ def items_add(step: Items, kind: pl.DataType) -> dict[str, pl.DataType]:
 
 def add_items(frame: pl.DataFrame, step: Items) -> pl.DataFrame:
     """Add the first values, sums and count of a list's elements that pass `where`; null for a null list."""
-    added = items_add(step, frame.schema[step.of])
-    lists = frame.select(step.of).with_row_index("_at")
-    flat = lists.explode(step.of, empty_as_null=True, keep_nulls=True).drop_nulls(step.of)
-    fields = element_schema(frame.schema[step.of])
-    element = flat[step.of]
+    lists = frame.select(pl.sql_expr(step.of).alias("_list")).with_row_index("_at")
+    kind = lists.schema["_list"]
+    added = items_add(step, kind)
+    flat = lists.explode("_list", empty_as_null=True, keep_nulls=True).drop_nulls("_list")
+    fields = element_schema(kind)
+    element = flat["_list"]
     columns = [element.struct.field(name) for name in fields] if element.dtype == pl.Struct else [element.alias("item")]
     elements = pl.DataFrame([flat["_at"], *columns])
     if step.where:
@@ -55,7 +56,7 @@ def add_items(frame: pl.DataFrame, step: Items) -> pl.DataFrame:
     )
     joined = lists.select("_at").join(found, on="_at", how="left", maintain_order="left")
     summed = {*step.total, *([step.count] if step.count else [])}
-    known = frame[step.of].is_not_null()
+    known = lists["_list"].is_not_null()
     return frame.with_columns(
         pl.select(pl.when(known & column.is_null()).then(_zero(kind)).otherwise(column).cast(kind).alias(name))[name]
         if name in summed

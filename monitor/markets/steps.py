@@ -46,8 +46,10 @@ def step_reads(  # noqa: PLR0911 - one arm per step
 ) -> tuple[str, ...]:
     """List the expressions or columns a step reads, as SQL."""
     match step:
-        case Json() | SpheronSpec() | AkashAttributes() | Items():
+        case Json() | SpheronSpec() | AkashAttributes():
             return (f'"{step.of}"',)
+        case Items():
+            return (step.of,)
         case Explode():
             return tuple(f'"{name}"' for name in step.of)
         case Bits():
@@ -91,7 +93,6 @@ def step_adds(  # noqa: C901, PLR0911, PLR0912 - one arm per step
                 _demand(schema, name, pl.List)
             return dict(pl.LazyFrame(schema={name: schema[name] for name in step.of}).explode(step.of).collect_schema())
         case Items():
-            _demand(schema, step.of, pl.List)
             return _planned_items(step, schema)
         case Range():
             return {step.name: pl.Int64()}
@@ -146,7 +147,9 @@ def _demand(schema: dict[str, pl.DataType], name: str, *wanted: type[pl.DataType
 
 def _planned_items(step: Items, schema: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
     try:
-        return items_add(step, schema[step.of])
+        kind = pl.LazyFrame(schema=schema).select(pl.sql_expr(step.of).alias("_list")).collect_schema()
+        _demand(dict(kind), "_list", pl.List)
+        return items_add(step, kind["_list"])
     except pl.exceptions.PolarsError as error:
         raise ValueError(str(error).strip().partition("\n")[0]) from error
 

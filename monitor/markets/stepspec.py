@@ -124,7 +124,7 @@ class Items(Table):
     """
 
     do: Literal["items"]
-    of: Text
+    of: Sql
     where: Sql | None = None
     first: dict[Name, Sql] = Field(default_factory=dict)
     total: dict[Name, Sql] = Field(default_factory=dict)

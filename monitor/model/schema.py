@@ -85,6 +85,8 @@ UNIFIED: dict[str, pl.DataType] = {
     "hardware_id": pl.String(),
     "endpoint": pl.String(),
     "tier": pl.String(),
+    "state": pl.String(),
+    "balance": AMOUNT,
     "parts": pl.Int64(),
     "part": pl.String(),
 }
@@ -95,8 +97,9 @@ UNIFIED: dict[str, pl.DataType] = {
 lease.open and lease.deposit, payment on lease.settle, refund on lease.withdraw); `start`, `planned_end` = block
 seconds; `duration_seconds` = promised length when no end is given; `extend_seconds` = added length; `reason` = why
 a lease closed; `hardware_id` = what identifies hardware that was attested (serial, key or digest); `endpoint` = what a
-provider is reached by (key, certificate or address, or its hash); `tier` = verified|unverified offer; `parts` = how
-many tasks a job has, `part` = the one a lease.close ends: the last of them ends the lease."""
+provider is reached by (key, certificate or address, or its hash); `tier` = verified|unverified offer; `state` =
+free|occupied machine; `balance` = base units left in an account after the event; `parts` = how many tasks a job has,
+`part` = the one a lease.close ends: the last of them ends the lease."""
 
 EVENTS: dict[str, pl.DataType] = {
     **POSITION,
@@ -187,6 +190,7 @@ CAPACITY: dict[str, pl.DataType] = {
     "h100e": H100E,
     "region_raw": pl.String(),
     "country": pl.String(),
+    "state": pl.String(),
     "since": pl.Int64(),
     "until": pl.Int64(),
 }

@@ -80,6 +80,14 @@ EXPECTED: dict[str, dict[str, object]] = {
         "duration_seconds": 3600,
         "resource_provenance": "offchain",
     },
+    "ServiceUpdated": {
+        "verb": "capacity.upsert",
+        "provider": A,
+        "gpu_raw": "H100",
+        "gpu_count": 8,
+        "state": "occupied",
+        "resource_provenance": "event",
+    },
     "StakedGPUType": {"verb": "capacity.upsert", "gpu_raw": "NVIDIA H100 80GB HBM3"},
 }
 

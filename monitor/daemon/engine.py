@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from monitor.alerts.deliver import Deliverer
+from monitor.chain.reads import ChainReads, Wanted
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig, Config
+from monitor.daemon.fill import fill
 from monitor.daemon.follow import Follower
-from monitor.daemon.judge import Judge
+from monitor.daemon.judge import Judge, Look
 from monitor.daemon.progress import Progress
 from monitor.daemon.watch import Watched, wants
 from monitor.errors import ChainUnreachable, ConfigError, MonitorError, WrongChain
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
 from monitor.ledger.writer import Writer
+from monitor.markets.load import Bound
 from monitor.sync.fragment import Want
 from monitor.views.bundle import Bundle
 
@@ -53,6 +56,10 @@ class Engine:
         self.dirty = asyncio.Event()
         self.judge = Judge(config, bundle, writer, reader)
         self.watched: Sequence[Watched] = ()
+        self.children: Sequence[Bound] = ()
+        self.wanted: dict[int, list[Wanted]] = {}
+        self.spent: set[int] = set()
+        """Chains whose budget of reads is used up."""
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         self.started: set[int] = set()
@@ -74,6 +81,7 @@ class Engine:
         for name, chain in chains.items():
             await self.writer.put_chain(chain.id, name)
             self.wake[chain.id] = asyncio.Event()
+        await self.writer.forget_failures()
         deliverer = self._deliverer()
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,9 +140,13 @@ class Engine:
         covered = self.reader.coverage(chain.id)
         follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress)
         follower.upto = self.mode.last
+        reads = ChainReads(source.rpc, chain.max_reads)
         while True:
             version = self.watch_version
             changed = await follower.step()
+            if wanted := self.wanted.pop(chain.id, ()):
+                changed = await fill(reads, follower, self.writer, self.progress, wanted) or changed
+                self.spent |= {chain.id} if reads.left == 0 else set()
             await self._well(chain, follower)
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
@@ -195,7 +207,7 @@ class Engine:
 
     def _wants(self, chain: ChainConfig) -> list[Want]:
         money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
-        wanted = wants(chain.id, self.bundle.bound, money, self.watched)
+        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, self.watched)
         if self.mode.first is None:
             return wanted
         return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]
@@ -208,10 +220,8 @@ class Engine:
             if any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
                 continue
             began = time.monotonic()
-            watched = await self.judge.look()
-            if watched != self.watched:
-                # New wallets: their transfers come first, then the judgement.
-                self.watched = watched
+            if self._more(await self.judge.look(), chains):
+                # New wallets, contracts and questions: what they bring comes first, then the judgement.
                 self.watch_version += 1
                 for wake in self.wake.values():
                     wake.set()
@@ -221,6 +231,16 @@ class Engine:
                 self.stop.set()
                 return
             await asyncio.sleep(_CALM * (time.monotonic() - began))
+
+    def _more(self, look: Look, chains: Collection[int]) -> bool:
+        """Take over what an evaluation asks for; False when nothing new can be had."""
+        known = (self.watched, self.children)
+        self.watched, self.children = look.watched, look.children
+        self.wanted = {}
+        for item in look.wanted:
+            if item.chain_id in chains and item.chain_id not in self.spent:
+                self.wanted.setdefault(item.chain_id, []).append(item)
+        return (self.watched, self.children) != known or bool(self.wanted)
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from monitor.alerts.message import announced, diff
 from monitor.alerts.outbox import outbox_rows
 from monitor.alerts.payload import Context, LegalStatus
+from monitor.chain.reads import Wanted
 from monitor.config import Config
 from monitor.daemon.watch import Watched
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
+from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import Bundle
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Look"]
+
+
+class Look(NamedTuple):
+    """What an evaluation asks for: wallets whose transfers to read, children to index, reads beside logs."""
+
+    watched: Sequence[Watched]
+    children: Sequence[Bound]
+    wanted: Sequence[Wanted]
 
 
 class Judge:
@@ -31,10 +42,14 @@ class Judge:
         self.reader = reader
         self._latest: Assembled | None = None
 
-    async def look(self) -> Sequence[Watched]:
-        """Evaluate the whole ledger; return whose transfers to read, sorted."""
-        self._latest = await asyncio.to_thread(assemble, self.reader, self.bundle, self.config)
-        return [Watched(*row) for row in self._latest.world.watch.iter_rows()]
+    async def look(self) -> Look:
+        """Evaluate the whole ledger; tell what else to read, each sorted."""
+        latest = self._latest = await asyncio.to_thread(assemble, self.reader, self.bundle, self.config)
+        return Look(
+            [Watched(*row) for row in latest.world.watch.iter_rows()],
+            latest.children,
+            [Wanted(*row) for row in latest.wanted.iter_rows()],
+        )
 
     async def commit(self) -> None:
         """Write findings, leads, quarantine and the alerts they call for, in one transaction."""

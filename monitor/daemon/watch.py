@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from monitor.markets.load import Bound
@@ -23,12 +23,12 @@ class Watched(NamedTuple):
 
 def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watched: Iterable[Watched]) -> list[Want]:
     """List what one chain's ledger must hold, as fragments with their spans, in a fixed order."""
-    births: dict[bytes, int] = {}
+    lives: dict[bytes, list[Bound]] = {}
     for item in bound:
         if item.chain_id == chain_id:
-            births[item.address] = min(item.from_block, births.get(item.address, item.from_block))
+            lives.setdefault(item.address, []).append(item)
     money = tuple(sorted(set(tokens)))
-    required = [Want(contract_fragment(address), start, None) for address, start in sorted(births.items())]
+    required = [Want(contract_fragment(address), *_life(roles)) for address, roles in sorted(lives.items())]
     for row in watched:
         if row.chain_id != chain_id:
             continue
@@ -37,3 +37,10 @@ def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watche
         elif money:
             required.append(Want(transfers_fragment(row.address, money), row.start, row.stop))
     return required
+
+
+def _life(roles: Sequence[Bound]) -> tuple[int, int | None]:
+    """Say from which block on, and up to which (left out), a contract counts in any of its roles."""
+    ends = [item.to_block for item in roles]
+    stop = None if None in ends else 1 + max(end for end in ends if end is not None)
+    return min(item.from_block for item in roles), stop

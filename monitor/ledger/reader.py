@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from monitor.ledger import judgement
+from monitor.ledger import judgement, reads
 from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow, Status, Window
 from monitor.ledger.schema import open_reader, segment_folder, translated
 from monitor.model.chain import Header
@@ -202,6 +202,13 @@ class Reader:
             query = f"""SELECT chain_id, number, hash, parent_hash, timestamp FROM headers WHERE {where}
                 AND EXISTS (SELECT 1 FROM native WHERE native.chain_id = headers.chain_id AND block_number = number)"""
             return frames.transfers(rows, self._rows(query, values))
+
+    def reads_frame(self, upto: Mapping[int, int] | None = None) -> pl.DataFrame:
+        """Read answers of the chain beside logs, in a fixed order: the columns of READS (`monitor.model.schema`)."""
+        from monitor.ledger import scan
+
+        where, values = scan.Limits(upto=upto or {}).where("block_number", "block_number")
+        return reads.frame(self._rows(f"{reads.SELECT} WHERE {where} ORDER BY 1, 2, 3, 4, 5", values))
 
     def findings(self) -> list[Finding]:
         """List findings by id."""

@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.errors import LedgerError, LedgerNewer
+from monitor.ledger import reads
 
 __all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "translated"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -80,13 +81,14 @@ CREATE TABLE outbox (
 CREATE INDEX outbox_due ON outbox (state, next_at);
 """
     + _SEGMENTS
+    + reads.DDL
 )
 
 _COUNT_TAIL = """
 ALTER TABLE chains ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
 UPDATE chains SET tail = (SELECT count(*) FROM logs WHERE logs.chain_id = chains.chain_id);
 """
-_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS}
+_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS, 2: reads.DDL}
 """What brings a ledger from each older version to the next."""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import DeepReorg
-from monitor.ledger import segments
+from monitor.ledger import reads, segments
 from monitor.ledger.agree import BLOCKS, agreed_blocks, new_rows, said_blocks, with_times
 from monitor.ledger.frames import frame_of, tail_rows
 from monitor.ledger.rows import Conflict
@@ -109,6 +109,7 @@ class Store:
         for table in ("native", "quarantine"):
             execute(f"DELETE FROM {table} WHERE chain_id = ? AND block_number > ?", above)
         self._count(chain_id, -execute("DELETE FROM logs WHERE chain_id = ? AND block_number > ?", above).rowcount)
+        reads.revert(self.connection, chain_id, to_number)
         execute("DELETE FROM coverage WHERE chain_id = ? AND start > ?", above)
         stop = to_number + 1
         execute("UPDATE coverage SET stop = ? WHERE chain_id = ? AND stop > ?", (stop, chain_id, stop))

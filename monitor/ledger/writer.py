@@ -13,7 +13,7 @@ from typing import Self, TypeVar, assert_never
 import polars as pl
 
 from monitor.errors import LedgerError
-from monitor.ledger import judgement
+from monitor.ledger import judgement, reads
 from monitor.ledger.lock import Lock
 from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
 from monitor.ledger.schema import open_writer, segment_folder, translated
@@ -98,6 +98,14 @@ class Writer:
     async def finalize(self, chain_id: int, upto: int) -> None:
         """Note that blocks up to `upto` cannot change, and drop their headers that no row needs."""
         await self._store_write(lambda store: store.finalize(chain_id, upto))
+
+    async def put_reads(self, rows: Sequence[Sequence[object]]) -> None:
+        """Keep answers of the chain beside logs: rows with the columns of READS (`monitor.model.schema`)."""
+        await self._write(lambda connection: reads.put_reads(connection, rows))
+
+    async def forget_failures(self) -> None:
+        """Forget what a node could not tell, so that it is asked again; what a contract refused stays."""
+        await self._write(reads.forget_failures)
 
     async def put_judgement(
         self,

@@ -14,8 +14,8 @@ from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
 from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, QuarantineRow
-from monitor.markets.decode import decode_logs
-from monitor.markets.load import Market
+from monitor.markets.decode import decode_logs, find_children
+from monitor.markets.load import Bound, Market
 from monitor.model.lead import Finding, Lead
 from monitor.rules.legal import LegalFile, legal_status
 from monitor.rules.pipeline import Inputs, World, evaluate
@@ -35,6 +35,10 @@ class Assembled(NamedTuple):
     events: pl.DataFrame
     quarantine: list[QuarantineRow]
     chains: tuple[ChainRow, ...]
+    children: tuple[Bound, ...]
+    """Contracts to watch that only the logs name."""
+    wanted: pl.DataFrame
+    """Reads (WANTED) that would tell more."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -64,19 +68,40 @@ class Rows(NamedTuple):
     token_logs: pl.DataFrame
     native: pl.DataFrame
     chains: tuple[ChainRow, ...]
+    reads: pl.DataFrame
+    """What the chain said beside logs (READS)."""
+    children: tuple[Bound, ...]
+    """Contracts that factories among the bound ones announced."""
 
 
 def read_rows(reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None) -> Rows:
     """Read what facts are computed from, up to the block per chain in `upto`, in one short transaction."""
-    contracts = {item.address for item in bundle.bound}
     money = {address for _, address in bundle.tokens}
     with reader.snapshot():
+        logs, children = _market_logs(reader, bundle, upto)
         return Rows(
-            reader.logs_frame(upto=upto, addresses=contracts),
+            logs,
             reader.logs_frame(upto=upto, addresses=money, topic0=[TRANSFER]),
             reader.transfers_frame(upto=upto),
             tuple(_as_of(reader, upto)),
+            reader.reads_frame(upto),
+            children,
         )
+
+
+def _market_logs(
+    reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None
+) -> tuple[pl.DataFrame, tuple[Bound, ...]]:
+    """Read the bound contracts' logs, then those of the children they announce, until no new one comes."""
+    known = {item.address for item in bundle.bound}
+    logs = reader.logs_frame(upto=upto, addresses=known)
+    while True:
+        children = find_children(logs, bundle.markets, bundle.bound)
+        fresh = {item.address for item in children} - known
+        if not fresh:
+            return logs, children
+        known |= fresh
+        logs = pl.concat([logs, reader.logs_frame(upto=upto, addresses=fresh)])
 
 
 def assemble(reader: Reader, bundle: Bundle, config: Config, upto: Mapping[int, int] | None = None) -> Assembled:
@@ -86,7 +111,7 @@ def assemble(reader: Reader, bundle: Bundle, config: Config, upto: Mapping[int, 
 
 def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
     """Compute facts, clusters, findings and leads; pure."""
-    decoded = decode_logs(rows.logs, bundle.markets, bundle.bound)
+    decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, reads=rows.reads)
     world = evaluate(
         Inputs(
             events=decoded.events,
@@ -97,7 +122,8 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             labels=labels_frame(config.labels),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
-            contracts=frozenset(item.address for item in bundle.bound) | {address for _, address in bundle.tokens},
+            contracts=frozenset(item.address for item in (*bundle.bound, *rows.children))
+            | {address for _, address in bundle.tokens},
             limits=_limits(config, bundle),
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
@@ -107,7 +133,7 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
     refused = pl.concat([decoded.quarantine, world.token_quarantine])
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
     put_aside = [QuarantineRow(**dict(zip(names, row, strict=True))) for row in refused.select(names).iter_rows()]
-    return Assembled(world, decoded.events, put_aside, rows.chains)
+    return Assembled(world, decoded.events, put_aside, rows.chains, rows.children, decoded.wanted)
 
 
 def _emits(market: Market) -> frozenset[str]:

@@ -1,0 +1,213 @@
+"""What facts need of a chain beside logs: contract answers and transactions, fetched within a budget.
+
+Calls as of one block travel together through Multicall3 (mds1/multicall, one address on most chains) where it has code,
+else as a batch of eth_call. What a contract refuses or a node cannot tell is an answer too: a row with its failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import msgspec
+from eth_abi.abi import decode as decode_abi
+from eth_abi.abi import encode
+from eth_abi.exceptions import DecodingError
+
+from monitor.chain.rpc import Answer, Call, RpcClient, decode, decode_optional
+from monitor.chain.wire import ErrorBody, Lying, block_parameter, fixed, quantity
+from monitor.errors import NodeRefused
+
+__all__ = ["MULTICALL", "ChainReads", "Read", "Wanted"]
+
+MULTICALL = bytes.fromhex("ca11bde05977b3631167028862be2a173976ca11")
+_AGGREGATE = bytes.fromhex("82ad56cb")
+"""`aggregate3((address target, bool allowFailure, bytes callData)[])`."""
+BATCH = 50
+"""Calls that travel together."""
+MAX_RESULT = 64 * 1024
+"""Bytes of one answer that are kept: the largest real struct has a few kilobytes."""
+MAX_INPUT = 128 * 1024
+_FAILURE = 200
+_REVERTED = 3
+_ADDRESS, _WORD = 20, 32
+
+
+class Wanted(NamedTuple):
+    """A row of WANTED (`monitor.model.schema`)."""
+
+    chain_id: int
+    block_number: int
+    kind: str
+    target: bytes
+    payload: bytes
+
+
+class Read(NamedTuple):
+    """A row of READS: `result`, or why there is none."""
+
+    chain_id: int
+    block_number: int
+    kind: str
+    target: bytes
+    payload: bytes
+    result: bytes | None
+    failure: str | None
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    """A transaction as eth_getTransactionByHash gives it; a pending one has no block."""
+
+    hash: str
+    block_number: str | None
+    sender: str = msgspec.field(name="from")
+    value: str
+    input: str
+    to: str | None = None
+
+
+class ChainReads:
+    """Fetches reads of one chain, at most `budget` of them while it lives."""
+
+    def __init__(self, rpc: RpcClient, budget: int) -> None:
+        self.rpc = rpc
+        self.left = budget
+        self._multicall: bool | None = None
+
+    async def fetch(self, wanted: Sequence[Wanted]) -> list[Read]:
+        """Fetch as many reads as the budget allows, oldest first.
+
+        A transaction that stands in another block than asked gives no row: the chain moved. Raises ChainUnreachable
+        when no endpoint answers.
+        """
+        taken = sorted(wanted)[: max(0, self.left)]
+        self.left -= len(taken)
+        calls = [item for item in taken if item.kind == "call"]
+        found: list[Read] = []
+        for number, group in groupby(calls, key=lambda item: item.block_number):
+            for part in _parts(list(group)):
+                found += await self._calls(number, part)
+        for part in _parts([item for item in taken if item.kind == "transaction"]):
+            found += await self._transactions(part)
+        return found
+
+    async def _calls(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
+        if len(wanted) > 1 and await self._has_multicall():
+            try:
+                return await self._together(number, wanted)
+            except NodeRefused:
+                # Multicall3 was not there yet at that block, or the answers are too large for one.
+                pass
+        try:
+            return await self._batch(number, wanted)
+        except NodeRefused as error:
+            if len(wanted) == 1:
+                return [Read(*wanted[0], None, _line(error.message))]
+            return [read for item in wanted for read in await self._calls(number, [item])]
+
+    async def _has_multicall(self) -> bool:
+        if self._multicall is None:
+            code = await self.rpc.call("eth_getCode", [f"0x{MULTICALL.hex()}", "latest"], str)
+            self._multicall = bool(code.strip("0x"))
+        return self._multicall
+
+    async def _together(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
+        calls = [(item.target, True, item.payload) for item in wanted]
+        data = _AGGREGATE + encode(["(address,bool,bytes)[]"], [calls])
+        question = [_eth_call(number, MULTICALL, data)]
+        return await self.rpc.ask(question, lambda answers: _unpacked(wanted, _data(decode(answers[0], str))))
+
+    async def _batch(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
+        calls = [_eth_call(number, item.target, item.payload) for item in wanted]
+
+        def accept(answers: Sequence[Answer]) -> list[Read]:
+            return [_returned(item, answer) for item, answer in zip(wanted, answers, strict=True)]
+
+        return await self.rpc.ask(calls, accept)
+
+    async def _transactions(self, wanted: Sequence[Wanted]) -> list[Read]:
+        calls = [Call("eth_getTransactionByHash", (f"0x{item.payload.hex()}",)) for item in wanted]
+
+        def accept(answers: Sequence[Answer]) -> list[Read | None]:
+            return [_sent(item, decode_optional(answer, _Sent)) for item, answer in zip(wanted, answers, strict=True)]
+
+        try:
+            answers = await self.rpc.ask(calls, accept)
+        except NodeRefused as error:
+            return [Read(*item, None, _line(error.message)) for item in wanted]
+        return [read for read in answers if read is not None]
+
+
+def _eth_call(number: int, target: bytes, data: bytes) -> Call:
+    return Call("eth_call", ({"to": f"0x{target.hex()}", "data": f"0x{data.hex()}"}, block_parameter(number)))
+
+
+def _parts(items: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
+    for first in range(0, len(items), BATCH):
+        yield items[first : first + BATCH]
+
+
+def _returned(item: Wanted, answer: Answer) -> Read:
+    if isinstance(answer, ErrorBody) and _reverts(answer):
+        # The contract itself refuses: every honest node says the same.
+        return Read(*item, None, _line(answer.message or "execution reverted"))
+    return _kept(item, _data(decode(answer, str)))
+
+
+def _data(text: str) -> bytes:
+    try:
+        if text[:2] == "0x":
+            return bytes.fromhex(text[2:])
+    except ValueError:
+        pass
+    message = "expected bytes in hex"
+    raise Lying(message)
+
+
+def _reverts(error: ErrorBody) -> bool:
+    text = (error.message or "").lower()
+    return error.code == _REVERTED or any(
+        word in text for word in ("revert", "invalid opcode", "out of gas", "invalid jump")
+    )
+
+
+def _unpacked(wanted: Sequence[Wanted], raw: bytes) -> list[Read]:
+    """Open what aggregate3 returned; raises NodeRefused where there is no such contract yet."""
+    try:
+        (results,) = decode_abi(["(bool,bytes)[]"], raw)
+    except DecodingError:
+        results = ()
+    if len(results) != len(wanted):
+        message = "Multicall3 gave no answer at that block"
+        raise NodeRefused(message, hint="its calls are asked one by one")
+    return [
+        _kept(item, data) if success else Read(*item, None, "execution reverted")
+        for item, (success, data) in zip(wanted, results, strict=True)
+    ]
+
+
+def _kept(item: Wanted, data: bytes) -> Read:
+    if len(data) > MAX_RESULT:
+        return Read(*item, None, f"the answer has {len(data)} bytes")
+    return Read(*item, data, None)
+
+
+def _sent(item: Wanted, answer: _Sent | None) -> Read | None:
+    if answer is None:
+        return Read(*item, None, "the transaction is not known to the node")
+    if answer.block_number is None or quantity(answer.block_number) != item.block_number:
+        return None
+    if fixed(answer.hash, _WORD) != item.payload:
+        message = "asked for one transaction, got another"
+        raise Lying(message)
+    data = _data(answer.input)
+    if len(data) > MAX_INPUT:
+        return Read(*item, None, f"the call data has {len(data)} bytes")
+    recipient = bytes(_ADDRESS) if answer.to is None else fixed(answer.to, _ADDRESS)
+    value = quantity(answer.value, 2 + 2 * _WORD).to_bytes(_WORD)
+    return Read(*item, fixed(answer.sender, _ADDRESS) + recipient + value + data, None)
+
+
+def _line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_FAILURE])

@@ -264,7 +264,7 @@ async def test_an_older_ledger_is_upgraded_by_the_writer_and_only_by_it(path):
             old.execute("INSERT INTO logs VALUES (1, ?, 0, 0, ?, ?, ?, x'01')", (n, b"x" * 32, b"a" * 20, b"t" * 32))
         old.execute("INSERT INTO leads VALUES ('lead-1', x'7b7d')")
         old.execute("INSERT INTO coverage VALUES (1, 'a', 0, 31)")
-    with pytest.raises(LedgerError, match="has schema 1, this program reads \d+") as caught:
+    with pytest.raises(LedgerError, match="has schema 1, this program reads") as caught:
         Reader(path)
     assert "upgrades it" in caught.value.hint
     record_disposition(path, "lead-1", "dismissed", "", "ann", 5)

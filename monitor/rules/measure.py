@@ -191,6 +191,7 @@ def finding(
     caveats: tuple[str, ...] = (),
     scope: str = "",
     needs: tuple[str, ...] = (),
+    screening: bool = False,
 ) -> Finding:
     """Make a finding of a rule; `scope` tells apart findings on one subject and cluster."""
     return Finding(
@@ -210,4 +211,5 @@ def finding(
         leases=tuple(sorted(set(leases))),
         at=at,
         needs=needs,
+        screening=screening,
     )

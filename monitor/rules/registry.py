@@ -10,7 +10,7 @@ from monitor.rules.rule import Override, Rule, settle
 
 __all__ = ["all_rules", "problems"]
 
-_LAST = 20
+_LAST = 30
 
 
 @cache

@@ -1,0 +1,146 @@
+"""T30: shared infrastructure behind separate providers."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from monitor.rules.facts import POSITION, Facts, milli_of
+from monitor.rules.measure import DAY, MAX_POSITIONS
+from monitor.rules.report import at_providers, quiet_chains, report, telling
+from monitor.rules.rule import Outcome, Parameter, Params, Rule
+
+__all__ = ["RULE"]
+
+_OWNER = ["chain_id", "provider"]
+_STRONG = ("endpoint", "reward sink")
+
+
+def check(facts: Facts, params: Params) -> Outcome:
+    """Pair providers by what they share: endpoint and reward sink are strong, gas funder and start are weak."""
+    large = (
+        facts.capacity.filter(pl.col("provider").is_not_null())
+        .group_by(_OWNER)
+        .agg(milli_of("h100e").sum().alias("milli"))
+        .filter(pl.col("milli") >= params["min_h100e"] * 1000)
+        .select(_OWNER)
+    )
+    shared = pl.concat([_endpoints(facts), _sinks(facts), _funders(facts), _starts(facts)]).join(
+        large, on=_OWNER, how="semi"
+    )
+    group = ["chain_id", "kind", "key"]
+    few = shared.unique([*group, "provider"], keep="first").filter(
+        pl.len().over(group).is_between(2, params["max_owners"])
+    )
+    pairs = few.join(few, on=group, how="inner", suffix="_other").filter(pl.col("provider") != pl.col("provider_other"))
+    strong = pl.col("kind").is_in(_STRONG)
+    tied = (
+        pairs.group_by(*_OWNER, "provider_other")
+        .agg(
+            pl.col("kind").filter(strong).n_unique().alias("strong"),
+            pl.col("kind").filter(~strong).n_unique().alias("weak"),
+            pl.col("kind").unique().sort().alias("kinds"),
+            pl.concat([pl.col("position"), pl.col("position_other")]).unique().sort().alias("positions"),
+            pl.max_horizontal("at", "at_other").max().alias("at"),
+        )
+        .filter((pl.col("strong") >= 2) | ((pl.col("strong") == 1) & (pl.col("weak") >= 2)))  # noqa: PLR2004
+    )
+    each = tied.group_by(_OWNER).agg(
+        pl.col("provider_other").n_unique().alias("others"),
+        pl.col("kinds").explode().unique().sort().alias("shared"),
+        pl.col("positions").explode().unique().sort().head(MAX_POSITIONS),
+        pl.col("at").max(),
+    )
+    rows = (
+        at_providers(facts, each)
+        .sort("cluster_id", *_OWNER)
+        .with_columns(
+            pl.col("chain_id").cast(pl.String()).alias("scope"), pl.lit([], dtype=pl.List(pl.String())).alias("leases")
+        )
+        .rename({"provider": "subject"})
+        .drop("chain_id")
+    )
+    found = report(
+        RULE,
+        rows,
+        summary="a provider shares {shared} with {others} other providers",
+        threshold=(
+            "an endpoint and a reward sink, or one of them with gas funder and start in common; what more than"
+            f" {params['max_owners']} owners share says nothing"
+        ),
+    )
+    return Outcome(found, (*quiet_chains(facts, "T30"), *_no_endpoints(facts)))
+
+
+def _link(frame: pl.DataFrame, kind: str, key: pl.Expr) -> pl.DataFrame:
+    return frame.select(*_OWNER, pl.lit(kind).alias("kind"), key.cast(pl.String()).alias("key"), "at", "position")
+
+
+def _told(facts: Facts) -> pl.DataFrame:
+    named = facts.supply.filter((pl.col("verb") == "provider.upsert") & pl.col("provider").is_not_null())
+    return named.with_columns(pl.struct(POSITION).alias("position")).sort("at", "block", "log_index")
+
+
+def _endpoints(facts: Facts) -> pl.DataFrame:
+    text = pl.col("endpoint").str.to_lowercase().str.strip_prefix("0x")
+    return _link(_told(facts).filter(telling(text).fill_null(False)), "endpoint", text)
+
+
+def _sinks(facts: Facts) -> pl.DataFrame:
+    """Wallets that rewards go to: as registered, or as providers send them on; hubs and tenants are none."""
+    owners = facts.supply.select("chain_id", pl.col("provider").alias("sender")).drop_nulls().unique()
+    sink = facts.strangers.rename({"address": "sink"})
+    paid = (
+        facts.moves.join(owners, on=["chain_id", "sender"], how="semi")
+        .rename({"sender": "provider", "recipient": "sink"})
+        .join(facts.tenancies.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
+        .select(*_OWNER, "sink", "at", "position")
+    )
+    said = _told(facts).rename({"beneficiary": "sink"}).filter(pl.col("sink").is_not_null()).select(paid.columns)
+    both = pl.concat([said, paid]).filter(pl.col("sink") != pl.col("provider")).join(sink, on="sink", how="anti")
+    return _link(both.sort("at", "sink"), "reward sink", pl.col("sink").bin.encode("hex"))
+
+
+def _funders(facts: Facts) -> pl.DataFrame:
+    owners = facts.supply.select(_OWNER).drop_nulls().unique()
+    spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
+    begun = facts.founders.rename({"address": "provider"}).join(owners, on=_OWNER, how="semi")
+    placed = begun.with_columns(pl.struct(e.alias(n) for n, e in zip(POSITION, spot, strict=True)).alias("position"))
+    return _link(placed, "gas funder", pl.col("funder").bin.encode("hex"))
+
+
+def _starts(facts: Facts) -> pl.DataFrame:
+    """Pair providers that registered on one day."""
+    first = _told(facts).unique(_OWNER, keep="first", maintain_order=True)
+    return _link(first, "start", pl.col("at") // DAY)
+
+
+def _no_endpoints(facts: Facts) -> tuple[str, ...]:
+    venues = facts.supply.select("market", "chain_id").unique().sort("market", "chain_id")
+    return tuple(
+        f"T30: partly assessable: {market} on chain {chain_id}: market emits no provider endpoint"
+        for market, chain_id in venues.iter_rows()
+        if "provider.upsert.endpoint" not in facts.emits.get(market, frozenset())
+    )
+
+
+RULE = Rule(
+    id="T30",
+    version=1,
+    title="Shared infrastructure behind separate providers",
+    family="relation",
+    role="core",
+    max_points=15,
+    pattern="Providers that appear separate share an endpoint, a wallet their rewards go to, or their beginnings.",
+    parameters=(
+        Parameter("max_owners", 10, "owners", "what more of them share is a service or a default", 2, 10_000),
+        Parameter("min_h100e", 8, "H100e", "each provider offers", 0, 10**7),
+    ),
+    lawful=("colocation and hosting resellers", "management software that many providers use"),
+    guidance="press report on shell companies; BIS May 2025 (address and site flags), through secondary sources",
+    blind_spots=(
+        "network ranges and certificates are seen only where a market emits them",
+        "a provider's transfers are seen only where the other side is watched",
+    ),
+    inputs=("provider registrations with endpoint and reward wallet", "transfers of providers", "first funders"),
+    check=check,
+)

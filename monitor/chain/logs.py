@@ -7,23 +7,22 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.chain.answers import read_logs
+from monitor.chain.check import check_order, fits
 from monitor.chain.endpoint import Fault
-from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, TooLarge, decode, known_header
+from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, TooLarge, decode, known_header, result
 from monitor.chain.wire import (
     ErrorBody,
-    LogAnswer,
     Lying,
     ReceiptAnswer,
-    check_logs,
-    check_order,
     filter_parameter,
     raw_log,
 )
 from monitor.errors import NodeRefused
-from monitor.model.chain import Header, RawLog
-from monitor.model.page import log_rows, sorted_rows
+from monitor.model.chain import Header
+from monitor.model.page import PLACE, log_rows, sorted_rows
 from monitor.model.span import Span
-from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves, matches
+from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves
 from monitor.sync.plan import Job
 from monitor.sync.sizing import Narrow, Sizing, classify, grown, narrowed
 
@@ -114,7 +113,7 @@ async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping
             if refusal is not None:
                 return refusal
         last = known_header(answers[1], span.last)
-        logs = log_rows(check_logs(decode(answers[0], list[LogAnswer]), wanted, span))
+        logs = read_logs(result(answers[0]), wanted, span)
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 
@@ -138,7 +137,7 @@ async def _by_receipts(
     def accept(answers: Sequence[Answer]) -> _Answered:
         last = known_header(answers[1], span.last)
         receipts = decode(answers[0], list[ReceiptAnswer])
-        logs = log_rows(log for log in _all_logs(receipts, last) if matches(wanted, log))
+        logs = _all_logs(receipts, last).filter(fits(wanted))
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 
@@ -153,9 +152,9 @@ async def _by_receipts(
         raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`") from error
 
 
-def _all_logs(receipts: Sequence[ReceiptAnswer], last: Header) -> list[RawLog]:
-    logs = sorted((raw_log(log) for receipt in receipts for log in receipt.logs), key=lambda log: log.log_index)
-    if any(log.block_number != last.number for log in logs):
+def _all_logs(receipts: Sequence[ReceiptAnswer], last: Header) -> pl.DataFrame:
+    logs = log_rows(raw_log(log) for receipt in receipts for log in receipt.logs).sort(PLACE)
+    if (logs["block_number"] != last.number).any():
         message = f"the receipts of block {last.number} have logs of another block"
         raise Lying(message)
     check_order(logs)

@@ -18,7 +18,7 @@ from monitor.errors import ChainUnreachable, NodeRefused, WrongChain
 from monitor.model.chain import Header
 from monitor.sync.sizing import Elsewhere, Later, classify
 
-__all__ = ["Answer", "Call", "Lagging", "RpcClient", "TooLarge", "decode", "decode_optional", "known_header"]
+__all__ = ["Answer", "Call", "Lagging", "RpcClient", "TooLarge", "decode", "decode_optional", "known_header", "result"]
 
 ATTEMPTS = 6
 """Tries of one question beyond the first at each endpoint: with back-off about a quarter of a minute."""
@@ -295,6 +295,11 @@ class RpcClient:
 
 def decode(answer: Answer, kind: type[T]) -> T:
     """Decode a result; raises Fault for a JSON-RPC error and ValidationError for another shape."""
+    return msgspec.json.decode(result(answer), type=kind)
+
+
+def result(answer: Answer) -> bytes:
+    """Take the text of a result; raises Fault for a JSON-RPC error and Lying where there is none."""
     if isinstance(answer, ErrorBody):
         text = answer.message or f"error {answer.code}"
         verdict = classify(text, answer.code if isinstance(answer.code, int) else None)
@@ -305,7 +310,7 @@ def decode(answer: Answer, kind: type[T]) -> T:
     if not bytes(answer):
         message = "an answer without a result"
         raise Lying(message)
-    return msgspec.json.decode(answer, type=kind)
+    return bytes(answer)
 
 
 def decode_optional(answer: Answer, kind: type[T]) -> T | None:

@@ -5,15 +5,14 @@ Field meanings: https://ethereum.github.io/execution-apis/ (logs, blocks, receip
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.model.span import Span
-from monitor.sync.fragment import LogFilter, matches
+from monitor.sync.fragment import LogFilter
 
 __all__ = [
     "Block",
@@ -26,8 +25,6 @@ __all__ = [
     "ReceiptAnswer",
     "block",
     "block_parameter",
-    "check_logs",
-    "check_order",
     "filter_parameter",
     "fixed",
     "header",
@@ -230,40 +227,6 @@ def raw_log(answer: LogAnswer) -> RawLog:
     )
 
 
-def check_logs(answers: Sequence[LogAnswer], wanted: LogFilter, span: Span) -> list[RawLog]:
-    """Check that every log is wanted, in span and consistent with the others; sorted by place; raises Lying."""
-    logs = sorted(map(raw_log, answers), key=_place)
-    for log in logs:
-        if not span.start <= log.block_number < span.stop:
-            message = f"a log of block {log.block_number} was not asked for ({span.start} to {span.last})"
-            raise Lying(message)
-        if not matches(wanted, log):
-            message = f"log {log.log_index} of block {log.block_number} does not match the filter"
-            raise Lying(message)
-    check_order(logs)
-    return logs
-
-
-def check_order(logs: Sequence[RawLog]) -> None:
-    """Check sorted logs for duplicates, one hash per block and transactions in order; raises Lying."""
-    for before, after in pairwise(logs):
-        if before.block_number != after.block_number:
-            continue
-        if before.log_index == after.log_index:
-            message = f"log {after.log_index} of block {after.block_number} comes twice"
-        elif before.block_hash != after.block_hash:
-            message = f"block {after.block_number} has two hashes"
-        elif before.block_time != after.block_time:
-            message = f"block {after.block_number} has two times"
-        elif before.tx_index > after.tx_index or (before.tx_index == after.tx_index) != (
-            before.tx_hash == after.tx_hash
-        ):
-            message = f"the transactions of block {after.block_number} are out of order"
-        else:
-            continue
-        raise Lying(message)
-
-
 def block_parameter(number: int | str) -> str:
     """Write a block number, or a tag as it is, the way nodes read it."""
     return number if isinstance(number, str) else hex(number)
@@ -278,10 +241,6 @@ def filter_parameter(wanted: LogFilter, span: Span, block_hash: bytes = b"") -> 
         else {"fromBlock": hex(span.start), "toBlock": hex(span.last)}
     )
     return {**where, "address": [f"0x{address.hex()}" for address in wanted.addresses], "topics": topics}
-
-
-def _place(log: RawLog) -> tuple[int, int]:
-    return log.block_number, log.log_index
 
 
 def _quote(text: str) -> str:

@@ -10,10 +10,11 @@ from monitor.hardware.accelerator import Accelerator
 from monitor.hardware.catalogue import Catalogue, catalogue
 from monitor.hardware.control import case_by_case_2026, classify, eccn_class, h100e, h100e_bf16, h100e_tpp
 from monitor.hardware.listing import CATALOGUE_COLUMNS, catalogue_rows
-from monitor.hardware.parse import PARSE_COLUMNS, ParsedGpu, parse_gpu, parse_row
+from monitor.hardware.parse import DETAIL_COLUMNS, PARSE_COLUMNS, ParsedGpu, parse_gpu, parse_row
 
 __all__ = [
     "CATALOGUE_COLUMNS",
+    "DETAIL_COLUMNS",
     "PARSE_COLUMNS",
     "Accelerator",
     "Catalogue",

@@ -1,12 +1,13 @@
-"""How many accelerators a text speaks of: `8x H100`, `H100 x8`, `gpu:count=8`, `8 GPUs`, `...HBM3_8`, `H100:8`."""
+"""How many accelerators a text speaks of: `8x H100`, `H100 x8`, `gpu:count=8`, `8 GPUs`, `dual H100`, `H100:8`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.hardware.tokens import Piece, names
+from monitor.hardware.names import names
+from monitor.hardware.tokens import Piece
 
-__all__ = ["MAX_COUNT", "gpu_count"]
+__all__ = ["MAX_COUNT", "count_readings", "gpu_count"]
 
 MAX_COUNT = 1024
 """A larger number is something else: Swan writes CUDA cores after the colon."""
@@ -14,21 +15,28 @@ LANES = frozenset({1, 2, 4, 8, 16})
 FULL_LANES = 16
 
 
-def gpu_count(found: Sequence[Piece], inside: frozenset[int], taken: frozenset[int]) -> int | None:
-    """Return the one count stated; None where none or several differing ones are, or it is out of range.
+def count_readings(found: Sequence[Piece], inside: frozenset[int], taken: frozenset[int]) -> dict[int, int]:
+    """Return the pieces that state a count with what they state.
 
     `inside` are the pieces that spell models, `taken` numbers already read as something else (memory).
     """
-    readings: set[int] = set()
+    readings: dict[int, int] = {}
     for at, piece in enumerate(found):
         if at in inside or at in taken:
             continue
         if piece.kind == "times" and "." not in piece.gap and _is_times(found, at, inside):
-            readings.add(int(piece.text.strip("x")))
-        elif piece.kind == "number" and _is_count(found, at, inside):
-            readings.add(int(piece.text))
-    count = readings.pop() if len(readings) == 1 else 0
-    return count if 1 <= count <= MAX_COUNT else None
+            readings[at] = int(piece.text.strip("x"))
+        elif piece.kind == "number" and (_is_count(found, at, inside) or _is_bracketed(found, at, inside)):
+            readings[at] = int(piece.text)
+        elif piece.text in names().numerals and _begins_name(found, at + 1, inside):
+            readings[at] = names().numerals[piece.text]
+    return {at: count for at, count in readings.items() if 1 <= count <= MAX_COUNT}
+
+
+def gpu_count(readings: dict[int, int]) -> int | None:
+    """Return the one count stated; None where none or several differing ones are."""
+    counts = set(readings.values())
+    return counts.pop() if len(counts) == 1 else None
 
 
 def _is_times(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
@@ -69,6 +77,12 @@ def _is_count(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
     if at == 0:
         return after is not None and after.gap.isspace() and _begins_name(found, 1, inside)
     return after is None and piece.gap in {":", "_"} and bool(inside)
+
+
+def _is_bracketed(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
+    """Tell whether a number stands in round brackets beside a model: `(8) H100`; `[0] H100` is a place in a list."""
+    closed = at + 1 == len(found) or found[at + 1].gap.startswith(")")
+    return found[at].gap.endswith("(") and closed and (at - 1 in inside or _begins_name(found, at + 1, inside))
 
 
 def _assigns(before: Piece, piece: Piece) -> bool:

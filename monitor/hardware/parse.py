@@ -1,68 +1,81 @@
 """Any on-chain GPU spelling to one catalogue model, with how sure that is. Never guesses upward.
 
-Tokenise, find the model keys, narrow the rows they may mean by board form and memory, decide: one row left is `exact`;
-several left are `family` and count as the most conservative of them; anything else is `unknown`.
+Bring the text to one alphabet, cut it, find the models named, narrow the rows they may mean by board form and memory,
+decide. One row left is `exact`. A board or a size that the catalogue has no row for is a `variant` of its model.
+Several rows left are a `family`. Both count as the most conservative row that fits. Anything else is `none`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
 from monitor.hardware.accelerator import Accelerator
-from monitor.hardware.catalogue import conservative
-from monitor.hardware.counts import gpu_count
-from monitor.hardware.mentions import Mention, covered, mentions, objection, slice_of
-from monitor.hardware.tokens import MAX_TEXT, Piece, names, normalise, pieces
+from monitor.hardware.catalogue import catalogue, conservative
+from monitor.hardware.control import tpp
+from monitor.hardware.counts import count_readings, gpu_count
+from monitor.hardware.mentions import Mention, covered, is_slice, mentions
+from monitor.hardware.names import names
+from monitor.hardware.normalise import MAX_TEXT, normalise
+from monitor.hardware.objections import objection
+from monitor.hardware.tokens import Piece, gigabytes, pieces
 
-__all__ = ["PARSE_COLUMNS", "ParsedGpu", "Precision", "parse_gpu", "parse_row"]
+__all__ = ["DETAIL_COLUMNS", "PARSE_COLUMNS", "ParsedGpu", "Precision", "parse_gpu", "parse_row", "reading"]
 
-Precision = Literal["exact", "family", "unknown"]
+Precision = Literal["exact", "variant", "family", "none"]
 
 PARSE_COLUMNS = ("input", "gpu_model", "precision", "gpu_count", "candidates")
 """Columns of `monitor hardware parse`."""
+DETAIL_COLUMNS = ("tpp_low", "tpp_high", "notes")
+"""What `--details` adds: the TPP range of the candidates, and why the text was read so."""
 
-PCI_ID = re.compile(
-    r"(?<![0-9a-z])(?:pci[\\/])?(?:ven_)?(?:0x)?(10de|1002|1da3|19e5)"
-    r"[:&/_ -]{1,2}(?:dev_)?(?:0x)?([0-9a-f]{4})(?![0-9a-z])"
-)
-UUID = re.compile(r"(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])")
-UNIT = re.compile(r"([0-9]+)([gm])")
-MIB_PER_GB = 1024
+SLICE = "a slice, not a whole card"
 TOLERANCE_GB = 1
 """Drivers report a little less than the printed size: 81,559 MiB for 80 GB."""
 
 
 class ParsedGpu(msgspec.Struct, frozen=True):
-    """What a text says. `gpu_model` is a catalogue id, empty when unknown; `candidates` are sorted catalogue ids."""
+    """What a text says. `gpu_model` is a catalogue id, empty for `none`; `candidates` are sorted catalogue ids."""
 
     input: str
     gpu_model: str = ""
-    precision: Precision = "unknown"
+    precision: Precision = "none"
     gpu_count: int | None = None
     candidates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
+    def tpp_bounds(self) -> tuple[Decimal, Decimal] | None:
+        """Return the lowest and highest TPP among the candidates; None without any published figure."""
+        rows = catalogue().rows
+        figures = [figure for each in self.candidates if (figure := tpp(rows[each])) is not None]
+        return (min(figures), max(figures)) if figures else None
+
+
 class Stated(msgspec.Struct, frozen=True):
-    """What a text says beside the model: board forms, memory sizes in GB, memory types, indices read as memory."""
+    """What a text says beside the model: board forms, memory sizes in GB, memory types, count."""
 
     forms: frozenset[str]
     sizes: tuple[int, ...]
     types: frozenset[str]
-    taken: frozenset[int]
+    counted: frozenset[int]
     count: int | None
 
 
 def parse_gpu(text: str) -> ParsedGpu:
     """Read a GPU spelling; looks at the first 512 characters, takes linear time and never raises."""
-    parsed = _read(normalise(text))
+    parsed = reading(text)
     notes = (*parsed.notes, f"only the first {MAX_TEXT} characters were read") if len(text) > MAX_TEXT else parsed.notes
     return msgspec.structs.replace(parsed, input=text, notes=notes)
+
+
+def reading(text: str) -> ParsedGpu:
+    """Read a GPU spelling like `parse_gpu`, with an empty `input`: texts of one shape share the answer."""
+    return _read(pieces(normalise(text)))
 
 
 def parse_row(parsed: ParsedGpu) -> tuple[str, str, str, int | None, str]:
@@ -70,33 +83,41 @@ def parse_row(parsed: ParsedGpu) -> tuple[str, str, str, int | None, str]:
     return (parsed.input, parsed.gpu_model, parsed.precision, parsed.gpu_count, "|".join(parsed.candidates))
 
 
-@lru_cache(maxsize=4096)
-def _read(plain: str) -> ParsedGpu:
-    found = pieces(PCI_ID.sub(_device_name, UUID.sub(" ", plain)))
+@lru_cache(maxsize=1 << 16)
+def _read(found: tuple[Piece, ...]) -> ParsedGpu:
     named = mentions(found)
     stated = _stated(found, named)
-    against = objection(found, named)
-    if against:
+    if named and all(mention.rows for mention in named) and is_slice(found, named):
+        return ParsedGpu("", gpu_count=stated.count, candidates=_ids(_meant(named)), notes=(SLICE,))
+    if against := objection(found, named, stated.counted):
         return ParsedGpu("", gpu_count=stated.count, notes=(against,))
-    if slice_of(plain, found, named):
-        return ParsedGpu(
-            "", gpu_count=stated.count, candidates=_ids(_meant(named)), notes=("a slice, not a whole card",)
-        )
     return _decide(named, stated, found)
 
 
 def _decide(named: Sequence[Mention], stated: Stated, found: Sequence[Piece]) -> ParsedGpu:
     """Narrow the rows that the keys may mean and choose."""
-    meant = _meant(named)
-    rows, notes, sure = _narrow(meant, stated, mixed=_is_mixed(named, stated))
-    sure = sure and all(mention.key not in acc.match.loose for mention in named for acc in mention.rows)
+    mixed = _is_mixed(named, stated)
+    rows, notes = _narrow(_meant(named), stated, mixed=mixed)
+    if any(mention.key in acc.match.loose for mention in named for acc in mention.rows):
+        notes.append("a neighbour of this model without figures of its own")
     usual = [acc for acc in rows if not acc.match.explicit] or rows
-    exact = sure and len(usual) == 1 and _says_enough(usual[0], stated)
-    chosen = usual[0] if exact else conservative(rows)
+    chosen, precision = conservative(rows), _precision(usual, stated, named, notes, mixed=mixed)
+    if precision == "exact":
+        rows = usual
+        chosen = usual[0]
     if chosen.match.editions and any(piece.text in {"server", "se", "s"} for piece in found):
         notes.append("the Server edition is marketed for data centres")
-    precision: Precision = "exact" if exact else "family"
-    return ParsedGpu("", chosen.id, precision, stated.count, _ids([chosen] if exact else rows), tuple(notes))
+    return ParsedGpu("", chosen.id, precision, stated.count, _ids(rows), tuple(notes))
+
+
+def _precision(
+    usual: Sequence[Accelerator], stated: Stated, named: Sequence[Mention], notes: Sequence[str], *, mixed: bool
+) -> Precision:
+    if mixed:
+        return "family"
+    if notes:
+        return "variant"
+    return "exact" if len(usual) == 1 and _says_enough(usual[0], stated) else "family"
 
 
 def _is_mixed(named: Sequence[Mention], stated: Stated) -> bool:
@@ -104,10 +125,10 @@ def _is_mixed(named: Sequence[Mention], stated: Stated) -> bool:
     return not _shared(named) or (len(named) > 1 and len(stated.forms) > 1)
 
 
-def _narrow(meant: list[Accelerator], stated: Stated, *, mixed: bool) -> tuple[list[Accelerator], list[str], bool]:
-    """Keep the rows that fit what is stated; with notes, and whether everything stated fits."""
+def _narrow(meant: list[Accelerator], stated: Stated, *, mixed: bool) -> tuple[list[Accelerator], list[str]]:
+    """Keep the rows that fit what is stated; with a note on everything stated that no row of the model has."""
     if mixed:
-        return meant, ["several models are named"], False
+        return meant, ["several models are named"]
     notes: list[str] = []
     rows, form_fits = _by_form(meant, stated.forms)
     if not form_fits:
@@ -115,13 +136,7 @@ def _narrow(meant: list[Accelerator], stated: Stated, *, mixed: bool) -> tuple[l
     rows, size_fits = _by_memory(rows, stated)
     if not size_fits:
         notes.append("memory size does not belong to this model")
-    alone = len(meant) == 1 and not meant[0].match.needs  # then a strange size means a rebuilt card, not another model
-    return _by_type(rows, stated.types), notes, form_fits and (size_fits or alone)
-
-
-def _device_name(match: re.Match[str]) -> str:
-    """Return the name a PCI id stands for, between blanks; blanks alone for a device the catalogue does not hold."""
-    return f" {names().pci.get(f'{match[1]}:{match[2]}', '').lower()} "
+    return _by_type(rows, stated.types), notes
 
 
 def _ids(rows: Iterable[Accelerator]) -> tuple[str, ...]:
@@ -180,25 +195,19 @@ def _stated(found: Sequence[Piece], named: Sequence[Mention]) -> Stated:
     forms = {form for piece in found if (form := _form(piece))}
     if {"nvl", "pcie"} <= forms:
         forms.discard("pcie")  # an NVL board is a PCIe board too; the narrower word wins
-    sizes = [_gigabytes(piece.text) for piece in found if piece.kind == "memory"]
+    sizes = [gigabytes(piece.text) for piece in found if piece.kind == "memory"]
     types = {piece.text for piece in found if piece.text.startswith(("hbm", "gddr"))}
     inside = covered(named)
     bare = frozenset() if sizes else _bare_sizes(found, named, inside)
     sizes += [int(found[index].text) for index in bare if found[index].gap != ":"]
-    return Stated(frozenset(forms), tuple(sizes), frozenset(types), bare, gpu_count(found, inside, bare))
+    readings = count_readings(found, inside, bare)
+    return Stated(frozenset(forms), tuple(sizes), frozenset(types), frozenset(readings), gpu_count(readings))
 
 
 def _form(piece: Piece) -> str:
     """Return the board form a word states; the digits of SXM5 and PCIe4 are dropped, a rack (NVL72) is no form."""
     word = piece.text if piece.text.startswith("nvl") else piece.text.rstrip("0123456789")
     return names().forms.get(word, "") if piece.kind == "word" else ""
-
-
-def _gigabytes(text: str) -> int:
-    match = UNIT.match(text)
-    if match is None:
-        return 0
-    return round(int(match[1]) / MIB_PER_GB) if match[2] == "m" else int(match[1])
 
 
 def _bare_sizes(found: Sequence[Piece], named: Sequence[Mention], inside: frozenset[int]) -> frozenset[int]:

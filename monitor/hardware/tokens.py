@@ -1,46 +1,43 @@
-"""Text to pieces: one alphabet, then runs of letters and digits cut where the vocabulary allows.
+"""Text to pieces: runs of letters and digits, cut where the vocabulary allows.
 
-Every step is linear in the bounded text. A run that cannot be cut completely stays whole as `other`, so that A100 is
-never found inside A1000 or A100X.
+A run that cannot be cut completely stays whole, so that A100 is never found inside A1000 or A100X. What no rule ever
+asks about (a word outside the vocabulary, a five-digit number) becomes the same piece everywhere: a reading depends on
+the shape of a text alone, and a million machine names have few shapes.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-import unicodedata
-from functools import cache
-from importlib import resources
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Literal, NamedTuple
 
-import msgspec
+from monitor.hardware.names import keys, known_words, names
 
-from monitor.hardware.accelerator import Accelerator
-from monitor.hardware.catalogue import catalogue
-
-__all__ = ["MAX_TEXT", "Names", "Piece", "Words", "keys", "names", "normalise", "pieces"]
-
-MAX_TEXT = 512
-"""Characters of a text that are looked at; real names are under 100."""
+__all__ = ["FOREIGN", "FOREIGN_CODE", "Piece", "gigabytes", "pieces"]
 
 Kind = Literal["key", "memory", "times", "word", "number", "other"]
 
-RUN = re.compile(r"[^\W_]+")
+FOREIGN, FOREIGN_CODE = "?", "?9"
+"""What a run outside the vocabulary becomes, without and with a digit in it."""
+
+RUNS = re.compile(r"([^\W_]+)")
 ALNUM = re.compile(r"[a-z0-9]+\Z")
-MEMORY = r"(?P<memory>[0-9]{1,6}(?:gib|gb|gi|g|mib|mb|mi)(?!pu))"
+WORD = re.compile(r"[a-z]+\Z")
+MEMORY = r"(?P<memory>[0-9]{1,6}(?:gib|gb|gi|gig|gigs|g|mib|mb|mi)(?!pu|[0-9]))"
 TIMES = r"(?P<times>[1-9][0-9]{0,3}x(?=[a-z0-9]|\Z)|x[1-9][0-9]{0,3}\Z)"
 FORM = r"(?P<form>sxm(?:[2-5](?!0)|6(?![0-9]))?|pcie?(?:[345](?![0-9]))?|nvl(?:[0-9]{1,3}\Z)?|cnx|hgx|dgxs?)"
 NUMBER = r"(?P<number>[0-9]{1,9})"
 CODE = re.compile(r"[a-z]{1,4}[0-9]{1,5}")
-SIGNS = str.maketrans(
-    {
-        **dict.fromkeys("*\N{MULTIPLICATION SIGN}\N{MULTIPLICATION X}\N{HEAVY MULTIPLICATION X}", " x "),
-        **dict.fromkeys("\N{REGISTERED SIGN}\N{TRADE MARK SIGN}", " "),
-        **dict.fromkeys("\u5361\u5f20\u5757", " gpu "),  # Chinese measure words for cards
-    }
-)
-DECIMALS = re.compile(r"([0-9])\.[0-9]{1,3}(?=\s?g)")
-SPLIT_UNIT = re.compile(r"(?<![a-z0-9])([0-9]{1,6})[ -](gi?b|gi|g|mi?b)(?![a-z0-9])")
+MEMORY_TYPE = re.compile(r"(?:hbm[2-4]?e?|gddr[5-7]x?)\Z")
+CHIP = re.compile(r"(?:g[abhkmptv]|ad|tu)[0-9]{3}[a-z]{0,3}\Z")
+"""NVIDIA's names of dies (GH100, AD102GL): they say that a GPU is meant, never which."""
+MACHINE = re.compile(r"(?:gen[1-6]|v[1-9]|rev[0-9]|n[cdv][0-9]{1,3}[a-z]{0,4}|[gp][3-6][a-z]{0,3}|a[23])\Z")
+"""Versions, PCIe generations and names of cloud machines; they say nothing about the model beside them."""
+PROFILE = re.compile(r"[0-9]{1,3}[abcq]\Z")
+"""What follows the card in a vGPU profile (A100-40C); a rule asks for it, so it stays."""
+KEPT_LENGTH, KEPT_DIGITS, BRAND_LENGTH = 2, 4, 5
+MIB_PER_GB = 1024
 
 
 class Piece(NamedTuple):
@@ -51,72 +48,72 @@ class Piece(NamedTuple):
     gap: str
 
 
-class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Word lists by what they do to a name; explained in `names.toml`."""
-
-    fused: tuple[str, ...]
-    portable: frozenset[str]
-    variants: frozenset[str]
-    fractions: frozenset[str]
-    counters: frozenset[str]
-    counted: frozenset[str]
-    outside: frozenset[str]
-
-
-class Names(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The packaged vocabulary."""
-
-    brands: frozenset[str]
-    lines: frozenset[str]
-    makers: dict[str, str]
-    forms: dict[str, str]
-    words: Words
-    pci: dict[str, str]
-
-
-@cache
-def names() -> Names:
-    """Load the packaged vocabulary; the same object every time."""
-    text = resources.files("monitor.hardware").joinpath("names.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Names)
-
-
-@cache
-def keys() -> dict[str, tuple[Accelerator, ...]]:
-    """Return which catalogue rows each key may mean; an empty tuple marks a known part without a row."""
-    found: dict[str, tuple[Accelerator, ...]] = dict.fromkeys(names().words.outside, ())
-    for acc in catalogue().all():
-        for key in acc.match.keys:
-            found[key] = (*found.get(key, ()), acc)
-    return found
-
-
-def normalise(text: str) -> str:
-    """Bring a text to one alphabet: bounded, NFKC, lower case, no invisible characters, one sign for "times".
-
-    A text over the bound loses its last, possibly cut run, so that "A1000" never shrinks to "A100".
-    """
-    folded = unicodedata.normalize("NFKC", text[:MAX_TEXT].translate(SIGNS)).casefold()
-    visible = "".join(char for char in folded if unicodedata.category(char) not in {"Cf", "Mn", "Me"})
-    plain = "".join(f" {char} " if unicodedata.category(char) == "Lo" else char for char in visible.translate(SIGNS))
-    if len(text) > MAX_TEXT or len(plain) > MAX_TEXT:
-        plain = re.sub(r"[^\W_]{1,512}\Z", "", plain[:MAX_TEXT])
-    return SPLIT_UNIT.sub(r"\1\2", DECIMALS.sub(r"\1", plain))
-
-
-def pieces(plain: str) -> list[Piece]:
+def pieces(plain: str) -> tuple[Piece, ...]:
     """Cut a normalised text into pieces."""
-    found: list[Piece] = []
-    end = 0
-    for match in RUN.finditer(plain):
-        gap, end = plain[end : match.start()], match.end()
-        whole: list[tuple[str, Kind]] = [(match.group(), "other")]
-        cut = _cut(match.group()) if ALNUM.match(match.group()) else None
-        found.extend(Piece(text, kind, "" if index else gap) for index, (text, kind) in enumerate(cut or whole))
-    return found
+    parts = RUNS.split(plain)
+    return tuple(chain.from_iterable(map(_run, parts[1::2], parts[::2])))
 
 
-def _cut(run: str) -> list[tuple[str, Kind]] | None:
+def gigabytes(text: str) -> int:
+    """Read the size of a memory piece in GB; MiB are rounded."""
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    size = int(digits)
+    return round(size / MIB_PER_GB) if text[len(digits)] == "m" else size
+
+
+@lru_cache(maxsize=1 << 16)
+def _run(run: str, gap: str) -> tuple[Piece, ...]:
+    return tuple(Piece(text, kind, "" if at else gap) for at, (text, kind) in enumerate(_cut(run)))
+
+
+def _cut(run: str) -> tuple[tuple[str, Kind], ...]:
+    """Cut one run: a word, a number, vocabulary glued together, or a whole that nothing is known about."""
+    if run.isdecimal() and run.isascii() and run not in keys():
+        return ((_text(run, "number"), "number"),)
+    if run in known_words() and run not in keys():
+        return ((run, "word"),)
+    parts = _glued(run) if ALNUM.match(run) else None
+    if parts is not None:
+        return tuple(parts)
+    if CHIP.match(run):
+        return (("chip", "word"),)
+    return ((run, "word"),) if MACHINE.match(run) or MEMORY_TYPE.match(run) else _foreign(run)
+
+
+def _foreign(run: str) -> tuple[tuple[str, Kind], ...]:
+    if WORD.match(run) and (brand := _misspelt(run)):
+        return ((brand, "word"),)
+    if len(run) <= KEPT_LENGTH or PROFILE.match(run) or run in _all_keys():
+        return ((run, "other"),)
+    return ((FOREIGN_CODE if any(char.isdigit() for char in run) else FOREIGN, "other"),)
+
+
+def _misspelt(run: str) -> str:
+    """Return the brand that a word is one slip away from (Nvdia, GeFroce), or an empty string."""
+    return next((brand for brand in _long_brands() if _one_slip(run, brand)), "") if len(run) >= BRAND_LENGTH else ""
+
+
+@cache
+def _all_keys() -> str:
+    return "\n".join(sorted(keys()))
+
+
+@cache
+def _long_brands() -> tuple[str, ...]:
+    return tuple(sorted(brand for brand in names().makers if len(brand) >= BRAND_LENGTH))
+
+
+def _one_slip(run: str, word: str) -> bool:
+    """Tell whether one letter is missing, added or changed, or two neighbours are swapped."""
+    if abs(len(run) - len(word)) > 1:
+        return False
+    pairs = enumerate(zip(run, word, strict=False))
+    start = next((at for at, (one, other) in pairs if one != other), min(len(run), len(word)))
+    rest, due = run[start:], word[start:]
+    return rest[1:] == due[1:] or rest[1:] == due or rest == due[1:] or (rest[:2] == due[1::-1] and rest[2:] == due[2:])
+
+
+def _glued(run: str) -> list[tuple[str, Kind]] | None:
     """Cut one run completely into vocabulary, or return None; a code or a bare number next to a model is no cut."""
     parts: list[tuple[str, Kind]] = []
     at = 0
@@ -126,14 +123,22 @@ def _cut(run: str) -> list[tuple[str, Kind]] | None:
             break
         label = match.lastgroup or "word"
         kind: Kind = "word" if label == "form" else label  # type: ignore[assignment]
-        parts.append((match.group(), kind))
+        parts.append((_text(match.group(), kind), kind))
         at = match.end()
     kinds = [kind for _, kind in parts]
     if at < len(run):
         code = CODE.match(run, at)
         whole_code = code is not None and code.end() == len(run) and "key" not in kinds
-        return [*parts, (run[at:], "other")] if whole_code else None
-    return None if "key" in kinds and "number" in kinds[:-1] else parts
+        return [*parts, (FOREIGN_CODE, "other")] if whole_code and parts else None
+    glued_models = kinds.count("key") > 1
+    return None if glued_models or ("key" in kinds and "number" in kinds[:-1]) else parts
+
+
+def _text(text: str, kind: Kind) -> str:
+    """Bring sizes to GB and long numbers to one form."""
+    if kind == "memory":
+        return f"{gigabytes(text)}gb"
+    return "9" * (KEPT_DIGITS + 1) if kind == "number" and len(text) > KEPT_DIGITS else text
 
 
 @cache

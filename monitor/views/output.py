@@ -65,7 +65,7 @@ def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iter
 
 
 def write(
-    rows: pl.DataFrame | Sequence[Mapping[str, Any]],
+    rows: pl.DataFrame | Iterable[Mapping[str, Any]],
     fmt_name: Format,
     stream: TextIO,
     *,
@@ -73,8 +73,11 @@ def write(
 ) -> None:
     """Write rows to the stream; `columns` picks and orders fields (default: those of the frame or the first row).
 
-    A table wider than the terminal is written as one block per row; without a terminal nothing is cut.
+    Rows are taken one at a time, except for a table and where `columns` is left out. A table wider than the terminal
+    is written as one block per row; without a terminal nothing is cut.
     """
+    if not isinstance(rows, pl.DataFrame) and (columns is None or fmt_name == "table"):
+        rows = list(rows)
     plain = _plain(rows)
     names = list(columns) if columns is not None else _names(rows)
     match fmt_name:
@@ -85,16 +88,14 @@ def write(
         case "ndjson":
             stream.writelines(_json_object(row, names) + "\n" for row in plain)
         case "table":
-            _write_table(plain, names, stream)
+            _write_table(list(plain), names, stream)
 
 
-def _names(rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> list[str]:
-    if isinstance(rows, pl.DataFrame):
-        return rows.columns
-    return list(rows[0]) if rows else []
+def _names(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> list[str]:
+    return rows.columns if isinstance(rows, pl.DataFrame) else list(next(iter(rows), ()))
 
 
-def _plain(rows: pl.DataFrame | Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+def _plain(rows: pl.DataFrame | Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
     if not isinstance(rows, pl.DataFrame):
         return rows
     return [{name: _plain_value(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]

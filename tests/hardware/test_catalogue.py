@@ -7,7 +7,7 @@ import pytest
 
 from monitor.hardware.catalogue import catalogue, conservative
 from monitor.hardware.parse import parse_gpu
-from monitor.hardware.tokens import keys, names
+from monitor.hardware.names import keys, names
 
 ROWS = catalogue().all()
 

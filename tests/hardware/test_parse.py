@@ -15,9 +15,9 @@ from monitor.hardware.parse import PARSE_COLUMNS, parse_gpu, parse_row
         *("", " ", "*", "0xa100", "h1008", "gh100", "f00da100", "10de:2717", "RTX 3080 + RTX 4090", "Radeon H100"),
     ],
 )
-def test_a_trap_is_unknown(text):
+def test_a_trap_is_none(text):
     parsed = parse_gpu(text)
-    assert (parsed.gpu_model, parsed.precision, parsed.candidates) == ("", "unknown", ())
+    assert (parsed.gpu_model, parsed.precision, parsed.candidates) == ("", "none", ())
     assert parsed.notes
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from monitor.hardware.catalogue import catalogue, conservative
 from monitor.hardware.control import tpp
 from monitor.hardware.parse import parse_gpu
-from monitor.hardware.tokens import keys, names
+from monitor.hardware.names import keys, names
 
 ROWS = catalogue().all()
 WORDS = sorted(
@@ -50,7 +50,7 @@ def size(text: str) -> Decimal:
 def test_any_text_gives_a_sound_answer(text):
     parsed = parse_gpu(text)
     assert parsed.input == text
-    assert (parsed.gpu_model == "") == (parsed.precision == "unknown")
+    assert (parsed.gpu_model == "") == (parsed.precision == "none")
     assert set(parsed.candidates) <= set(catalogue().rows)
     assert list(parsed.candidates) == sorted(set(parsed.candidates))
     assert parsed.gpu_count is None or 1 <= parsed.gpu_count <= 1024

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.hardware.names import names
-from monitor.hardware.tokens import Piece
+from monitor.hardware.tokens import MAX_COUNT, Piece
 
-__all__ = ["MAX_COUNT", "count_readings", "gpu_count"]
+__all__ = ["count_readings", "gpu_count"]
 
-MAX_COUNT = 1024
-"""A larger number is something else: Swan writes CUDA cores after the colon."""
 LANES = frozenset({1, 2, 4, 8, 16})
 FULL_LANES = 16
 
@@ -46,8 +44,18 @@ def _is_times(found: Sequence[Piece], at: int, inside: frozenset[int]) -> bool:
         before = found[at - 1].text if at else ""
         lanes = (before.startswith("pci") and text == f"x{FULL_LANES}") or _is_generation(found, at - 1)
         return not lanes and (at == 0 or any(index < at for index in inside))
-    after = found[at + 1].text if at + 1 < len(found) else ""
-    return not (after.startswith("pci") and int(text.strip("x")) in LANES)
+    if at + 1 == len(found):
+        return True
+    after = found[at + 1]
+    lanes = after.text.startswith("pci") and int(text.strip("x")) in LANES
+    return not lanes and not _counts_something_else(found, at + 1)
+
+
+def _counts_something_else(found: Sequence[Piece], at: int) -> bool:
+    """Tell whether what a number counts is no GPU: `2x Xeon`, `2x AMD EPYC`, `16x SSD`."""
+    brands = names().brands
+    counted = next((piece for piece in found[at:] if piece.text not in brands), None)
+    return counted is not None and (counted.kind == "other" or counted.text in names().near_makers)
 
 
 def _is_generation(found: Sequence[Piece], at: int) -> bool:

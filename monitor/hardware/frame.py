@@ -8,7 +8,7 @@ import polars as pl
 
 from monitor.hardware.catalogue import catalogue
 from monitor.hardware.control import RULE_DATES, eccn_class, h100e
-from monitor.hardware.parse import parse_gpu
+from monitor.hardware.parse import reading
 
 __all__ = ["ACCELERATORS", "CLASSES", "RESOLVED", "classes", "frame", "resolve"]
 
@@ -44,23 +44,19 @@ def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
     Columns `RESOLVED`, in order of first appearance. `eccn_class` as of `on`, by default the day of the catalogue.
     A family counts as its most conservative member.
     """
-    known = catalogue()
-    day = on or known.as_of
-    rows: list[dict[str, object]] = []
-    for raw in raws.cast(pl.String).drop_nulls().unique(maintain_order=True):
-        parsed = parse_gpu(raw)
-        acc = known.get(parsed.gpu_model)
-        rows.append(
-            {
-                "gpu_raw": raw,
-                "gpu_model": parsed.gpu_model,
-                "gpu_precision": parsed.precision,
-                "gpu_count_parsed": parsed.gpu_count,
-                "h100e_each": None if acc is None else h100e(acc),
-                "eccn_class": "unknown" if acc is None else eccn_class(acc, day),
-            }
-        )
-    return pl.DataFrame(rows, schema=RESOLVED, orient="row")
+    spelled = raws.cast(pl.String).drop_nulls().unique(maintain_order=True)
+    read = [reading(text) for text in spelled]
+    table = pl.DataFrame(
+        {
+            "gpu_raw": spelled,
+            "gpu_model": [parsed.gpu_model for parsed in read],
+            "gpu_precision": [parsed.precision for parsed in read],
+            "gpu_count_parsed": [parsed.gpu_count for parsed in read],
+        },
+        schema={name: kind for name, kind in RESOLVED.items() if name not in {"h100e_each", "eccn_class"}},
+    )
+    sized = table.join(frame(on), on="gpu_model", how="left", maintain_order="left")
+    return sized.select(*list(RESOLVED)[:-1], pl.col("eccn_class").fill_null("unknown"))
 
 
 def frame(on: date | None = None) -> pl.DataFrame:

@@ -77,8 +77,9 @@ def _joins(found: Sequence[Piece], index: int) -> bool:
         return False
     if piece.text == "x" and index + 1 < len(found) and found[index + 1].kind == "number":
         return False
-    lone_letter = len(before.text) == 1 and piece.text[0].isdigit() and " " in piece.gap
-    return not (lone_letter and len(piece.text) <= SHORT_NUMBER)
+    if len(before.text) > 1 or not piece.text[0].isdigit():
+        return True
+    return piece.gap in {"", "-", "_"} or (piece.gap == " " and len(piece.text) > SHORT_NUMBER)
 
 
 def _is_aside(found: Sequence[Piece], mention: Mention, named: Sequence[Mention]) -> bool:

@@ -26,6 +26,7 @@ class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outside: frozenset[str]
     evidence: frozenset[str]
     neutral: frozenset[str]
+    of_host: frozenset[str]
     naming: frozenset[str]
     after: frozenset[str]
     before: frozenset[str]
@@ -70,5 +71,5 @@ def known_words() -> frozenset[str]:
     return frozenset().union(
         *(known.brands, known.lines, known.makers, known.near_makers, known.forms, known.numerals, words.fused),
         *(words.portable, words.variants, words.fractions, words.counters, words.counted, words.evidence),
-        *(words.neutral, words.after, words.before),
+        *(words.neutral, words.of_host, words.after, words.before),
     )

@@ -104,7 +104,8 @@ def _is_only_compared(found: Sequence[Piece], mention: Mention) -> bool:
 def _speaks_of_hardware(found: Sequence[Piece], named: Sequence[Mention]) -> bool:
     """Tell whether every word is of the vocabulary, or something else in the text says that hardware is meant."""
     inside = covered(named)
-    if not any(_is_foreign(found, at) for at in range(len(found)) if at not in inside):
+    dotted = any(mention.end < len(found) and found[mention.end].gap == "." for mention in named)  # "h100.example.org"
+    if not dotted and not any(_is_foreign(found, at) for at in range(len(found)) if at not in inside):
         return True
     sizes = {size for mention in named for acc in mention.rows for size in (acc.memory.gb, *acc.memory.also_gb)}
     return any(_is_evidence(piece, sizes) for at, piece in enumerate(found) if at not in inside) or any(
@@ -117,7 +118,9 @@ def _is_foreign(found: Sequence[Piece], at: int) -> bool:
     piece = found[at]
     words = names().words
     if piece.kind == "other":
-        return piece.text in {FOREIGN, FOREIGN_CODE} or len(piece.text) > 1
+        return piece.text in {FOREIGN, FOREIGN_CODE} or len(piece.text) > 1 or not piece.text.isascii()
+    if piece.text in names().near_makers and piece.text not in names().brands:
+        return True
     if piece.text in words.neutral or piece.text in words.evidence or piece.text in words.fused:
         return False
     if piece.text in words.counted:

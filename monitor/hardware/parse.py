@@ -48,7 +48,6 @@ class ParsedGpu(msgspec.Struct, frozen=True):
     candidates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-
     def tpp_bounds(self) -> tuple[Decimal, Decimal] | None:
         """Return the lowest and highest TPP among the candidates; None without any published figure."""
         rows = catalogue().rows
@@ -101,7 +100,7 @@ def _decide(named: Sequence[Mention], stated: Stated, found: Sequence[Piece]) ->
     if any(mention.key in acc.match.loose for mention in named for acc in mention.rows):
         notes.append("a neighbour of this model without figures of its own")
     usual = [acc for acc in rows if not acc.match.explicit] or rows
-    chosen, precision = conservative(rows), _precision(usual, stated, named, notes, mixed=mixed)
+    chosen, precision = conservative(rows), _precision(usual, stated, notes, mixed=mixed)
     if precision == "exact":
         rows = usual
         chosen = usual[0]
@@ -110,9 +109,7 @@ def _decide(named: Sequence[Mention], stated: Stated, found: Sequence[Piece]) ->
     return ParsedGpu("", chosen.id, precision, stated.count, _ids(rows), tuple(notes))
 
 
-def _precision(
-    usual: Sequence[Accelerator], stated: Stated, named: Sequence[Mention], notes: Sequence[str], *, mixed: bool
-) -> Precision:
+def _precision(usual: Sequence[Accelerator], stated: Stated, notes: Sequence[str], *, mixed: bool) -> Precision:
     if mixed:
         return "family"
     if notes:
@@ -195,13 +192,23 @@ def _stated(found: Sequence[Piece], named: Sequence[Mention]) -> Stated:
     forms = {form for piece in found if (form := _form(piece))}
     if {"nvl", "pcie"} <= forms:
         forms.discard("pcie")  # an NVL board is a PCIe board too; the narrower word wins
-    sizes = [gigabytes(piece.text) for piece in found if piece.kind == "memory"]
+    sizes = [
+        gigabytes(piece.text) for at, piece in enumerate(found) if piece.kind == "memory" and _of_card(found, at, named)
+    ]
     types = {piece.text for piece in found if piece.text.startswith(("hbm", "gddr"))}
     inside = covered(named)
     bare = frozenset() if sizes else _bare_sizes(found, named, inside)
     sizes += [int(found[index].text) for index in bare if found[index].gap != ":"]
     readings = count_readings(found, inside, bare)
     return Stated(frozenset(forms), tuple(sizes), frozenset(types), frozenset(readings), gpu_count(readings))
+
+
+def _of_card(found: Sequence[Piece], at: int, named: Sequence[Mention]) -> bool:
+    """Tell a card's memory from the machine's, as in `RTX 4090, 64GB RAM`: that is a size the card does not have."""
+    if at + 1 == len(found) or found[at + 1].text not in names().words.of_host:
+        return True
+    size = gigabytes(found[at].text)
+    return any(_has_size(acc, size) for mention in named for acc in mention.rows)
 
 
 def _form(piece: Piece) -> str:

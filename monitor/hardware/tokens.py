@@ -1,8 +1,8 @@
 """Text to pieces: runs of letters and digits, cut where the vocabulary allows.
 
 A run that cannot be cut completely stays whole, so that A100 is never found inside A1000 or A100X. What no rule ever
-asks about (a word outside the vocabulary, a five-digit number) becomes the same piece everywhere: a reading depends on
-the shape of a text alone, and a million machine names have few shapes.
+asks about (a word outside the vocabulary, a number that is no count) becomes the same piece everywhere: a reading
+depends on the shape of a text alone, and a million machine names have few shapes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from monitor.hardware.names import keys, known_words, names
 
-__all__ = ["FOREIGN", "FOREIGN_CODE", "Piece", "gigabytes", "pieces"]
+__all__ = ["FOREIGN", "FOREIGN_CODE", "MAX_COUNT", "Piece", "gigabytes", "pieces"]
 
 Kind = Literal["key", "memory", "times", "word", "number", "other"]
 
@@ -24,9 +24,10 @@ FOREIGN, FOREIGN_CODE = "?", "?9"
 RUNS = re.compile(r"([^\W_]+)")
 ALNUM = re.compile(r"[a-z0-9]+\Z")
 WORD = re.compile(r"[a-z]+\Z")
-MEMORY = r"(?P<memory>[0-9]{1,6}(?:gib|gb|gi|gig|gigs|g|mib|mb|mi)(?!pu|[0-9]))"
+MEMORY = r"(?P<memory>[1-9][0-9]{0,5}(?:gib|gb|gi|gig|gigs|g|mib|mb|mi)(?!pu|[0-9]))"
 TIMES = r"(?P<times>[1-9][0-9]{0,3}x(?=[a-z0-9]|\Z)|x[1-9][0-9]{0,3}\Z)"
 FORM = r"(?P<form>sxm(?:[2-5](?!0)|6(?![0-9]))?|pcie?(?:[345](?![0-9]))?|nvl(?:[0-9]{1,3}\Z)?|cnx|hgx|dgxs?)"
+TIMES_IN_NAME = re.compile(r"[0-9]x[1-9][0-9]*\Z")
 NUMBER = r"(?P<number>[0-9]{1,9})"
 CODE = re.compile(r"[a-z]{1,4}[0-9]{1,5}")
 MEMORY_TYPE = re.compile(r"(?:hbm[2-4]?e?|gddr[5-7]x?)\Z")
@@ -34,9 +35,12 @@ CHIP = re.compile(r"(?:g[abhkmptv]|ad|tu)[0-9]{3}[a-z]{0,3}\Z")
 """NVIDIA's names of dies (GH100, AD102GL): they say that a GPU is meant, never which."""
 MACHINE = re.compile(r"(?:gen[1-6]|v[1-9]|rev[0-9]|n[cdv][0-9]{1,3}[a-z]{0,4}|[gp][3-6][a-z]{0,3}|a[23])\Z")
 """Versions, PCIe generations and names of cloud machines; they say nothing about the model beside them."""
-PROFILE = re.compile(r"[0-9]{1,3}[abcq]\Z")
+PROFILE = re.compile(r"[0-9]{1,2}[abcq]\Z")
 """What follows the card in a vGPU profile (A100-40C); a rule asks for it, so it stays."""
 KEPT_LENGTH, KEPT_DIGITS, BRAND_LENGTH = 2, 4, 5
+MAX_COUNT = 1024
+"""A larger number is no count: Swan writes CUDA cores after the colon."""
+LONG_NUMBER = "99999"
 MIB_PER_GB = 1024
 
 
@@ -130,15 +134,21 @@ def _glued(run: str) -> list[tuple[str, Kind]] | None:
         code = CODE.match(run, at)
         whole_code = code is not None and code.end() == len(run) and "key" not in kinds
         return [*parts, (FOREIGN_CODE, "other")] if whole_code and parts else None
-    glued_models = kinds.count("key") > 1
-    return None if glued_models or ("key" in kinds and "number" in kinds[:-1]) else parts
+    if kinds.count("key") > 1 or ("key" in kinds and "number" in kinds[:-1]):
+        return None
+    if kinds[-2:] == ["key", "number"] and not TIMES_IN_NAME.search(run):
+        return None  # only an x between them makes a number after a name a count: MI300X8
+    meant = len(parts) == 1 or any(kind != "number" and (kind != "word" or len(text) > 1) for text, kind in parts)
+    return parts if meant else None  # letters and digits by turns ("12d65") are a serial number
 
 
 def _text(text: str, kind: Kind) -> str:
     """Bring sizes to GB and long numbers to one form."""
     if kind == "memory":
         return f"{gigabytes(text)}gb"
-    return "9" * (KEPT_DIGITS + 1) if kind == "number" and len(text) > KEPT_DIGITS else text
+    if kind == "number" and (len(text) > KEPT_DIGITS or int(text) > MAX_COUNT) and text not in _all_keys():
+        return LONG_NUMBER
+    return text
 
 
 @cache
@@ -146,7 +156,8 @@ def _scanner() -> re.Pattern[str]:
     """Compile the alternatives once: longest key first, then memory, times, form, words, bare numbers."""
     known = names()
     by_length = sorted(keys(), key=lambda key: (-len(key), key))
-    models = "|".join(f"{key}(?![0-9])" if key[-1].isdigit() else key for key in by_length)
+    # "A100x8" is eight A100, not the board A100X: a part without a row needs its name to end there.
+    models = "|".join(key + ("(?![0-9])" if key[-1].isdigit() or not keys()[key] else "") for key in by_length)
     words = {*known.brands, *known.lines, *known.words.fused, *known.words.counted, *known.words.counters}
     alphabet = "|".join(sorted(words, key=lambda word: (-len(word), word)))
     return re.compile(f"(?P<key>{models})|{MEMORY}|{TIMES}|{FORM}|(?P<word>{alphabet})|{NUMBER}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TextIO
@@ -19,6 +20,7 @@ __all__ = ["Format", "csv_cell", "csv_lines", "joined", "write"]
 
 Format = Literal["table", "csv", "json", "ndjson"]
 
+_QUOTED = re.compile(r'[,"\r\n]')
 _WORD_BYTES = 32
 _SCREEN_LIMIT = 120
 _FILE_LIMIT = 10_000
@@ -52,7 +54,7 @@ def csv_cell(value: Any) -> str:
         case _:
             text = clean.csv_text(str(value))
     # Python's csv module leaves a lone CR unquoted when lines end in LF, and readers then break there.
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def csv_lines(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Iterator[str]:

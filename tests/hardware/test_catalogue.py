@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.hardware.catalogue import catalogue, conservative
-from monitor.hardware.parse import parse_gpu
 from monitor.hardware.names import keys, names
+from monitor.hardware.parse import parse_gpu
 
 ROWS = catalogue().all()
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from monitor.hardware.catalogue import catalogue, conservative
 from monitor.hardware.control import tpp
-from monitor.hardware.parse import parse_gpu
 from monitor.hardware.names import keys, names
+from monitor.hardware.parse import parse_gpu
 
 ROWS = catalogue().all()
 WORDS = sorted(

@@ -7,8 +7,9 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Accelerator", "BoardForm", "Dense", "Match", "Memory"]
+__all__ = ["Accelerator", "BoardForm", "Confidence", "Dense", "Match", "Memory", "Source", "Sources"]
 
+Confidence = Literal["high", "medium", "low"]
 BoardForm = Literal["pcie", "nvl", "sxm"]
 
 
@@ -41,6 +42,22 @@ class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     editions: bool = False
 
 
+class Source(msgspec.Struct, frozen=True, array_like=True):
+    """Where a figure was read, and how sure it is."""
+
+    name: str
+    confidence: Confidence
+
+
+class Sources(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The source of each figure that a row holds."""
+
+    performance: Source
+    memory: Source
+    die: Source | None = None
+    link: Source | None = None
+
+
 class Accelerator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A catalogue row. `released` is an ISO date, a year or empty; `die_mm2` sums the logic dies; `io_gbs` is GB/s."""
 
@@ -52,8 +69,8 @@ class Accelerator(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datacenter: bool
     memory: Memory
     match: Match
-    confidence: Literal["high", "medium", "low"]
-    source: str
+    confidence: Confidence
+    sources: Sources
     dense: Dense = Dense()
     china_market: bool = False
     released: str = ""

@@ -29,6 +29,7 @@ __all__ = [
 
 FIRST_RULE = date(2022, 10, 7)
 DENSITY_RULE = date(2023, 11, 17)
+BOX_RULE = date(2026, 1, 15)
 RULE_DATES: tuple[date, ...] = (FIRST_RULE, DENSITY_RULE)
 """Days on which the class of a part may change, ascending."""
 
@@ -99,14 +100,15 @@ def classify(acc: Accelerator, on: date) -> Control:
     return _by_density(acc, total)
 
 
-def case_by_case_2026(acc: Accelerator) -> Literal["yes", "no", "n/a", "unknown"]:
+def case_by_case_2026(acc: Accelerator, on: date) -> Literal["yes", "no", "n/a", "unknown"]:
     """Say whether both numbers of 91 FR 1684 are met: TPP < 21,000 and memory bandwidth < 6,500 GB/s.
 
-    `n/a` for parts below 3A090.a/.b. A review policy with further conditions not tested here; never a permission.
+    `n/a` before the rule (2026-01-15) and for parts below 3A090.a/.b. A review policy with further conditions not
+    tested here; never a permission.
     """
     total = tpp(acc)
-    paragraph = eccn_class(acc, DENSITY_RULE)
-    if paragraph == "none":
+    paragraph = eccn_class(acc, on)
+    if on < BOX_RULE or paragraph == "none":
         return "n/a"
     if (total is not None and total >= BOX_TPP) or (acc.memory.gbs is not None and acc.memory.gbs >= BOX_GBS):
         return "no"

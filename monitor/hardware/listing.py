@@ -7,6 +7,8 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+import msgspec
+
 from monitor.hardware.accelerator import Accelerator
 from monitor.hardware.catalogue import catalogue
 from monitor.hardware.control import (
@@ -35,12 +37,11 @@ FIGURES: dict[str, Callable[[Accelerator], Any]] = {
     "performance_density": lambda acc: _rounded(performance_density(acc), "0.01"),
     "h100e_bf16": h100e_bf16,
     "h100e_tpp": h100e_tpp,
-    "case_by_case_2026": case_by_case_2026,
     "confidence": lambda acc: acc.confidence,
 }
 
-CATALOGUE_COLUMNS = (*FIGURES, "eccn_class", "eccn_reason", "note_2", "nac")
-"""Columns of `monitor hardware list`; memory_gbs in GB/s, unknown figures None."""
+CATALOGUE_COLUMNS = (*FIGURES, "eccn_class", "eccn_reason", "note_2", "nac", "case_by_case_2026", "sources", "note")
+"""Columns of `monitor hardware list`; memory_gbs in GB/s, unknown figures None, sources with their confidence."""
 
 
 def catalogue_rows(on: date) -> list[dict[str, Any]]:
@@ -48,10 +49,15 @@ def catalogue_rows(on: date) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for acc in catalogue().all():
         control = classify(acc, on)
-        verdict = (control.eccn, control.reason, control.note_2, control.nac)
-        values = (*(figure(acc) for figure in FIGURES.values()), *verdict)
+        verdict = (control.eccn, control.reason, control.note_2, control.nac, case_by_case_2026(acc, on))
+        values = (*(figure(acc) for figure in FIGURES.values()), *verdict, _sources(acc), acc.note)
         rows.append(dict(zip(CATALOGUE_COLUMNS, values, strict=True)))
     return rows
+
+
+def _sources(acc: Accelerator) -> str:
+    each = msgspec.structs.asdict(acc.sources).items()
+    return "; ".join(f"{figure}: {source.name} ({source.confidence})" for figure, source in each if source is not None)
 
 
 def _rounded(value: Decimal | None, step: str) -> Decimal | None:

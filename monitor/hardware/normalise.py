@@ -32,6 +32,8 @@ PCI_ID = re.compile(
     r"(?<![0-9a-z])(?:pci[\\/])?(?:ven_)?(?:0x)?(10de|1002|1da3|19e5)"
     r"[:&/_ -]{1,2}(?:dev_)?(?:0x)?([0-9a-f]{4})(?![0-9a-z])"
 )
+SERIAL = re.compile(r"(?<![a-z0-9])[0-9]{5,}(?![a-z0-9])")
+"""A number that is no model, size or count; all are alike, so that texts that differ in it alone are read once."""
 UUID_DASHES = 4
 SIGNS = str.maketrans(
     {
@@ -68,7 +70,7 @@ def normalise(text: str) -> str:
         plain = UUID.sub(" ", plain)
     if "10de" in plain or "1002" in plain or "1da3" in plain or "19e5" in plain:
         plain = PCI_ID.sub(_device_name, plain)
-    return plain
+    return SERIAL.sub("99999", plain)
 
 
 def _unwrapped(text: str) -> str:

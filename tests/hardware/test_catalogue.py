@@ -22,7 +22,11 @@ def test_it_is_dated_and_loaded_once():
 @pytest.mark.parametrize("acc", ROWS, ids=[acc.id for acc in ROWS])
 def test_row_is_sound(acc):
     assert acc.id.startswith(f"{acc.vendor.lower()}-")
-    assert acc.source
+    sources = acc.sources
+    assert sources.performance.name
+    assert sources.memory.name
+    assert (sources.die is None) == (acc.die_mm2 is None)
+    assert (sources.link is None) == (acc.io_gbs is None)
     assert acc.memory.gb > 0
     assert all(key == key.lower() and key.isalnum() for key in acc.match.keys)
     assert set(acc.match.loose) <= set(acc.match.keys)
@@ -32,6 +36,12 @@ def test_row_is_sound(acc):
 
 def test_a_low_confidence_row_says_why():
     assert all(acc.note for acc in ROWS if acc.confidence == "low")
+
+
+def test_a_figure_without_a_source_is_of_low_confidence():
+    for acc in ROWS:
+        for source in (acc.sources.performance, acc.sources.memory, acc.sources.die, acc.sources.link):
+            assert source is None or source.name != "not confirmed" or source.confidence == "low", acc.id
 
 
 def test_outside_parts_share_no_key_with_the_catalogue():

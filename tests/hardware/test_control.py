@@ -102,7 +102,13 @@ def test_lines_are_inclusive():
 def test_box_of_2026():
     verdicts = {"nvidia-h200-sxm-141gb": "yes", "amd-mi325x": "yes", "nvidia-b200": "no", "nvidia-h20-96gb": "n/a"}
     verdicts |= {"amd-mi308x": "unknown", "intel-gaudi3": "no", "nvidia-rubin-cpx": "no", "nvidia-b30a": "no"}
-    assert {each: case_by_case_2026(ROWS[each]) for each in verdicts} == verdicts
+    assert {each: case_by_case_2026(ROWS[each], TODAY) for each in verdicts} == verdicts
+
+
+def test_box_of_2026_opens_with_its_rule():
+    h200 = ROWS["nvidia-h200-sxm-141gb"]
+    assert case_by_case_2026(h200, date(2026, 1, 14)) == "n/a"
+    assert case_by_case_2026(h200, date(2026, 1, 15)) == "yes"
 
 
 def test_sizes_are_decimals_with_three_places():

@@ -46,6 +46,19 @@ def test_ids_are_the_same():
 
 
 @pytest.mark.parametrize("row", rows("accelerators.csv"), ids=lambda row: row["canonical_id"])
+def test_raw_figures(row):
+    acc = catalogue().rows[row["canonical_id"]]
+    printed = ("memory_gb", "mem_bw_gbs", "die_mm2", "bf16_dense_tflops", "fp8_dense_tflops", "int8_dense_tops")
+    dense = (acc.dense.bf16, acc.dense.fp8, acc.dense.int8, acc.dense.fp4)
+    ours = (Decimal(acc.memory.gb), acc.memory.gbs, acc.die_mm2, *dense)
+    assert ours == tuple(Decimal(row[name]) if row[name] else None for name in (*printed, "fp4_dense_tflops"))
+    assert (acc.confidence, acc.released, acc.memory.type) == (
+        *(row["confidence"], row["release_date"], row["memory_type"]),
+    )
+    assert acc.datacenter == (row["datacenter_marketed"] == "1")
+
+
+@pytest.mark.parametrize("row", rows("accelerators.csv"), ids=lambda row: row["canonical_id"])
 def test_computed_figures(row):
     acc = catalogue().rows[row["canonical_id"]]
     assert close(tpp(acc), row["tpp"], "0.6")
@@ -73,4 +86,6 @@ OURS |= {"nvidia-rubin-cpx": "no"}
 @pytest.mark.parametrize("row", rows("accelerators.csv"), ids=lambda row: row["canonical_id"])
 def test_box(row):
     printed = row["jan2026_case_by_case_params"].split(" ")[0]
-    assert case_by_case_2026(catalogue().rows[row["canonical_id"]]) == OURS.get(row["canonical_id"], printed)
+    assert case_by_case_2026(catalogue().rows[row["canonical_id"]], catalogue().as_of) == OURS.get(
+        row["canonical_id"], printed
+    )

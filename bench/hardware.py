@@ -23,7 +23,7 @@ FLOOR = 10.0
 
 def spellings(count: int) -> list[str]:
     """Make distinct texts as markets have them: a count, a model or something else, a machine's own name."""
-    chance = random.Random(4)  # noqa: S311 - a benchmark, not a secret
+    chance = random.Random(4)
     models = [acc.name for acc in catalogue().all()] + ["GeForce RTX 3080", "Xeon E5-2680", "a100 street", "unknown"]
     forms = ("{n}x {m} {i:08x}", "{m} x{n} host-{i}", "vendor/nvidia/model/{m}/{i}", "{m}:{n} node {i:x}", "{m} #{i}")
     return [

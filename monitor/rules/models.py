@@ -23,8 +23,15 @@ sold or printed under the name."""
 
 def models() -> pl.DataFrame:
     """List the catalogue's models (`MODELS`), by id."""
+    known = catalogue()
     rows = [
-        (acc.id, h100e(acc), case_by_case_2026(acc) == "no", acc.china_market, [acc.memory.gb, *acc.memory.also_gb])
-        for acc in catalogue().all()
+        (
+            acc.id,
+            h100e(acc),
+            case_by_case_2026(acc, known.as_of) == "no",
+            acc.china_market,
+            [acc.memory.gb, *acc.memory.also_gb],
+        )
+        for acc in known.all()
     ]
     return pl.DataFrame(rows, schema=MODELS, orient="row").sort("gpu_model")

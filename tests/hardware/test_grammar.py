@@ -149,7 +149,7 @@ COUNTED = {
 }
 
 
-def styled(style, name: str, model: str) -> str:
+def styled(style, name, model):
     return style(name) if callable(style) else style.format(name, maker=MAKERS[model.split("-", maxsplit=1)[0]])
 
 

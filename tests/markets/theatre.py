@@ -18,12 +18,16 @@ import polars as pl
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from monitor.chain.reads import ChainReads, Wanted
+from monitor.chain.rpc import RpcClient
 from monitor.config import Config
+from monitor.config.spec import Secret
 from monitor.facts.inputs import TOKENS
 from monitor.facts.leases import leases
 from monitor.hardware.frame import resolve
 from monitor.markets.decode import LOGS, Decoded, decode_logs
 from monitor.markets.load import bind, tokens
+from monitor.model.schema import READS, empty
 from monitor.sim.anvil import Anvil
 from monitor.sim.contracts import artifact, create_address
 from tests.markets.chain_of_logs import LOCAL, START, TOKEN, built_in, encoded, given
@@ -136,9 +140,18 @@ class Theatre:
         return pl.DataFrame([_row(log) for log in found], schema=LOGS)
 
     async def decoded(self) -> Decoded:
-        """Decode what was said so far with the built-in adapters."""
+        """Decode what was said so far with the built-in adapters, asking the node for every read they want."""
         markets = built_in()
-        return decode_logs(await self.logs(), markets, bind(markets, self.config()))
+        logs, bound = await self.logs(), bind(markets, self.config())
+        known = empty(READS)
+        async with RpcClient("local", LOCAL, [Secret(self.node.url)]) as rpc:
+            while True:
+                decoded = decode_logs(logs, markets, bound, reads=known)
+                wanted = [Wanted(*row) for row in decoded.wanted.iter_rows()]
+                if not wanted:
+                    return decoded
+                found = await ChainReads(rpc, len(wanted)).fetch(wanted)
+                known = pl.concat([known, pl.DataFrame(found, schema=READS, orient="row")])
 
     async def leases(self) -> dict[str, dict[str, Any]]:
         """Fold what was said so far into unified leases: key → what is known; nothing may be in quarantine."""

@@ -27,7 +27,7 @@ def task(gpu: str = "") -> bytes:
 
 
 async def started(play: Theatre, gpu: str = "NVIDIA GeForce RTX 4090") -> None:
-    node = (1, bytes(32), (gpu, 24), 1, [1, 0, 0], b"", [], [])
+    node: tuple[object, ...] = (1, bytes(32), (gpu, 24), 1, [1, 0, 0], b"", [], [])
     await play.teach("tasks", "getTask(bytes32)", [TASK], task())
     await play.teach("node", "getNodeInfo(address)", [PROVIDER], encode([NODE_ROW], [node]))
     await play.tx(("tasks", STARTED, [TASK, PROVIDER]), seconds=10)

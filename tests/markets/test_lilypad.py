@@ -33,7 +33,7 @@ def moved(reason: int, direction: int, amount: int = 10) -> tuple[Any, ...]:
 
 @pytest.mark.node
 async def test_a_deal_of_version_1_with_what_its_getter_says():
-    row = (DEAL, (PAYER, RENTER, PROVIDER, []), ((1, 1), (3600, 1), (1, 1), (1, 1)), (5, 100, 2, 3))
+    row: tuple[Any, ...] = (DEAL, (PAYER, RENTER, PROVIDER, []), ((1, 1), (3600, 1), (1, 1), (1, 1)), (5, 100, 2, 3))
     async with Theatre(M, ["storage_v1", "payments_v1"], decimals=18) as play:
         await play.teach("storage_v1", "getDeal(string)", [DEAL], encode([DEAL_ROW], [row]))
         await play.tx(("storage_v1", STATE, [DEAL, 0]))

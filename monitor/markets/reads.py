@@ -115,7 +115,7 @@ def add_call(frame: pl.DataFrame, step: Call, known: Known, wanted: list[pl.Data
         pl.lit("call").alias("kind"), given["target"], pl.Series("payload", payloads, dtype=pl.Binary)
     )
     kind = call_type(step)
-    results = _answers(asked, known.reads, wanted)
+    results = (_constants if step.at == "any" else _answers)(asked, known.reads, wanted)
     found = {raw: _returned(functions, raw, kind) for raw in set(results) if raw is not None}
     values = [None if raw is None else found[raw] for raw in results]
     return frame.with_columns(pl.Series(step.name, values, dtype=kind))
@@ -180,6 +180,19 @@ def _answers(asked: pl.DataFrame, reads: pl.DataFrame, wanted: list[pl.DataFrame
     open_ones = joined.filter(pl.col("result").is_null() & pl.col("failure").is_null()).select(_KEY).drop_nulls()
     if open_ones.height:
         wanted.append(open_ones.unique())
+    return joined["result"].to_list()
+
+
+def _constants(asked: pl.DataFrame, reads: pl.DataFrame, wanted: list[pl.DataFrame]) -> list[bytes | None]:
+    """Join what any block answered; what none did is wanted once, as of the newest block, which every node has."""
+    timeless = [name for name in _KEY if name != "block_number"]
+    asked = asked.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
+    answered = reads.filter(pl.col("result").is_not_null()).sort("block_number").unique(timeless, keep="first")
+    joined = asked.join(answered.select(*timeless, "result"), on=timeless, how="left", maintain_order="left")
+    open_ones = joined.filter(pl.col("result").is_null()).select(_KEY).drop_nulls()
+    fresh = open_ones.group_by(timeless).agg(pl.col("block_number").max()).join(reads, on=timeless, how="anti")
+    if fresh.height:
+        wanted.append(fresh.select(_KEY))
     return joined["result"].to_list()
 
 

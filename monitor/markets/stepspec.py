@@ -144,8 +144,8 @@ class Call(Table):
     """Ask a contract: adds a struct of what it returned, null where that could not be had.
 
     `function` is written as in Solidity with names for what comes back, in one or several layouts: the first that fits
-    the answer counts. Asked is `to`, else the contract in `role`, else the emitter, as of the log's block or the one
-    `before` it.
+    the answer counts. Asked is `to`, else the contract in `role`, else the emitter, as of the log's block, the one
+    `before` it, or, for what never changes, `any` block once.
     """
 
     do: Literal["call"]
@@ -153,7 +153,7 @@ class Call(Table):
     args: list[Sql] = Field(default_factory=list, max_length=16)
     to: Sql | None = None
     role: Name | None = None
-    at: Literal["block", "before"] = "block"
+    at: Literal["block", "before", "any"] = "block"
     name: Name = Field(alias="as")
 
 

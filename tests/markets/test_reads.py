@@ -110,6 +110,28 @@ def test_a_number_beyond_38_digits_in_an_answer_is_null_beside_its_neighbours(tm
     assert "amount" not in row
 
 
+CONSTANT = f"""
+[[event]]
+role = "r"
+decl = "{SEEN}"
+verb = "lease.patch"
+key = "deal"
+steps = [{{ do = "call", at = "any", as = "epoch", function = "epochDuration() returns (uint256 seconds)" }}]
+set.duration_seconds = "epoch.seconds"
+"""
+DURATION = call_data("epochDuration", [], [])
+
+
+def test_a_constant_is_asked_for_once_and_answers_for_every_block(tmp_path):
+    logs: list[Placed] = [LOG, (12, 0, CONTRACT, SEEN, [DEAL, POOL])]
+    assert decoded(tmp_path, CONSTANT, logs).wanted.rows() == [(1, 12, "call", CONTRACT, DURATION)]
+    found = decoded(tmp_path, CONSTANT, logs, read(12, CONTRACT, DURATION, encode(["uint256"], [60])))
+    assert [row["duration_seconds"] for row in given(found.events)] == [60, 60]
+    assert found.wanted.is_empty()
+    refused = decoded(tmp_path, CONSTANT, logs, read(12, CONTRACT, DURATION, None, "reverted"))
+    assert refused.wanted.is_empty()
+
+
 HASHED = "Created(string indexed uid, address holder)"
 SENT = f"""
 [[event]]

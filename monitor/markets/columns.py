@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +11,12 @@ import polars as pl
 from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Type
 from monitor.model.schema import UNIFIED
 
-__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "digits", "digits_of", "misfit"]
+__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfit", "spellings"]
 
 AMOUNT = UNIFIED["amount"]
 LIMIT = 10**38
 """The first integer that `Decimal(38, 0)` cannot hold."""
+_ADDRESS = 20
 _NARROW = 32
 """Integers of up to 32 bits become Int64: counts and times, which no arithmetic of an adapter can overflow."""
 
@@ -40,19 +41,37 @@ deployment; times in seconds."""
 
 
 def arguments(decl: EventDecl) -> dict[str, pl.DataType]:
-    """Say which column each argument becomes: name → polars type; wide integers have their digits beside them."""
-    digits = {digits_of(param): pl.String() for param in decl.params if _dtype(param) == AMOUNT}
-    return {**digits, **{param.name: _dtype(param) for param in decl.params}}
+    """Say which column each argument becomes: name → polars type; wide integers have other spellings beside them."""
+    spelled = {
+        f"{param.name}_{ending}": kind
+        for param in decl.params
+        if _dtype(param) == AMOUNT
+        for ending, (kind, _) in _SPELLINGS.items()
+    }
+    return {**spelled, **{param.name: _dtype(param) for param in decl.params}}
 
 
-def digits_of(param: Param) -> str:
-    """Name the text column that holds an integer argument's exact digits, however many."""
-    return f"{param.name}_text"
+def spellings(decl: EventDecl, columns: Sequence[Sequence[Any]], used: Collection[str]) -> list[pl.Series]:
+    """Make the used columns that stand beside wide integers: `NAME_text`, `NAME_address`."""
+    taken = {param.name for param in decl.params}
+    return [
+        pl.Series(name, [spell(value) for value in values], dtype=kind)
+        for param, values in zip(decl.params, columns, strict=True)
+        if _dtype(param) == AMOUNT
+        for ending, (kind, spell) in _SPELLINGS.items()
+        if (name := f"{param.name}_{ending}") in used and name not in taken
+    ]
 
 
-def digits(param: Param, values: Sequence[Any]) -> pl.Series:
-    """Make the column named by `digits_of`: an identifier is often a hash, with more digits than a number may have."""
-    return pl.Series(digits_of(param), [str(value) for value in values], dtype=pl.String)
+def _address_in(number: int) -> bytes | None:
+    return number.to_bytes(_ADDRESS) if 0 <= number < 2 ** (8 * _ADDRESS) else None
+
+
+_SPELLINGS: dict[str, tuple[pl.DataType, Callable[[int], Any]]] = {
+    "text": (pl.String(), str),
+    "address": (pl.Binary(), _address_in),
+}
+"""An identifier is often a hash, with more digits than a number may have, or an address kept as a number."""
 
 
 def column_of(param: Param, values: Sequence[Any]) -> pl.Series:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from monitor.abi import EventDecl, Undecodable, compile_event
-from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, digits, digits_of, misfit
+from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, misfit, spellings
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
@@ -293,11 +293,7 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
         for param, column in zip(job.decl.params, columns, strict=True)
         if param.name in used and param.name not in CONTEXT
     ]
-    own += [
-        digits(param, column)
-        for param, column in zip(job.decl.params, columns, strict=True)
-        if digits_of(param) in used and digits_of(param) in arguments(job.decl)
-    ]
+    own += spellings(job.decl, columns, used)
     kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
     return _context(kept, job.bound).with_columns(own)
 

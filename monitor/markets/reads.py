@@ -144,12 +144,29 @@ def _encoded(takes: EventDecl, values: Sequence[Any]) -> bytes | None:
 def _returned(functions: Sequence[_Function], raw: bytes, kind: pl.Struct) -> dict[str, Any] | None:
     """Decode an answer by the first layout that fits it."""
     for function in functions:
+        if len(functions) > 1 and not _canonical(function.returns, raw):
+            continue
         if (values := _decoded(function.returns, raw)) is None:
             continue
         first = next(iter(values.values()), None)
         opened = first if len(values) == 1 and isinstance(first, dict) else values
         return {field.name: opened.get(field.name) for field in kind.fields}
     return None
+
+
+def _canonical(decl: EventDecl, raw: bytes) -> bool:
+    """Tell layouts apart: only the right one encodes to the very answer; others may read a length as an address."""
+    try:
+        values = compile_event(decl)([decl.topic0], raw)
+        return encode([param.type.canonical() for param in decl.params], [_plain(value) for value in values]) == raw
+    except (Undecodable, EncodingError):
+        return False
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(_plain(part) for part in value.values())
+    return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
 def _decoded(decl: EventDecl, raw: bytes) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from eth_abi.abi import encode
 
-from monitor.markets.load import Market
-from tests.markets.chain_of_logs import PROVIDER, RENTER, START, TOKEN, built_in
+from tests.markets.chain_of_logs import PROVIDER, RENTER, START, TOKEN
+from tests.markets.declared import decl as declared
 from tests.markets.theatre import Log, Theatre
 
 pytestmark = pytest.mark.node
@@ -19,10 +19,8 @@ OTHER = b"\xb7" * 20
 BEGIN, EPOCH = START - 86_400, 3_600
 
 
-def decl(name: str, market: Market = built_in()["fluence"], role: str = "diamond") -> str:  # noqa: B008 - loaded once
-    found = next(x for rule in market.rules if role in rule.roles for x in rule.decls if x.name == name)
-    words = [f"{x.type.canonical()}{' indexed' if x.indexed else ''} {x.name}" for x in found.params]
-    return f"{name}({', '.join(words)})"
+def decl(name: str, *, role: str = "diamond") -> str:
+    return declared("fluence", role, name)
 
 
 def end_of(epoch: int) -> int:

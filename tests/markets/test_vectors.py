@@ -88,6 +88,20 @@ EXPECTED: dict[str, dict[str, object]] = {
         "state": "occupied",
         "resource_provenance": "event",
     },
+    "DealCreatedV2": {
+        "verb": "order.open",
+        "lease_id": C,
+        "renter": B,
+        "price_amount": "12500000",
+        "price_per": "epoch",
+        "price_token": D,
+        "resource_provenance": "none",
+    },
+    "OrdersMatched": {
+        "verb": "lease.open",
+        "lease_id": "0xe064fb3e72b2ec70782ecb932d7660de8155cfb2be5f0e925f55e7a33274bf5b",
+        "parts": 2,
+    },
     "StakedGPUType": {"verb": "capacity.upsert", "gpu_raw": "NVIDIA H100 80GB HBM3"},
 }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from monitor.chain.endpoint import Fault
-from monitor.chain.rpc import Answer, Call, RpcClient, TooLarge, decode_optional
+from monitor.chain.call import Answer, Call, decode_optional
+from monitor.chain.fault import Fault, TooLarge
+from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import Block, BlockAnswer, Lying, ReceiptAnswer, block, fixed, quantity
 from monitor.model.chain import Header, RawTransfer
 from monitor.model.span import Span

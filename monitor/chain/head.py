@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from monitor.chain.blocks import fetch_headers
-from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, decode_optional, known_header
+from monitor.chain.call import Answer, Call, decode_optional, known_header
+from monitor.chain.fault import Lagging
+from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, HeaderAnswer, header
 from monitor.model.chain import BlockRef, Change, Extended, Finalized, Header, Reverted
 from monitor.sync.fork import Need, decide, is_linked, last_common

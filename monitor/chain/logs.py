@@ -8,9 +8,10 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.chain.answers import read_logs
+from monitor.chain.call import Answer, Call, decode, known_header, result
 from monitor.chain.check import check_order, fits
-from monitor.chain.endpoint import Fault
-from monitor.chain.rpc import Answer, Call, Lagging, RpcClient, TooLarge, decode, known_header, result
+from monitor.chain.fault import Fault, Lagging, TooLarge
+from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import (
     ErrorBody,
     Lying,

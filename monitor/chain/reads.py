@@ -15,7 +15,8 @@ from eth_abi.abi import decode as decode_abi
 from eth_abi.abi import encode
 from eth_abi.exceptions import DecodingError
 
-from monitor.chain.rpc import Answer, Call, RpcClient, decode, decode_optional
+from monitor.chain.call import Answer, Call, decode, decode_optional
+from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, Lying, block_parameter, fixed, quantity
 from monitor.errors import NodeRefused
 

@@ -11,9 +11,10 @@ import polars as pl
 
 from monitor.chain.blocks import fetch_headers, fetch_transfers
 from monitor.chain.endpoint import EndpointState
+from monitor.chain.fault import Lagging
 from monitor.chain.head import Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
-from monitor.chain.rpc import Lagging, RpcClient
+from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer

@@ -53,11 +53,21 @@ class ErrorBody(msgspec.Struct):
 
 
 class Envelope(msgspec.Struct):
-    """One JSON-RPC response, its result still raw."""
+    """One JSON-RPC response, its result still raw; `message` stands where a gateway answers in a form of its own."""
 
     id: int | str | float | None = None
     result: msgspec.Raw = msgspec.Raw(b"")
-    error: ErrorBody | None = None
+    error: ErrorBody | str | None = None
+    message: str | None = None
+
+    @property
+    def failure(self) -> ErrorBody | None:
+        """The error, None when there is a result."""
+        if isinstance(self.error, str):
+            return ErrorBody(message=self.error)
+        if self.error is None and self.message is not None and not bytes(self.result):
+            return ErrorBody(message=self.message)
+        return self.error
 
 
 class LogAnswer(msgspec.Struct, rename="camel"):

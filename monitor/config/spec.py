@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import core_schema
 
 from monitor.errors import ConfigError
@@ -19,6 +19,7 @@ __all__ = [
     "ChainConfig",
     "Config",
     "DeploymentConfig",
+    "EndpointConfig",
     "LabelConfig",
     "LedgerConfig",
     "MarketConfig",
@@ -132,11 +133,33 @@ class TokenConfig(_Table):
     usd: DecimalText | None = None
 
 
+class EndpointConfig(_Table):
+    """One endpoint of a chain; a bare URL in `rpc` is one with the defaults. http(s) or ws(s), by the URL's scheme."""
+
+    url: Secret
+    cost: int = Field(default=1, ge=0, le=1_000)
+    """Dearer endpoints are asked only while no cheaper one can be."""
+    calls_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
+    """None: what the endpoint bears is learned from its refusals."""
+    calls_per_day: int | None = Field(default=None, ge=1, le=10**12)
+
+    @property
+    def pushes(self) -> bool:
+        """Whether it is a WebSocket, which tells of new heads by itself; raises ConfigError as `Secret.reveal`."""
+        return self.url.reveal().startswith(("ws://", "wss://"))
+
+
+def _as_table(item: Any) -> Any:
+    return {"url": item} if isinstance(item, str) else item
+
+
 class ChainConfig(_Table):
     """One chain: its endpoints and how far to trust its head; spans in blocks, waits in seconds."""
 
     id: int = Field(ge=1, le=2**53)
-    rpc: list[Secret] = Field(min_length=1, max_length=16)
+    rpc: list[Annotated[EndpointConfig, BeforeValidator(_as_table, json_schema_input_type=str | EndpointConfig)]] = (
+        Field(min_length=1, max_length=16)
+    )
     enabled: bool = True
     finality: Literal["finalized", "safe", "depth"] = "finalized"
     finality_depth: int = Field(default=64, ge=1, le=100_000)
@@ -144,7 +167,7 @@ class ChainConfig(_Table):
     poll_seconds: float = Field(default=4.0, ge=0.05, le=600)
     timeout_seconds: float = Field(default=20.0, ge=0.5, le=300)
     max_span: int = Field(default=2_000, ge=1, le=1_000_000)
-    concurrency: int = Field(default=4, ge=1, le=64)
+    concurrency: int = Field(default=16, ge=1, le=64)
     native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
     """Blocks before a wallet's first lease that are read in full for native funding; 0 leaves native funding out."""
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)

@@ -105,10 +105,10 @@ def _files() -> Iterator[Check]:
 
 async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:
     checks = []
-    for secret in chain.rpc:
+    for endpoint in chain.rpc:
         what = f"chain {name}"
         try:
-            async with RpcClient(name, chain.id, [secret], timeout_seconds=chain.timeout_seconds, attempts=1) as rpc:
+            async with RpcClient(name, chain.id, [endpoint], timeout_seconds=chain.timeout_seconds, attempts=1) as rpc:
                 checks += await _endpoint(what, chain, rpc, bundle)
         except MonitorError as error:
             checks.append(Check("fail", what, error.message, error.hint))

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.chain import endpoint, rpc
 from monitor.chain.rpc import RpcClient
-from monitor.config.spec import ChainConfig, Secret
+from monitor.config.spec import ChainConfig, EndpointConfig
 from tests.chain.fake import CHAIN_ID, FakeChain, FakeNode
 
 CONTRACT = b"\xc1" * 20
@@ -25,7 +25,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "_MAX_PAUSE", 0.01)
     monkeypatch.setattr(rpc, "_FIRST_DELAY", 0.001)
     monkeypatch.setattr(rpc, "_MAX_DELAY", 0.01)
-    monkeypatch.setattr(rpc, "_PAUSE_WHEN_LIMITED", 0.01)
+    monkeypatch.setattr(endpoint, "_PAUSE_WHEN_LIMITED", 0.01)
+    monkeypatch.setattr(endpoint, "_BENCH_SECONDS", 0.02)
+    monkeypatch.setattr(endpoint, "_BENCH_ALONE", 0.001)
 
 
 @pytest.fixture(scope="session")
@@ -46,9 +48,12 @@ async def node(chain: FakeChain) -> AsyncIterator[FakeNode]:
 
 @asynccontextmanager
 async def client(*nodes: FakeNode | str, **options: Any) -> AsyncIterator[RpcClient]:
-    urls = [Secret(item if isinstance(item, str) else item.url) for item in nodes]
-    async with RpcClient("local", CHAIN_ID, urls, **{"timeout_seconds": 5.0, **options}) as rpc_client:
+    async with RpcClient("local", CHAIN_ID, endpoints(*nodes), **{"timeout_seconds": 5.0, **options}) as rpc_client:
         yield rpc_client
+
+
+def endpoints(*nodes: FakeNode | str) -> list[EndpointConfig]:
+    return [EndpointConfig.model_validate({"url": item if isinstance(item, str) else item.url}) for item in nodes]
 
 
 def config(*nodes: FakeNode, **options: Any) -> ChainConfig:

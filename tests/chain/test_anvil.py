@@ -7,13 +7,14 @@ import pytest
 from monitor.chain.calls import has_code
 from monitor.chain.rpc import RpcClient
 from monitor.chain.source import ChainSource
-from monitor.config.spec import ChainConfig, Secret
+from monitor.config.spec import ChainConfig
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.span import Spans
 from monitor.sim.anvil import Anvil
 from monitor.sync.fragment import Want, contract_fragment, native_fragment
 from monitor.sync.plan import plan
+from tests.chain.conftest import endpoints
 
 pytestmark = pytest.mark.node
 
@@ -70,7 +71,7 @@ async def test_a_real_node_with_forks(tmp_path):
 
 
 async def test_its_tags_and_code():
-    async with Anvil() as anvil, RpcClient("local", anvil.chain_id, [Secret(anvil.url)]) as rpc:
+    async with Anvil() as anvil, RpcClient("local", anvil.chain_id, endpoints(anvil.url)) as rpc:
         await anvil.mine(100)
         await anvil.rpc("anvil_setCode", [f"0x{ECHO.hex()}", EMITTER])
         assert await has_code(rpc, ECHO)

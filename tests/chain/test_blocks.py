@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.chain.blocks import fetch_headers, fetch_transfers
-from monitor.chain.rpc import Lagging
+from monitor.chain.fault import Lagging
 from monitor.errors import NodeRefused
 from monitor.model.span import Span
 from tests.chain.conftest import client

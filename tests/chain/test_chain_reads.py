@@ -10,8 +10,7 @@ from eth_abi.abi import encode
 
 from monitor.chain.reads import MULTICALL, ChainReads, Read, Wanted
 from monitor.chain.rpc import RpcClient
-from monitor.config.spec import Secret
-from tests.chain.conftest import client
+from tests.chain.conftest import client, endpoints
 from tests.chain.fake import FakeChain, FakeNode, Refusal
 from tests.markets.chain_of_logs import LOCAL
 from tests.markets.theatre import Theatre, call_data
@@ -31,7 +30,7 @@ async def taught() -> AsyncIterator[tuple[Theatre, RpcClient, int]]:
         await play.teach("market", SIZE, [2], encode(["uint256"], [22]))
         at, _ = await play.node.head()
         await play.forget("market", SIZE, [1])
-        async with RpcClient("local", LOCAL, [Secret(play.node.url)]) as rpc:
+        async with RpcClient("local", LOCAL, endpoints(play.node.url)) as rpc:
             yield play, rpc, at
 
 

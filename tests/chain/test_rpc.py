@@ -9,10 +9,11 @@ import time
 
 import pytest
 
-from monitor.chain.rpc import Call, Lagging, RpcClient, decode
-from monitor.config.spec import Secret
+from monitor.chain.call import Call, decode
+from monitor.chain.fault import Lagging
+from monitor.chain.rpc import RpcClient
 from monitor.errors import ChainUnreachable, ConfigError, NodeRefused, WrongChain
-from tests.chain.conftest import client
+from tests.chain.conftest import client, endpoints
 from tests.chain.fake import CHAIN_ID, FakeNode, Refusal
 
 NOWHERE = "http://127.0.0.1:9/"
@@ -204,6 +205,6 @@ def refuse(message: str) -> None:
 
 async def test_missing_variable_is_a_configuration_error(monkeypatch):
     monkeypatch.delenv("NO_SUCH_RPC", raising=False)
-    async with RpcClient("local", 1, [Secret("env:NO_SUCH_RPC")]) as rpc:
+    async with RpcClient("local", 1, endpoints("env:NO_SUCH_RPC")) as rpc:
         with pytest.raises(ConfigError, match="NO_SUCH_RPC"):
             await rpc.check()

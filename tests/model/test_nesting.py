@@ -46,11 +46,11 @@ import sys
 sys.setrecursionlimit(100_000)
 from monitor.markets.spheron import json_of, parse_spec
 from monitor.markets.logfile import decode_file
-from monitor.chain.endpoint import _envelopes
+from monitor.chain.http import envelopes
 from monitor.errors import InputError
 deep = "[" * 60_000 + "]" * 60_000
 assert json_of(deep) is None and parse_spec(deep) is None
-assert _envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}") is None
+assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}") is None
 try:
     decode_file(deep.encode() * 100, {}, ())
 except InputError:

@@ -1,0 +1,158 @@
+"""JSON-RPC over HTTP: one bounded POST per request, and the responses in the order of the calls."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from monitor.chain.call import Call
+from monitor.chain.fault import Fault
+from monitor.chain.wire import Envelope
+from monitor.config.spec import Secret
+from monitor.model.nesting import too_deep
+from monitor.sync.sizing import Later, classify
+
+__all__ = ["Http", "envelopes", "in_order", "request", "words"]
+
+_CHUNK = 2**18
+_TEXT = 2_000
+_OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
+_TIMEOUTS = frozenset({408, 504, 524})
+_MAX_RETRY_AFTER = 300.0
+_PAIR = 2
+"""Calls in one request up to which a refusal for size means the answer, not the number of calls."""
+
+
+class Http:
+    """The HTTP transport of one endpoint; `limit` bounds the bytes of one answer, decompressed."""
+
+    def __init__(self, session: aiohttp.ClientSession, secret: Secret, limit: int) -> None:
+        self._session = session
+        self._secret = secret
+        self._limit = limit
+        self._ids = itertools.count(1)
+
+    async def send(self, calls: Sequence[Call]) -> list[Envelope]:
+        """Send calls as one request, a batch when there are several; raises Fault."""
+        ids = [next(self._ids) for _ in calls]
+        bodies = [request(number, call) for number, call in zip(ids, calls, strict=True)]
+        body = msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0])
+        try:
+            async with self._session.post(self._secret.reveal(), data=body, allow_redirects=False) as response:
+                return await self._answers(response, ids)
+        except TimeoutError as error:
+            message = "no answer in time"
+            raise Fault(message, slow=True) from error
+        except aiohttp.InvalidURL as error:
+            message = "not a valid URL"
+            raise Fault(message) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Fault(words(error)) from error
+
+    async def close(self) -> None:
+        """Do nothing: the session belongs to the client."""
+
+    async def _answers(self, response: aiohttp.ClientResponse, ids: Sequence[int]) -> list[Envelope]:
+        payload = await _read(response, self._limit)
+        pause = _retry_after(response.headers.get("retry-after", ""))
+        if response.status == _TOO_MANY:
+            message = f"HTTP 429, too many requests{_shown(payload)}"
+            raise Fault(message, kind="limited", pause=pause, whole=True)
+        answers = envelopes(payload)
+        # Some providers send a proper JSON-RPC error under HTTP 400 or 500.
+        explained = answers is not None and any(answer.error is not None for answer in answers)
+        if answers is None or (response.status != _OK and not explained):
+            large = response.status == _TOO_LARGE
+            raise Fault(
+                _describe(response.status),
+                pause=pause,
+                too_large=large and len(ids) <= _PAIR,
+                slow=response.status in _TIMEOUTS,
+                batch=large and len(ids) > _PAIR,
+            )
+        return in_order(answers, ids)
+
+
+def request(number: int, call: Call) -> dict[str, Any]:
+    """Write a call as a JSON-RPC request."""
+    return {"jsonrpc": "2.0", "id": number, "method": call.method, "params": list(call.params)}
+
+
+def envelopes(payload: bytes) -> list[Envelope] | None:
+    """Read the responses in a body, a lone one as a list of one; None when it is not JSON-RPC."""
+    if too_deep(payload):
+        return None
+    try:
+        if payload.lstrip()[:1] == b"[":
+            return msgspec.json.decode(payload, type=list[Envelope])
+        return [msgspec.json.decode(payload, type=Envelope)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:
+    """Put responses in the order of the calls; raises Fault when they do not belong to them."""
+    lone = len(answers) == 1 and answers[0].failure is not None
+    if lone and len(ids) == 1:
+        # An error before the request was read has no id.
+        return list(answers)
+    failure = answers[0].failure if lone else None
+    if failure is not None and answers[0].id not in ids[1:]:
+        # One error for the whole batch.
+        text = failure.message or "a batch was refused"
+        if isinstance(classify(text), Later):
+            raise Fault(text, kind="limited", whole=True)
+        raise Fault(text, kind="refused", batch=True)
+    by_id = {answer.id: answer for answer in answers}
+    if len(answers) != len(ids) or set(by_id) != set(ids):
+        message = f"{len(ids)} calls got {len(answers)} answers that do not fit"
+        raise Fault(message, kind="lying")
+    return [by_id[number] for number in ids]
+
+
+def words(error: Exception) -> str:
+    """Word what went wrong on the way to a node, without its address."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect: {error.strerror or type(error.os_error).__name__}"
+    return f"{type(error).__name__}: {error}"
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(_CHUNK):
+        size += len(part)
+        if size > limit:
+            message = f"an answer of more than {limit} bytes"
+            raise Fault(message, too_large=True)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _describe(status: int) -> str:
+    return f"HTTP {status}" if status != _OK else "an answer that is not JSON-RPC"
+
+
+def _shown(payload: bytes) -> str:
+    answers = envelopes(payload) if len(payload) <= _TEXT else None
+    failure = answers[0].failure if answers else None
+    text = (failure.message if failure else None) or payload[:_TEXT].decode("utf-8", "replace")
+    return "" if "<" in text else f": {text}"
+
+
+def _retry_after(text: str) -> float:
+    """Read seconds or an HTTP date (RFC 9110, 10.2.3); 0 for anything else."""
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        return min(_MAX_RETRY_AFTER, float(text))
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
+    except ValueError:
+        return 0.0
+    return min(_MAX_RETRY_AFTER, max(0.0, seconds))

@@ -21,7 +21,7 @@ from eth_hash.auto import keccak
 from monitor.chain.reads import ChainReads, Wanted
 from monitor.chain.rpc import RpcClient
 from monitor.config import Config
-from monitor.config.spec import Secret
+from monitor.config.spec import EndpointConfig
 from monitor.facts.inputs import TOKENS
 from monitor.facts.leases import leases
 from monitor.hardware.frame import resolve
@@ -144,7 +144,7 @@ class Theatre:
         markets = built_in()
         logs, bound = await self.logs(), bind(markets, self.config())
         known = empty(READS)
-        async with RpcClient("local", LOCAL, [Secret(self.node.url)]) as rpc:
+        async with RpcClient("local", LOCAL, [EndpointConfig.model_validate({"url": self.node.url})]) as rpc:
             while True:
                 decoded = decode_logs(logs, markets, bound, reads=known)
                 wanted = [Wanted(*row) for row in decoded.wanted.iter_rows()]

@@ -1,8 +1,12 @@
 """`monitor clusters --transfers FILE --out FILE`: joins on evidence of two kinds, never through a hub."""
 
 import csv
+import json
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -135,3 +139,59 @@ def test_the_two_options_go_together(tmp_path):
     assert (done.code, done.out) == (2, "")
     assert "go together" in done.err
     assert clusters(tmp_path / "none.csv", tmp_path, code=2).startswith("monitor: error: ")
+
+
+def test_without_times_rarity_decides_and_neither_order_letters_nor_repeats_of_a_transaction_matter(tmp_path):
+    pairs = [(wallet(a), wallet(b)) for a, b in [(1, 2), (2, 1), (2, 3), (3, 1)] * 2 + [(70, 70)]]
+    rows = [(*pair, "polygon", "erc20", f"t{at}") for at, pair in enumerate(pairs)]
+    columns = ("from", "to", "chain", "kind", "tx")
+    first = clusters(write(tmp_path / "t.csv", rows, columns), tmp_path)
+    assert len({first[shown(number)] for number in (1, 2, 3)}) == 1
+    assert len(set(first.values())) == 2
+    mixed = [(a.upper().replace("0X", "0x"), f" {b} ", *rest) for a, b, *rest in rows]
+    random.Random(5).shuffle(mixed)
+    assert clusters(write(tmp_path / "m.csv", mixed + mixed[:3], columns), tmp_path) == first
+    frame = pl.DataFrame(rows, schema=list(columns), orient="row")
+    frame.with_columns(pl.col("from", "to", "chain", "kind").cast(pl.Categorical)).write_parquet(tmp_path / "t.parquet")
+    assert clusters(tmp_path / "t.parquet", tmp_path) == first
+
+
+def test_transfers_of_nothing_join_nobody(tmp_path):
+    rows = [(wallet(1), wallet(2), "0")] * 5 + [(wallet(3), wallet(4), "7")] * 5
+    found = clusters(write(tmp_path / "t.csv", rows, ("from", "to", "value")), tmp_path)
+    assert found[shown(1)] != found[shown(2)]
+    assert found[shown(3)] == found[shown(4)]
+
+
+def test_a_label_keeps_a_service_from_joining_its_customers(tmp_path):
+    label = f'[[labels]]\naddress = "{wallet(9)}"\nlabel = "x"\nkind = "bridge"\n'
+    (tmp_path / "c.toml").write_text(label + 'source = "me"\ndate = "2026-01-01"\n', encoding="utf-8")
+    rows = [(wallet(9), wallet(at)) for at in (1, 2, 3)] * 3
+    assert len(set(clusters(write(tmp_path / "t.csv", rows, ("from", "to")), tmp_path).values())) == 4
+
+
+def test_a_table_without_rows_gives_a_table_without_rows(tmp_path):
+    assert clusters(write(tmp_path / "t.csv", [], ("from", "to")), tmp_path) == {}
+    assert clusters(write(tmp_path / "t.csv", [], ("from", "to", "timestamp")), tmp_path) == {}
+    assert clusters(write(tmp_path / "t.csv", [("", "", "")], ("from", "to", "timestamp")), tmp_path) == {}
+
+
+def test_transfers_without_a_time_among_timed_ones_are_nobodys_first(tmp_path):
+    rows = [*ROWS, *((wallet(400 + n), wallet(member), 10**18, "") for n, member in enumerate(KIN))]
+    first = clusters(write(tmp_path / "t.csv", rows), tmp_path)
+    assert clusters(write(tmp_path / "u.csv", rows[::-1]), tmp_path) == first
+    assert len({first[shown(number)] for number in (FUNDER, *KIN)}) == 1
+
+
+@pytest.mark.slow
+def test_the_public_benchmark_is_beaten(tmp_path):
+    folder = Path(__file__).parents[3] / "shared" / "wallets" / "benchmark"
+    if not folder.exists():
+        pytest.skip("the shared benchmark is not beside this checkout")
+    out = tmp_path / "clusters.csv"
+    assert run("clusters", "--transfers", str(folder / "transfers.parquet"), "--out", str(out)).code == 0
+    command = [sys.executable, str(folder / "score.py"), str(out)]
+    said = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert said["B3F1"] >= 0.795
+    assert said["B3P"] >= 0.95
+    assert said["largest"] <= 300

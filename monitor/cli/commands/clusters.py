@@ -10,7 +10,6 @@ import click
 from monitor.cli.context import load_config
 from monitor.cli.listing import Filter, listing
 
-_COLUMNS = ("address", "cluster_id")
 _listed = listing(
     "clusters",
     "List wallet clusters. A cluster is a hypothesis: `monitor explain A B` shows its path.",
@@ -32,18 +31,16 @@ def _clusters(transfers: str | None, out: str | None, **rest: Any) -> None:
 
 
 def _from_file(source: Path, target: Path) -> None:
-    from monitor.cli.transferfile import cluster_rows, read_transfers
+    from monitor.cli.transferfile import cluster_file
     from monitor.errors import InputError
-    from monitor.views.output import csv_lines
 
-    rows = cluster_rows(read_transfers(source), load_config().config)
+    rows = cluster_file(source, load_config().config)
     try:
-        with target.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(csv_lines(rows, _COLUMNS))
+        rows.write_csv(target)
     except OSError as error:
         message = f"{target} cannot be written: {error.strerror}"
         raise InputError(message, hint="check the folder and its permissions") from error
-    groups = len({row["cluster_id"] for row in rows})
+    groups = rows["cluster_id"].n_unique()
     click.echo(f"wrote {len(rows)} addresses in {groups} clusters to {target}", err=True)
 
 

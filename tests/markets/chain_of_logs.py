@@ -38,10 +38,8 @@ def built_in() -> dict[str, Market]:
 
 
 for _market in built_in().values():
-    if _market.id not in CONTRACT:
-        CONTRACT[_market.id] = {
-            role: "0x" + keccak(f"{_market.id} {role}".encode())[:20].hex() for role in _market.roles()
-        }
+    _made = {role: "0x" + keccak(f"{_market.id} {role}".encode())[:20].hex() for role in _market.roles()}
+    CONTRACT[_market.id] = _made | CONTRACT.get(_market.id, {})
 
 
 def local_config(**markets: Any) -> Config:
@@ -75,12 +73,17 @@ class Chain:
                     "tx_hash": b"\xee" + self.block.to_bytes(31, "big"),
                     "tx_index": 0,
                     "log_index": index,
-                    "address": bytes.fromhex(CONTRACT[market][role][2:]),
+                    "address": self.address(market, role),
                     "topics": topics,
                     "data": data,
                     "tx_from": RENTER,
                 }
             )
+
+    @staticmethod
+    def address(market: str, role: str) -> bytes:
+        """Say where a role stands."""
+        return bytes.fromhex(CONTRACT[market][role][2:])
 
     def logs(self) -> pl.DataFrame:
         return pl.DataFrame(self.rows, schema=LOGS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import core_schema
@@ -23,6 +24,7 @@ __all__ = [
     "LabelConfig",
     "LedgerConfig",
     "MarketConfig",
+    "OracleConfig",
     "Secret",
     "SinkConfig",
     "TokenConfig",
@@ -109,8 +111,17 @@ def _decimal_text(text: str) -> str:
     return str(Decimal(text))
 
 
+def _date_text(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        message = 'must be a day like "2026-11-01"'
+        raise ValueError(message) from None
+
+
 AddressText = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{40}$")]
 DecimalText = Annotated[str, AfterValidator(_decimal_text)]
+DateText = Annotated[str, AfterValidator(_date_text)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 OnlyReference = Annotated[Secret, AfterValidator(_only_reference)]
 
@@ -125,12 +136,32 @@ class LedgerConfig(_Table):
     path: str = "monitor.db"
 
 
+class OracleConfig(_Table):
+    """A price feed on the token's chain, in dollars, that answers `latestRoundData()` as Chainlink's do."""
+
+    address: AddressText
+    decimals: int = Field(default=8, ge=0, le=36)
+
+
 class TokenConfig(_Table):
-    """A payment token of a chain; `usd` is the fixed dollar value of one whole token, absent when it floats."""
+    """A payment token of a chain, and where its dollar value comes from.
+
+    `usd` is the fixed value of one whole token, as of a stablecoin. One that floats has values by day (`usd_by_date`),
+    a price feed (`oracle`), both (the feed goes first), or no dollar value at all.
+    """
 
     address: AddressText
     decimals: int = Field(ge=0, le=36)
     usd: DecimalText | None = None
+    usd_by_date: dict[DateText, DecimalText] = {}
+    oracle: OracleConfig | None = None
+
+    @model_validator(mode="after")
+    def _fixed_or_floating(self) -> Self:
+        if self.usd is not None and (self.usd_by_date or self.oracle):
+            message = "`usd` is fixed; a token with `usd_by_date` or `oracle` floats: keep one kind"
+            raise ValueError(message)
+        return self
 
 
 class EndpointConfig(_Table):

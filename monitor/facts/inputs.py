@@ -37,6 +37,7 @@ HARDWARE: dict[str, pl.DataType] = {
     "gpu_precision": pl.String(),
     "gpu_count_parsed": pl.Int64(),
     "h100e_each": H100E,
+    "h100e_tpp_each": H100E,
     "eccn_class": pl.String(),
 }
 """What the catalogue says about each spelling; one row per `gpu_raw`."""

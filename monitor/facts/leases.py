@@ -11,8 +11,9 @@ from monitor.facts.bounds import TIME_LIMIT, believable_count
 from monitor.facts.fold import KEY, fold, lease_rows
 from monitor.facts.inputs import HARDWARE, NOTES, TOKENS, ordered
 from monitor.facts.money import seconds_paid, usd_per_gpu_hour
+from monitor.facts.quotes import QUOTES, with_usd
 from monitor.facts.regions import with_country
-from monitor.model.schema import AMOUNT, H100E, LEASES
+from monitor.model.schema import AMOUNT, H100E, LEASES, empty
 
 __all__ = ["lease_notes", "leases"]
 
@@ -32,20 +33,24 @@ def leases(
     tokens: pl.DataFrame,
     paid_until: Mapping[str, str],
     block_seconds: Mapping[int, Decimal],
+    quotes: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Fold decoded events (`EVENTS`, any order) into one `LEASES` row per lease, sorted by market, chain and key.
 
-    `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`. `paid_until` = rule by market: `stream`
+    `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`, `quotes` (none by default) those of
+    `QUOTES`: what floating tokens were worth. `paid_until` = rule by market: `stream`
     leases are paid to the last settlement (or the open) + balance / rate, a `job` to its deadline or its end, whichever
     came first, all others to their planned end. `block_seconds` =
     seconds per block by chain. `payer` = the payer an open or patch names, else who deposited, else the renter. A lease
     past its end without a closing event stays `active`: the status is what the chain says.
     """
     folded = _inherit_order(fold(lease_rows(events)))
-    priced = _with_tokens(folded, tokens)
+    priced = with_usd(_with_tokens(folded, tokens), empty(QUOTES) if quotes is None else quotes)
     timed = _with_times(priced, paid_until)
     described = with_country(_with_hardware(timed, hardware))
-    dollars = usd_per_gpu_hour(described, "usd_per_gpu_hour", block_seconds)
+    dollars = usd_per_gpu_hour(described, "usd_per_gpu_hour", block_seconds).with_columns(
+        pl.when(pl.col("usd_per_gpu_hour").is_not_null()).then("usd_basis").alias("usd_basis")
+    )
     return dollars.select(pl.col(name).cast(kind) for name, kind in LEASES.items()).sort(KEY)
 
 
@@ -120,9 +125,13 @@ def _with_hardware(timed: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("gpu_count", pl.when(~pl.col("count_said")).then(at_least)).cast(pl.Int64).alias("gpu_count"),
         pl.when(pl.col("gpu_model") != "").then(pl.col("gpu_model")).alias("gpu_model"),
     )
-    each = pl.col("h100e_each")
+    return joined.with_columns(_size("h100e_each").alias("h100e"), _size("h100e_tpp_each").alias("h100e_tpp"))
+
+
+def _size(column: str) -> pl.Expr:
+    each = pl.col(column)
     sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(_H100E_EACH_LIMIT, dtype=H100E))
-    return joined.with_columns((pl.when(sane).then(each) * pl.col("gpu_count").cast(AMOUNT)).cast(H100E).alias("h100e"))
+    return (pl.when(sane).then(each) * pl.col("gpu_count").cast(AMOUNT)).cast(H100E)
 
 
 def lease_notes(events: pl.DataFrame) -> pl.DataFrame:

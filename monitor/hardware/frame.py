@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 
 from monitor.hardware.catalogue import catalogue
-from monitor.hardware.control import RULE_DATES, eccn_class, h100e
+from monitor.hardware.control import RULE_DATES, eccn_class, h100e, h100e_tpp
 from monitor.hardware.parse import reading
 
 __all__ = ["ACCELERATORS", "CLASSES", "RESOLVED", "classes", "frame", "resolve"]
@@ -20,6 +20,7 @@ RESOLVED: dict[str, pl.DataType] = {
     "gpu_precision": pl.String(),
     "gpu_count_parsed": pl.Int64(),
     "h100e_each": H100E,
+    "h100e_tpp_each": H100E,
     "eccn_class": pl.String(),
 }
 """One row per distinct spelling; `gpu_model` is empty and `eccn_class` is `unknown` where no model was found."""
@@ -31,6 +32,7 @@ ACCELERATORS: dict[str, pl.DataType] = {
     "family": pl.String(),
     "china_market": pl.Boolean(),
     "h100e_each": H100E,
+    "h100e_tpp_each": H100E,
     "eccn_class": pl.String(),
 }
 
@@ -53,7 +55,7 @@ def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
             "gpu_precision": [parsed.precision for parsed in read],
             "gpu_count_parsed": [parsed.gpu_count for parsed in read],
         },
-        schema={name: kind for name, kind in RESOLVED.items() if name not in {"h100e_each", "eccn_class"}},
+        schema={name: RESOLVED[name] for name in ("gpu_raw", "gpu_model", "gpu_precision", "gpu_count_parsed")},
     )
     sized = table.join(frame(on), on="gpu_model", how="left", maintain_order="left")
     return sized.select(*list(RESOLVED)[:-1], pl.col("eccn_class").fill_null("unknown"))
@@ -64,7 +66,7 @@ def frame(on: date | None = None) -> pl.DataFrame:
     known = catalogue()
     day = on or known.as_of
     rows = [
-        (acc.id, acc.vendor, acc.name, acc.family, acc.china_market, h100e(acc), eccn_class(acc, day))
+        (acc.id, acc.vendor, acc.name, acc.family, acc.china_market, h100e(acc), h100e_tpp(acc), eccn_class(acc, day))
         for acc in known.all()
     ]
     return pl.DataFrame(rows, schema=ACCELERATORS, orient="row")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -123,6 +124,10 @@ class TokenInfo(NamedTuple):
     symbol: str
     decimals: int
     usd: Decimal | None
+    by_date: tuple[tuple[date, Decimal], ...] = ()
+    """Dollar values of a floating token, each from its day on."""
+    oracle: tuple[bytes, int] | None = None
+    """Address and decimals of a price feed on the same chain."""
 
 
 def folders(config: Config, base: Path | None = None) -> tuple[Path, ...]:
@@ -251,7 +256,9 @@ def tokens(markets: Mapping[str, Market], config: Config | None = None) -> dict[
     for chain in config.chains.values() if config else ():
         for symbol, own in chain.tokens.items():
             raw = bytes.fromhex(own.address[2:])
-            found[chain.id, raw] = TokenInfo(chain.id, raw, symbol, own.decimals, _usd(own.usd))
+            by_date = tuple(sorted((date.fromisoformat(day), Decimal(usd)) for day, usd in own.usd_by_date.items()))
+            feed = (bytes.fromhex(own.oracle.address[2:]), own.oracle.decimals) if own.oracle else None
+            found[chain.id, raw] = TokenInfo(chain.id, raw, symbol, own.decimals, _usd(own.usd), by_date, feed)
     return found
 
 

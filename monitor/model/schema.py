@@ -176,8 +176,13 @@ LEASES: dict[str, pl.DataType] = {
     "open_block": pl.Int64(),
     "open_tx": pl.Binary(),
     "open_log_index": pl.Int64(),
+    "h100e_tpp": H100E,
+    "usd_basis": pl.String(),
 }
-"""The unified lease, columns in the order of `leases.csv`; status ordered|matched|active|closed|disputed."""
+"""The unified lease, columns in the order of `leases.csv`; status ordered|matched|active|closed|disputed.
+
+The last two are not exported: `h100e_tpp` = size by TPP, for control questions (`h100e` is by BF16, for training);
+`usd_basis` = what a dollar price rests on: fixed|oracle|table (`monitor.facts.quotes`)."""
 
 CAPACITY: dict[str, pl.DataType] = {
     "market": pl.String(),

@@ -11,6 +11,7 @@ from monitor.facts.capacity import capacity
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import lease_notes, leases
 from monitor.facts.people import people
+from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
 from monitor.model.schema import CLUSTERS, empty
@@ -45,6 +46,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     native: pl.DataFrame
     hardware: Resolve
     tokens: pl.DataFrame
+    quotes: pl.DataFrame = msgspec.field(default_factory=lambda: empty(QUOTES))
+    """What floating tokens were worth (QUOTES)."""
     labels: pl.DataFrame
     chains: Mapping[int, ChainContext]
     paid_until: Mapping[str, str] = {}
@@ -82,7 +85,7 @@ def evaluate(inputs: Inputs) -> World:
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
-    rented = leases(events, hardware, inputs.tokens, inputs.paid_until, block_seconds)
+    rented = leases(events, hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
     history = lease_events(events)
     moved, refused = transfers(inputs.token_logs, inputs.native)
     persons = people(events, providers=True)

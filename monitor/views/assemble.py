@@ -11,6 +11,7 @@ import polars as pl
 
 from monitor.config import Config
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
+from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
 from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, QuarantineRow
@@ -112,6 +113,7 @@ def assemble(reader: Reader, bundle: Bundle, config: Config, upto: Mapping[int, 
 def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
     """Compute facts, clusters, findings and leads; pure."""
     decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, reads=rows.reads)
+    feeds = _feeds(bundle)
     world = evaluate(
         Inputs(
             events=decoded.events,
@@ -119,6 +121,7 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             native=rows.native.filter(pl.col("value").is_not_null()).select(list(NATIVE)),
             hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
             tokens=_token_frame(bundle),
+            quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
             labels=labels_frame(config.labels),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
@@ -133,7 +136,8 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
     refused = pl.concat([decoded.quarantine, world.token_quarantine])
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
     put_aside = [QuarantineRow(**dict(zip(names, row, strict=True))) for row in refused.select(names).iter_rows()]
-    return Assembled(world, decoded.events, put_aside, rows.chains, rows.children, decoded.wanted)
+    wanted = pl.concat([decoded.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
+    return Assembled(world, decoded.events, put_aside, rows.chains, rows.children, wanted)
 
 
 def _emits(market: Market) -> frozenset[str]:
@@ -178,6 +182,15 @@ def _limits(config: Config, bundle: Bundle) -> dict[int, Limits]:
 def _token_frame(bundle: Bundle) -> pl.DataFrame:
     rows = [(info.chain_id, info.address, info.decimals, info.usd) for info in bundle.tokens.values()]
     return pl.DataFrame(sorted(rows, key=lambda row: row[:2]), schema=TOKENS, orient="row")
+
+
+def _table(bundle: Bundle) -> pl.DataFrame:
+    entries = [(info.chain_id, info.address, *entry) for info in bundle.tokens.values() for entry in info.by_date]
+    return table_quotes(sorted(entries))
+
+
+def _feeds(bundle: Bundle) -> list[Feed]:
+    return [Feed(info.chain_id, info.address, *info.oracle) for info in bundle.tokens.values() if info.oracle]
 
 
 def _as_of(reader: Reader, upto: Mapping[int, int] | None) -> list[ChainRow]:

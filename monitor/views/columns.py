@@ -17,7 +17,9 @@ class Table(NamedTuple):
 
 
 TABLES: dict[str, Table] = {
-    "leases": Table(tuple(LEASES), ("market", "chain_id", "lease_id")),
+    "leases": Table(
+        tuple(name for name in LEASES if name not in {"h100e_tpp", "usd_basis"}), ("market", "chain_id", "lease_id")
+    ),
     "lease_events": Table(
         (
             *("market", "chain_id", "lease_id", "verb", "actor", "amount", "token", "at", "block", "block_hash"),

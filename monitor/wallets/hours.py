@@ -1,4 +1,4 @@
-"""How long each lease was held and how many H100e-hours that makes."""
+"""How long each lease was held and how many GPU-hours and H100e-hours that makes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,18 @@ def held(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
 
 
 def h100e_hours(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
-    """Measure each opened lease with a renter: `held` plus `h100e_hours` (thousandths rounded down, 0 when unsized)."""
+    """Measure each opened lease with a renter: `held` plus `gpu_hours` and `h100e_hours`.
+
+    Both in thousandths, rounded down; 0 where the count or the size is unknown.
+    """
     spans = held(leases.filter(pl.col("renter").is_not_null()), as_of)
     seconds = (pl.col("held_until") - pl.col("opened_at")).clip(0, MAX_HELD_SECONDS)
+    sizes = {"gpu_hours": pl.col("gpu_count").cast(pl.Int64()) * 1000, "h100e_hours": pl.col("h100e") * 1000}
+    return spans.with_columns(_hours(milli, seconds).alias(name) for name, milli in sizes.items())
+
+
+def _hours(milli: pl.Expr, seconds: pl.Expr) -> pl.Expr:
     # at most 10^9 units of a thousandth times 3.2 * 10^8 seconds: fits Int64
-    milli = (pl.col("h100e").fill_null(0) * 1000).cast(pl.Int64()).clip(0, 10**9)
-    hours = (milli * seconds // 3600).cast(pl.Decimal(38, 0))
-    return spans.with_columns((hours.cast(H100E) * pl.lit(Decimal("0.001"))).cast(H100E).alias("h100e_hours"))
+    bounded = milli.fill_null(0).cast(pl.Int64()).clip(0, 10**9)
+    hours = (bounded * seconds // 3600).cast(pl.Decimal(38, 0))
+    return (hours.cast(H100E) * pl.lit(Decimal("0.001"))).cast(H100E)

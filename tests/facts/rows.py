@@ -58,15 +58,15 @@ def tokens(usd: str | None = "1") -> pl.DataFrame:
 
 
 def hardware() -> pl.DataFrame:
-    rows: list[tuple[str, str | None, str | None, int | None, Decimal | None, str | None]] = [
-        ("H100", "h100-sxm", "family", None, Decimal(1), "3A090.a"),
-        ("8x H100", "h100-sxm", "family", 8, Decimal(1), "3A090.a"),
-        ("h100", "h100-sxm", "family", None, Decimal(1), "3A090.a"),
-        ("NVIDIA GeForce RTX 4090", "rtx-4090", "exact", None, Decimal("0.167"), "4A994"),
-        ("RTX 4090 48GB", "rtx-4090", "exact", None, Decimal("0.167"), "4A994"),
-        ("H20", "h20", "exact", None, Decimal("0.15"), "none"),
-        ("B200", "b200", "exact", None, Decimal("2.274"), "3A090.a.1"),
-        ("mystery", None, None, None, None, None),
+    rows: list[tuple[str, str | None, str | None, int | None, Decimal | None, Decimal | None, str | None]] = [
+        ("H100", "h100-sxm", "family", None, Decimal(1), Decimal(1), "3A090.a"),
+        ("8x H100", "h100-sxm", "family", 8, Decimal(1), Decimal(1), "3A090.a"),
+        ("h100", "h100-sxm", "family", None, Decimal(1), Decimal(1), "3A090.a"),
+        ("NVIDIA GeForce RTX 4090", "rtx-4090", "exact", None, Decimal("0.167"), Decimal("0.167"), "4A994"),
+        ("RTX 4090 48GB", "rtx-4090", "exact", None, Decimal("0.167"), Decimal("0.167"), "4A994"),
+        ("H20", "h20", "exact", None, Decimal("0.15"), Decimal("0.15"), "none"),
+        ("B200", "b200", "exact", None, Decimal("2.274"), Decimal("2.274"), "3A090.a.1"),
+        ("mystery", None, None, None, None, None, None),
     ]
     return pl.DataFrame(rows, schema=HARDWARE, orient="row")
 

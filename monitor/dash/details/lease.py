@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from monitor.dash.details.page import Page, fact, heading, lead_link, made, rela
 from monitor.dash.world import World
 from monitor.views import format as fmt
 from monitor.views.tables import Row
+from monitor.wallets.hours import h100e_hours
 
 __all__ = ["lease_page"]
 
@@ -23,7 +25,8 @@ def lease_page(world: World, key: str) -> Page | None:
     if not found.height:
         return None
     lease = found.row(0, named=True)
-    lines = [*_terms(lease), *_people(lease), *_money(lease)]
+    as_of = {chain.chain_id: chain.head_time for chain in world.snapshot.chains if chain.head_time is not None}
+    lines = [*_terms(lease), *_hours(found, as_of), *_people(lease), *_money(lease)]
     return made(f"Lease {key}", lines, _rows(world, key, lease, world.snapshot.lease_events.filter(same)))
 
 
@@ -37,6 +40,7 @@ def _terms(lease: dict[str, Any]) -> list[Text]:
         fact("on chain", lease["gpu_raw"]),
         fact("precision", f"{lease['gpu_precision'] or 'none'}; from {lease['resource_provenance'] or 'nowhere'}"),
         fact("H100e", lease["h100e"]),
+        fact("H100e by TPP", lease["h100e_tpp"]),
         fact("ECCN class", lease["eccn_class"]),
         fact("region", region),
         fact("machine", lease["machine_id"]),
@@ -47,6 +51,12 @@ def _terms(lease: dict[str, Any]) -> list[Text]:
         fact("closed", fmt.time(lease["closed_at"])),
         fact("length", length),
     ]
+
+
+def _hours(found: pl.DataFrame, as_of: Mapping[int, int]) -> list[Text]:
+    """Say what the lease adds up to so far: until it was closed, paid or promised, at most until the head."""
+    measured = h100e_hours(found, as_of)
+    return [fact(name.replace("_", " "), measured[name][0]) for name in ("gpu_hours", "h100e_hours") if measured.height]
 
 
 def _people(lease: dict[str, Any]) -> list[Text]:
@@ -62,10 +72,15 @@ def _money(lease: dict[str, Any]) -> list[Text]:
     return [
         heading("Money"),
         fact("price", price),
-        fact("USD/GPU hour", fmt.number(lease["usd_per_gpu_hour"])),
+        fact("USD/GPU hour", _dollars(lease)),
         fact("token", fmt.address(lease["price_token"])),
         *(fact(name, f"{value} {unit}" if value else "") for name, value in money.items()),
     ]
+
+
+def _dollars(lease: dict[str, Any]) -> str:
+    value = fmt.number(lease["usd_per_gpu_hour"])
+    return f"{value} ({lease['usd_basis'] or 'basis unknown'})" if value else ""
 
 
 def _rows(world: World, key: str, lease: dict[str, Any], events: pl.DataFrame) -> list[Row]:

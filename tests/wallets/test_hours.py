@@ -1,6 +1,7 @@
 """GPU-hours and H100e-hours over the time a lease was held."""
 
 from decimal import Decimal
+from typing import Any
 
 from monitor.facts.leases import leases
 from monitor.wallets.hours import h100e_hours
@@ -10,7 +11,12 @@ HOUR = 3600
 
 
 def test_hours_run_to_the_close_or_to_the_head_and_pools_add_up():
-    fleet = {"renter": who(1), "gpu_raw": "NVIDIA GeForce RTX 4090", "gpu_count": 6, "price_token": USDC}
+    fleet: dict[str, Any] = {
+        "renter": who(1),
+        "gpu_raw": "NVIDIA GeForce RTX 4090",
+        "gpu_count": 6,
+        "price_token": USDC,
+    }
     rows = events(
         event("lease.open", "a", **fleet, planned_end=time_of(1) + 10 * HOUR),
         event("lease.open", "b", log=1, **fleet | {"gpu_count": 2}, planned_end=time_of(1) + 2 * HOUR),

@@ -63,7 +63,8 @@ class EndpointState(NamedTuple):
     """What can be shown of an endpoint: its masked URL, health and the reason for it.
 
     `latency_seconds` is the mean of its answers, `head` the newest block it reported (-1: none), `calls` how many it
-    was sent, `faults` how many of each kind it made, `rate` the calls a second it is held to (inf: no limit known).
+    was sent, `received` the bytes of its answers, `faults` how many of each kind it made, `rate` the calls a second it
+    is held to (inf: no limit known).
     """
 
     label: str
@@ -74,6 +75,7 @@ class EndpointState(NamedTuple):
     calls: int = 0
     faults: Mapping[str, int] = {}
     rate: float = inf
+    received: int = 0
 
 
 class Bell:
@@ -127,6 +129,7 @@ class Endpoint:
         self._lies = 0
         self._good = 0
         self._calls = 0
+        self.received = 0
         self._faults: Counter[str] = Counter()
 
     @property
@@ -135,7 +138,15 @@ class Endpoint:
         latency = max((one.mean for one in self._latency.values()), default=0.0)
         faults = dict(self._faults)
         return EndpointState(
-            self.label, self.health, self.error, latency, self.head, self._calls, faults, self._bucket.rate
+            self.label,
+            self.health,
+            self.error,
+            latency,
+            self.head,
+            self._calls,
+            faults,
+            self._bucket.rate,
+            self.received,
         )
 
     def standing(

@@ -31,12 +31,13 @@ _PAIR = 2
 
 
 class Http:
-    """The HTTP transport of one endpoint; `limit` bounds the bytes of one answer, decompressed."""
+    """The HTTP transport of one endpoint; `limit` bounds the bytes of one answer; `received` adds them up."""
 
     def __init__(self, session: aiohttp.ClientSession, secret: Secret, limit: int) -> None:
         self._session = session
         self._secret = secret
         self._limit = limit
+        self.received = 0
         self._ids = itertools.count(1)
 
     async def send(self, calls: Sequence[Call]) -> list[Envelope]:
@@ -60,7 +61,7 @@ class Http:
         """Do nothing: the session belongs to the client."""
 
     async def _answers(self, response: aiohttp.ClientResponse, ids: Sequence[int]) -> list[Envelope]:
-        payload = await _read(response, self._limit)
+        payload = await self._read(response)
         pause = _retry_after(response.headers.get("retry-after", ""))
         if response.status == _TOO_MANY:
             message = f"HTTP 429, too many requests{_shown(payload)}"
@@ -78,6 +79,18 @@ class Http:
                 batch=large and len(ids) > _PAIR,
             )
         return in_order(answers, ids)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.content.iter_chunked(_CHUNK):
+            size += len(part)
+            self.received += len(part)
+            if size > self._limit:
+                message = f"an answer of more than {self._limit} bytes"
+                raise Fault(message, too_large=True)
+            parts.append(part)
+        return b"".join(parts)
 
 
 def request(number: int, call: Call) -> dict[str, Any]:
@@ -122,18 +135,6 @@ def words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot connect: {error.strerror or type(error.os_error).__name__}"
     return f"{type(error).__name__}: {error}"
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_chunked(_CHUNK):
-        size += len(part)
-        if size > limit:
-            message = f"an answer of more than {limit} bytes"
-            raise Fault(message, too_large=True)
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _describe(status: int) -> str:

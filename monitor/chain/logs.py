@@ -46,6 +46,8 @@ class Sizer:
     def __init__(self, max_span: int) -> None:
         self._max_span = max(1, max_span)
         self._sizing: dict[FragmentKind, Sizing] = {}
+        self.splits = 0
+        """Requests that were too much."""
 
     def size(self, kind: FragmentKind) -> int:
         """Blocks of the next request."""
@@ -61,6 +63,7 @@ class Sizer:
 
     def refused(self, kind: FragmentKind, asked: int, refusal: Narrow) -> None:
         """Note that a request of `asked` blocks was too much."""
+        self.splits += 1
         self._sizing[kind] = narrowed(self.sizing(kind), asked, refusal)
 
 

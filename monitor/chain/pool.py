@@ -208,14 +208,17 @@ class Pool:
         loop = asyncio.get_running_loop()
         async with endpoint.turn(len(calls)):
             began = loop.time()
+            transport = self._transport(endpoint)
             try:
-                answers = await self._transport(endpoint).send(calls)
+                answers = await transport.send(calls)
             except Fault as fault:
                 if not fault.batch:
                     raise
                 answers = None
             else:
                 endpoint.timed(calls, loop.time() - began)
+            finally:
+                endpoint.received = transport.received
         if answers is None:
             endpoint.refused_batch(len(calls))
             return await self._exchange(endpoint, calls)

@@ -34,12 +34,16 @@ class _Message(Envelope):
 
 
 class Socket:
-    """The WebSocket transport of one endpoint; it connects when it is used, and again after it was cut."""
+    """The WebSocket transport of one endpoint; it connects when it is used, and again after it was cut.
+
+    `received` adds up the bytes of its messages.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, secret: Secret, limit: int, timeout_seconds: float) -> None:
         self._session = session
         self._secret = secret
         self._limit = limit
+        self.received = 0
         self._timeout = timeout_seconds
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Envelope]] = {}
@@ -111,6 +115,7 @@ class Socket:
         try:
             async for message in connection:
                 if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
+                    self.received += len(message.data)
                     self._take(message.data)
             if connection.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
                 why = Fault(f"an answer of more than {self._limit} bytes", too_large=True)

@@ -92,6 +92,11 @@ class ChainSource:
         """The newest block that can no longer change, -1 before the first look."""
         return self._state.finalized
 
+    @property
+    def splits(self) -> int:
+        """Requests for logs that had to be asked again in parts."""
+        return self._sizer.splits
+
     def endpoints(self) -> list[EndpointState]:
         """Tell how each endpoint does."""
         return self.rpc.endpoints()

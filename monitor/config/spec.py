@@ -21,6 +21,7 @@ __all__ = [
     "Config",
     "DeploymentConfig",
     "EndpointConfig",
+    "HealthConfig",
     "LabelConfig",
     "LedgerConfig",
     "MarketConfig",
@@ -279,6 +280,19 @@ class AlertsConfig(_Table):
     sinks: dict[Name, SinkConfig] = {}
 
 
+def _listen_text(text: str) -> str:
+    if text and not re.fullmatch(r"(\[[0-9a-fA-F:]{2,39}\]|[A-Za-z0-9.\-]{1,253}):[0-9]{1,5}", text):
+        message = 'must be "host:port", like "127.0.0.1:9464"'
+        raise ValueError(message)
+    return text
+
+
+class HealthConfig(_Table):
+    """Where `monitor run` answers /healthz, /readyz and /metrics over HTTP: `listen` is host:port, empty is off."""
+
+    listen: Annotated[str, AfterValidator(_listen_text)] = ""
+
+
 class Config(_Table):
     """The whole configuration, frozen."""
 
@@ -292,6 +306,7 @@ class Config(_Table):
     rules: dict[str, dict[str, int | float | str | bool]] = {}
     """Overrides of rule parameters: `[rules.T04] min_renters = 3`."""
     alerts: AlertsConfig = AlertsConfig()
+    health: HealthConfig = HealthConfig()
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Config:

@@ -7,18 +7,21 @@ import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from monitor.alerts.deliver import Deliverer
+from monitor.chain.endpoint import EndpointState
 from monitor.chain.reads import ChainReads, Wanted
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig, Config
 from monitor.daemon.fill import fill
 from monitor.daemon.follow import Follower
 from monitor.daemon.judge import Judge, Look
-from monitor.daemon.progress import Progress
+from monitor.daemon.progress import Progress, Traffic
 from monitor.daemon.watch import Watched, wants
 from monitor.errors import ChainUnreachable, ConfigError, MonitorError, WrongChain
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import ChainRow, Conflict, EndpointRow
+from monitor.ledger.rows import FOLLOWING, Conflict, EndpointRow, Report
 from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.sync.fragment import Want
@@ -27,6 +30,8 @@ from monitor.views.bundle import Bundle
 __all__ = ["Engine", "Mode"]
 
 _DRAIN_SECONDS = 60
+_COUNTERS_SECONDS = 5.0
+"""Counters that grow while nothing else changes are written down this seldom."""
 _CALM = 5
 """The judge rests this many times as long as its last judgement took: it never takes more than a sixth of a core."""
 
@@ -67,7 +72,7 @@ class Engine:
         self.broken: set[int] = set()
         self.said: set[int] = set()
         self.wake: dict[int, asyncio.Event] = {}
-        self._reported: dict[int, tuple[ChainRow, list[EndpointRow]]] = {}
+        self._reported: dict[int, tuple[float, Report]] = {}
 
     async def run(self) -> None:
         """Work until `stop` is set, or until the head is reached and judged.
@@ -140,6 +145,7 @@ class Engine:
         covered = self.reader.coverage(chain.id)
         follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress)
         follower.upto = self.mode.last
+        self.progress.follow(chain.id, lambda: _traffic(source))
         reads = ChainReads(source.rpc, chain.max_reads)
         while True:
             version = self.watch_version
@@ -158,24 +164,25 @@ class Engine:
         if chain.id in self.said:
             self.said.discard(chain.id)
             self.progress.say(f"{self.config.chain_name(chain.id)}: works again")
-        await self._report(chain, follower, "following")
+        await self._report(chain, follower)
 
-    async def _report(self, chain: ChainConfig, follower: Follower, state: str) -> None:
-        """Leave for other processes where the chain and its endpoints stand; only when that changed."""
-        endpoints = [
-            EndpointRow(chain_id=chain.id, label=item.label, health=item.health, error=item.error)
-            for item in follower.source.endpoints()
-        ]
-        row = ChainRow(
-            chain_id=chain.id,
-            name=self.config.chain_name(chain.id),
+    async def _report(self, chain: ChainConfig, follower: Follower) -> None:
+        """Leave for other processes where the chain and its endpoints stand; mere counters only now and then."""
+        to_read = self.progress.missing(chain.id)
+        report = Report(
             node_head=max(follower.source.head, 0),
+            to_read=to_read,
             reorgs=follower.reorgs,
-            state=state,
+            deepest_reorg=follower.deepest_reorg,
+            splits=follower.source.splits,
+            state="reading" if to_read else FOLLOWING,
+            endpoints=tuple(_endpoint_row(chain.id, item) for item in follower.source.endpoints()),
         )
-        if self._reported.get(chain.id) != (row, endpoints):
-            self._reported[chain.id] = (row, endpoints)
-            await self.writer.put_status(row, endpoints)
+        at, before = self._reported.get(chain.id, (0.0, Report()))
+        now = time.monotonic()
+        if report.essence() != before.essence() or (report != before and now - at > _COUNTERS_SECONDS):
+            self._reported[chain.id] = (now, report)
+            await self.writer.put_report(chain.id, report)
 
     async def _ill(self, chain: ChainConfig, error: ChainUnreachable | Conflict) -> None:
         """Say once that a chain fails and go on with the others.
@@ -192,9 +199,8 @@ class Engine:
         if chain.id not in self.said:
             self.said.add(chain.id)
             self.progress.say(f"{error.message}; going on with the others, trying again. hint: {error.hint}")
-            await self.writer.put_status(
-                ChainRow(chain_id=chain.id, name=self.config.chain_name(chain.id), state=f"failing: {error.message}")
-            )
+            before = self._reported.pop(chain.id, (0.0, Report()))[1]
+            await self.writer.put_report(chain.id, msgspec.structs.replace(before, state=f"failing: {error.message}"))
         self.dirty.set()
 
     async def _pause(self, chain: ChainConfig) -> None:
@@ -241,6 +247,25 @@ class Engine:
             if item.chain_id in chains and item.chain_id not in self.spent:
                 self.wanted.setdefault(item.chain_id, []).append(item)
         return (self.watched, self.children) != known or bool(self.wanted)
+
+
+def _endpoint_row(chain_id: int, item: EndpointState) -> EndpointRow:
+    return EndpointRow(
+        chain_id=chain_id,
+        label=item.label,
+        health=item.health,
+        error=item.error,
+        latency_seconds=item.latency_seconds,
+        calls=item.calls,
+        faults=dict(item.faults),
+        received=item.received,
+    )
+
+
+def _traffic(source: ChainSource) -> Traffic:
+    endpoints = source.endpoints()
+    calls, received = sum(item.calls for item in endpoints), sum(item.received for item in endpoints)
+    return Traffic(calls, source.splits, received)
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

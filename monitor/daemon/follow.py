@@ -42,6 +42,9 @@ class Follower:
         self.wants = wants
         self.progress = progress
         self.reorgs = 0
+        self.deepest_reorg = 0
+        """Most blocks taken back at once."""
+        self._head = source.head
         self.upto: int | None = None
         """Highest block to index, None for the head."""
 
@@ -93,9 +96,11 @@ class Follower:
         match change:
             case Extended(chain_id, headers):
                 await self.writer.extend(chain_id, headers)
+                self._head = headers[-1].number
             case Reverted(chain_id, to):
                 await self.writer.revert(chain_id, to.number)
                 self.reorgs += 1
+                self.deepest_reorg = max(self.deepest_reorg, self._head - to.number)
                 keep = Spans.of(0, to.number + 1)
                 self.covered = {key: spans & keep for key, spans in self.covered.items()}
                 self.progress.reverted(chain_id, to.number)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from monitor.config import Config
 from monitor.daemon.engine import Engine, Mode
+from monitor.daemon.health import serving
 from monitor.daemon.progress import Progress
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
@@ -44,7 +45,8 @@ async def _run(config: Config, mode: Mode, *, quiet: bool) -> signal.Signals | N
             for name in _SIGNALS:
                 loop.add_signal_handler(name, stop, name)
             try:
-                await engine.run()
+                async with serving("" if mode.until_head else config.health.listen, Path(config.ledger.path)):
+                    await engine.run()
             finally:
                 for name in _SIGNALS:
                     loop.remove_signal_handler(name)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from monitor.errors import InputError
-from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
+from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report
 from monitor.model.lead import Finding, Lead
 
 __all__ = [
@@ -18,10 +18,9 @@ __all__ = [
     "due_rows",
     "outbox_rows",
     "put_disposition",
-    "put_endpoints",
     "put_judgement",
     "put_meta",
-    "put_status",
+    "put_report",
     "update_delivery",
 ]
 
@@ -86,22 +85,9 @@ def update_delivery(connection: sqlite3.Connection, rows: Iterable[OutboxRow]) -
     )
 
 
-def put_status(connection: sqlite3.Connection, row: ChainRow) -> None:
-    """Report a chain's `node_head`, `reorgs` and `state`."""
-    connection.execute(
-        """INSERT INTO status VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-           node_head = excluded.node_head, reorgs = excluded.reorgs, state = excluded.state""",
-        (row.chain_id, row.node_head, row.reorgs, row.state),
-    )
-
-
-def put_endpoints(connection: sqlite3.Connection, chain_id: int, rows: Sequence[EndpointRow]) -> None:
-    """Replace the reported endpoints of a chain."""
-    connection.execute("DELETE FROM endpoints WHERE chain_id = ?", (chain_id,))
-    connection.executemany(
-        "INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?)",
-        [(chain_id, place, row.label, row.health, row.error, row.latency_seconds) for place, row in enumerate(rows)],
-    )
+def put_report(connection: sqlite3.Connection, chain_id: int, report: Report) -> None:
+    """Replace what was reported of a chain."""
+    connection.execute("INSERT OR REPLACE INTO reports VALUES (?, ?)", (chain_id, msgspec.json.encode(report)))
 
 
 def put_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from monitor.ledger import judgement, reads
-from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow, Status, Window
+from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow, Report, Status, Window
 from monitor.ledger.schema import open_reader, segment_folder, translated
 from monitor.model.chain import Header
 from monitor.model.lead import Finding, Lead
@@ -29,6 +29,9 @@ _NATIVE_COLUMNS = "chain_id, block_number, tx_hash, tx_index, sender, recipient,
 # The tail and every segment say how many they hold: counting costs nothing, however many there are.
 _COUNT_LOGS = """SELECT chain_id, tail + (SELECT coalesce(sum(rows), 0) FROM segments
   WHERE segments.chain_id = chains.chain_id) FROM chains ORDER BY chain_id"""
+
+_REPORTED = ("node_head", "to_read", "reorgs", "deepest_reorg", "splits", "state")
+_SILENCE = Report()
 
 
 class Reader:
@@ -80,10 +83,11 @@ class Reader:
     def chains(self) -> list[ChainRow]:
         """List chains by id."""
         rows = self._rows(
-            """SELECT chains.chain_id, name, head, hash, timestamp, finalized, node_head, reorgs, state
+            """SELECT chains.chain_id, name, head, hash, timestamp, finalized
                FROM chains LEFT JOIN headers ON headers.chain_id = chains.chain_id AND headers.number = head
-               LEFT JOIN status ON status.chain_id = chains.chain_id ORDER BY chains.chain_id"""
+               ORDER BY chains.chain_id"""
         )
+        reports = self._reports()
         return [
             ChainRow(
                 chain_id=chain_id,
@@ -92,11 +96,9 @@ class Reader:
                 head_hash=head_hash or b"",
                 head_time=head_time,
                 finalized=finalized,
-                node_head=node_head,
-                reorgs=reorgs or 0,
-                state=state or "",
+                **{field: getattr(reports.get(chain_id, _SILENCE), field) for field in _REPORTED},
             )
-            for chain_id, name, head, head_hash, head_time, finalized, node_head, reorgs, state in rows
+            for chain_id, name, head, head_hash, head_time, finalized in rows
         ]
 
     def window(self, chain_id: int) -> Window:
@@ -241,11 +243,7 @@ class Reader:
 
     def endpoints(self) -> list[EndpointRow]:
         """List endpoints as the daemon last reported them."""
-        query = "SELECT chain_id, label, health, error, latency_seconds FROM endpoints ORDER BY chain_id, place"
-        return [
-            EndpointRow(chain_id=chain_id, label=label, health=health, error=error, latency_seconds=latency)
-            for chain_id, label, health, error, latency in self._rows(query)
-        ]
+        return [endpoint for _, report in sorted(self._reports().items()) for endpoint in report.endpoints]
 
     def meta(self) -> dict[str, str]:
         """Read what the daemon left for surfaces."""
@@ -271,7 +269,13 @@ class Reader:
                 alerts=dict(self._rows("SELECT state, count(*) FROM outbox GROUP BY state")),
                 quarantine=self._rows("SELECT count(*) FROM quarantine")[0][0],
                 meta=self.meta(),
+                size=_size(self.path) + self._rows("SELECT coalesce(sum(size), 0) FROM segments")[0][0],
+                wal_size=_size(self.path.with_name(self.path.name + "-wal")),
             )
+
+    def _reports(self) -> dict[int, Report]:
+        rows = self._rows("SELECT chain_id, body FROM reports")
+        return {chain_id: msgspec.json.decode(body, type=Report) for chain_id, body in rows}
 
     def _newest(self, chain_id: int, limit: int, *, by_time: bool = False) -> tuple[int, bytes, int] | None:
         column = "timestamp" if by_time else "number"
@@ -290,6 +294,13 @@ class Reader:
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._guard, translated(self.path):
             return self._connection.execute(query, values).fetchall()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _decided(lead: Lead, row: DispositionRow | None) -> Lead:

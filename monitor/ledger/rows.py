@@ -9,15 +9,21 @@ from monitor.model.chain import Header
 from monitor.model.lead import Disposition
 
 __all__ = [
+    "FOLLOWING",
     "ChainRow",
     "Conflict",
     "DispositionRow",
     "EndpointRow",
     "OutboxRow",
     "QuarantineRow",
+    "Report",
     "Status",
     "Window",
 ]
+
+
+FOLLOWING = "following"
+"""The state of a chain that is read up to its head."""
 
 
 class Conflict(LedgerError):
@@ -27,7 +33,7 @@ class Conflict(LedgerError):
 class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     """Where a chain stands: blocks by number, None before the first; `head_time` in block seconds.
 
-    `head` and `finalized` are the ledger's; `node_head`, `reorgs` and `state` are what the daemon last reported.
+    `head` and `finalized` are the ledger's; `node_head` and what follows is what the daemon last reported.
     """
 
     chain_id: int
@@ -38,17 +44,47 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     finalized: int | None = None
     node_head: int | None = None
     reorgs: int = 0
+    deepest_reorg: int = 0
+    to_read: int | None = None
+    splits: int = 0
     state: str = ""
 
 
 class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How an endpoint did when the daemon last reported: masked URL, health, last error, seconds of its last answer."""
+    """How an endpoint did when the daemon last reported: masked URL, health, last error, mean seconds of its answers.
+
+    `calls`, `faults` (by kind) and `received` (bytes) count since the daemon started.
+    """
 
     chain_id: int
     label: str
     health: str
     error: str = ""
     latency_seconds: float = 0.0
+    calls: int = 0
+    faults: dict[str, int] = {}
+    received: int = 0
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon says of a chain: its node's head, the blocks still to read up to it, and how it fares.
+
+    `state` is a few words; `reorgs`, `deepest_reorg` (blocks taken back by one) and `splits` (requests that had to be
+    asked again in parts) count since the daemon started.
+    """
+
+    node_head: int | None = None
+    to_read: int | None = None
+    reorgs: int = 0
+    deepest_reorg: int = 0
+    splits: int = 0
+    state: str = ""
+    endpoints: tuple[EndpointRow, ...] = ()
+
+    def essence(self) -> tuple[object, ...]:
+        """All but the counters."""
+        health = [(item.label, item.health, item.error) for item in self.endpoints]
+        return self.node_head, self.reorgs, self.state, health
 
 
 class QuarantineRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,3 +151,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Alerts by state."""
     quarantine: int
     meta: dict[str, str]
+    size: int
+    """Bytes of the file and its segments."""
+    wal_size: int
+    """Bytes of the write-ahead log."""

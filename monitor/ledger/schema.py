@@ -14,13 +14,16 @@ from monitor.ledger import reads
 
 __all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "translated"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
 BUSY_SECONDS = 15.0
 WAL_BYTES = 64 * 2**20
 
+_REPORTS = """
+CREATE TABLE reports (chain_id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+"""
 _SEGMENTS = """
 CREATE TABLE segments (
   chain_id INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, name TEXT NOT NULL,
@@ -38,13 +41,6 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE chains (
   chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER, tail INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE status (
-  chain_id INTEGER PRIMARY KEY, node_head INTEGER, reorgs INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE endpoints (
-  chain_id INTEGER NOT NULL, place INTEGER NOT NULL, label TEXT NOT NULL, health TEXT NOT NULL, error TEXT NOT NULL,
-  latency_seconds REAL NOT NULL, PRIMARY KEY (chain_id, place)
-) WITHOUT ROWID;
 CREATE TABLE headers (
   chain_id INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, parent_hash BLOB NOT NULL,
   timestamp INTEGER NOT NULL, PRIMARY KEY (chain_id, number)
@@ -82,13 +78,14 @@ CREATE INDEX outbox_due ON outbox (state, next_at);
 """
     + _SEGMENTS
     + reads.DDL
+    + _REPORTS
 )
 
 _COUNT_TAIL = """
 ALTER TABLE chains ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
 UPDATE chains SET tail = (SELECT count(*) FROM logs WHERE logs.chain_id = chains.chain_id);
 """
-_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS, 2: reads.DDL}
+_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS, 2: reads.DDL, 3: "DROP TABLE status; DROP TABLE endpoints;" + _REPORTS}
 """What brings a ledger from each older version to the next."""
 
 

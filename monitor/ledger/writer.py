@@ -15,7 +15,7 @@ import polars as pl
 from monitor.errors import LedgerError
 from monitor.ledger import judgement, reads
 from monitor.ledger.lock import Lock
-from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow
+from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report
 from monitor.ledger.schema import open_writer, segment_folder, translated
 from monitor.ledger.store import Store
 from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
@@ -135,14 +135,9 @@ class Writer:
         """Write back what became of alerts, by id and sink."""
         await self._write(lambda connection: judgement.update_delivery(connection, rows))
 
-    async def put_status(self, row: ChainRow, endpoints: Sequence[EndpointRow] = ()) -> None:
-        """Report a chain's `node_head`, `reorgs` and `state`, and its endpoints."""
-
-        def work(connection: sqlite3.Connection) -> None:
-            judgement.put_status(connection, row)
-            judgement.put_endpoints(connection, row.chain_id, endpoints)
-
-        await self._write(work)
+    async def put_report(self, chain_id: int, report: Report) -> None:
+        """Leave for other processes where a chain and its endpoints stand."""
+        await self._write(lambda connection: judgement.put_report(connection, chain_id, report))
 
     async def put_meta(self, values: Mapping[str, str]) -> None:
         """Set values that surfaces may show: version, start time, last round."""

@@ -18,7 +18,7 @@ import pytest
 
 from monitor.errors import DeepReorg, InputError, LedgerError, LedgerLocked, LedgerNewer
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import ChainRow, Conflict, EndpointRow, OutboxRow, QuarantineRow
+from monitor.ledger.rows import Conflict, EndpointRow, OutboxRow, QuarantineRow, Report
 from monitor.ledger.writer import Writer, record_disposition
 from monitor.model.chain import BlockRef, Extended, Finalized, Reverted
 from monitor.model.page import log_rows
@@ -186,9 +186,8 @@ async def test_outbox(path):
 async def test_reports(path):
     async with Writer(path) as writer:
         await writer.put_chain(1, "local")
-        row = ChainRow(chain_id=1, name="local", node_head=99, reorgs=2, state="following")
-        endpoint = EndpointRow(chain_id=1, label="https://e/***", health="ok", latency_seconds=0.5)
-        await writer.put_status(row, [endpoint])
+        endpoint = EndpointRow(chain_id=1, label="https://e/***", health="ok", calls=7, faults={"down": 2})
+        await writer.put_report(1, Report(node_head=99, reorgs=2, state="following", endpoints=(endpoint,)))
         await writer.put_meta({"version": "1"})
         await writer.put_meta({"version": "2"})
         await writer.extend(1, headers(0, 9), log_rows([log(1)]), (), {"a": Span(0, 2), "b": Span(0, 9)})

@@ -11,6 +11,7 @@ from monitor.config.spec import (
     ChainConfig,
     DeploymentConfig,
     EndpointConfig,
+    HealthConfig,
     LabelConfig,
     LedgerConfig,
     MarketConfig,
@@ -24,8 +25,8 @@ from monitor.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.toml").read_text(encoding="utf-8")
 TABLES: list[type[BaseModel]] = [
-    ChainConfig, DeploymentConfig, EndpointConfig, LabelConfig, LedgerConfig, MarketConfig, SinkConfig, TokenConfig,
-    WalletsConfig,
+    ChainConfig, DeploymentConfig, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig, SinkConfig,
+    TokenConfig, WalletsConfig,
 ]  # fmt: skip
 
 

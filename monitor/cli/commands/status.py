@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import load_config
+
+if TYPE_CHECKING:
+    from monitor.ledger.rows import EndpointRow
 
 
 @click.command("status")
@@ -34,22 +38,35 @@ def command(fmt: str) -> None:
         click.echo(json.dumps(found, indent=2, sort_keys=True))
         return
     for chain in status.chains:
-        behind = "" if chain.node_head is None or chain.head is None else f", node at {chain.node_head}"
+        behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
         click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
         click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
         click.echo(
             f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
             f"transactions, {status.missing.get(chain.chain_id, 0)} blocks missing, {chain.reorgs} reorgs"
+            + (f" (deepest {chain.deepest_reorg} blocks)" if chain.reorgs else "")
+            + (f", {chain.splits} requests split" if chain.splits else "")
         )
         for endpoint in status.endpoints:
             if endpoint.chain_id == chain.chain_id:
-                why = f": {terminal(endpoint.error)}" if endpoint.error else ""
-                click.echo(f"  endpoint {terminal(endpoint.label)}: {endpoint.health}{why}")
+                click.echo(f"  endpoint {terminal(endpoint.label)}: {_endpoint(endpoint)}")
     if not status.chains:
         click.echo("no chain was indexed yet; `monitor run` starts")
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
     click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine")
     click.echo(f"alerts: {alerts}")
+    click.echo(f"ledger {status.size / 1e6:.1f} MB, its write-ahead log {status.wal_size / 1e6:.1f} MB")
+
+
+def _endpoint(endpoint: EndpointRow) -> str:
+    """Say how an endpoint does: health and why, calls, latency, errors by kind."""
+    from monitor.views.clean import terminal
+
+    why = f": {terminal(endpoint.error)}" if endpoint.error else ""
+    errors = ", ".join(f"{count} {kind}" for kind, count in sorted(endpoint.faults.items()))
+    seen = (f"{endpoint.calls} calls", f"{endpoint.latency_seconds * 1000:.0f} ms", f"{endpoint.received / 1e6:.1f} MB")
+    traffic = f"; {', '.join(seen)}" if endpoint.calls else ""
+    return f"{endpoint.health}{why}{traffic}{'; errors: ' + errors if errors else ''}"
 
 
 def _time(seconds: int | None) -> str:

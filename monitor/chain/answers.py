@@ -38,13 +38,21 @@ _WORD = rb'"0x[0-9a-fA-F]{64}"'
 _VALUE = rb'"0x[0-9a-fA-F]*"|\[(?:' + _WORD + rb"(?:," + _WORD + rb')*)?\]|"[\x20-\x21\x23-\x5b\x5d-\x7e]*"|[-\w.+]+'
 _PAIR = re.compile(rb'"(\w+)":(' + _VALUE + rb")(?=[,}])")
 _OBJECT = re.compile(rb'\{"\w+":(?:' + _VALUE + rb')(?:,"\w+":(?:' + _VALUE + rb"))*\}")
-_FIXED = {"blockHash": ("block_hash", 32), "transactionHash": ("tx_hash", 32), "address": ("address", 20)}
+_HEX = re.compile(rb'0x[0-9a-fA-F]*(?=")')
+_WIDE = {
+    "blockHash": "block_hash",
+    "transactionHash": "tx_hash",
+    "address": "address",
+    "topics": "topics",
+    "data": "data",
+}
 _QUANTITIES = {
     "blockNumber": "block_number",
     "transactionIndex": "tx_index",
     "logIndex": "log_index",
     "blockTimestamp": "block_time",
 }
+_NUMBERS = tuple(_QUANTITIES.values())
 _DIGITS = 15
 """Hex digits of a number that fits 63 bits whatever they are."""
 
@@ -53,7 +61,7 @@ for _digit in b"0123456789abcdefABCDEF":
     _NIBBLES[_digit] = int(chr(_digit), 16)
 
 
-def read_logs(raw: bytes, wanted: LogFilter, span: Span) -> pl.DataFrame:
+def read_logs(raw: bytes | msgspec.Raw, wanted: LogFilter, span: Span) -> pl.DataFrame:
     """Read the result of eth_getLogs as sorted LOG_ROWS, checked against the question.
 
     Raises Lying for what cannot be an answer to it, msgspec.DecodeError for what is no list of logs.
@@ -61,110 +69,135 @@ def read_logs(raw: bytes, wanted: LogFilter, span: Span) -> pl.DataFrame:
     return checked(read_rows(raw), wanted, span)
 
 
-def read_rows(raw: bytes) -> pl.DataFrame:
+def read_rows(raw: bytes | msgspec.Raw) -> pl.DataFrame:
     """Read the result of eth_getLogs as LOG_ROWS in any order; raises as `read_logs` does."""
-    cut = _objects(raw)
+    text = memoryview(raw)
+    cut = _objects(text)
     if cut is not None:
         try:
-            return _in_columns(raw, *cut)
+            return _in_columns(text, *cut)
         except (Lying, msgspec.DecodeError):
             # Refused by a part of it: the whole is read again, so that the reason is that of the strict decoder.
             pass
-    return _strictly(msgspec.json.decode(raw, type=list[LogAnswer]))
+    return _strictly(msgspec.json.decode(text, type=list[LogAnswer]))
 
 
-def _in_columns(raw: bytes, text: Bytes, starts: Numbers, lengths: Numbers) -> pl.DataFrame:
-    frames: list[pl.DataFrame] = []
-    odd: list[Numbers] = []
-    for length in np.unique(lengths):
-        frames += _same_length(text, starts[lengths == length], int(length), odd)
-    if odd:
-        stop = dict(zip(starts.tolist(), (starts + lengths).tolist(), strict=True))
-        frames.append(_strictly([_decode(raw[start : stop[start]]) for start in np.concatenate(odd).tolist()]))
-    return pl.concat(frames)
-
-
-def _decode(raw: bytes) -> LogAnswer:
-    return msgspec.json.decode(raw, type=LogAnswer)
+def _decode(text: memoryview) -> LogAnswer:
+    return msgspec.json.decode(text, type=LogAnswer)
 
 
 def _strictly(answers: Sequence[LogAnswer]) -> pl.DataFrame:
     return log_rows(map(raw_log, answers))
 
 
-def _objects(raw: bytes) -> tuple[Bytes, Numbers, Numbers] | None:
-    """Cut a list of flat objects, written without spaces between them, into starts and lengths; None for any other."""
-    text = np.frombuffer(raw, dtype=np.uint8)
-    starts, ends = np.flatnonzero(text == ord("{")), np.flatnonzero(text == ord("}"))
-    if not len(starts) or len(starts) != len(ends) or raw[:1] != b"[" or raw[-1:] != b"]":
+def _objects(text: memoryview) -> tuple[Numbers, Numbers] | None:
+    """Cut a list of flat objects, written without spaces between them, into starts and stops; None for any other.
+
+    Only where each part is an object by itself, which its reader finds out, is the list one of these objects.
+    """
+    letters = np.frombuffer(text, dtype=np.uint8)
+    starts = np.flatnonzero(letters == ord("{"))
+    if not len(starts) or starts[0] != 1 or bytes(text[:1]) != b"[" or bytes(text[-2:]) != b"}]":
         return None
-    touching = (starts[1:] == ends[:-1] + 2).all() and (text[ends[:-1] + 1] == ord(",")).all()
-    if starts[0] != 1 or ends[-1] != len(raw) - 2 or not touching or not (starts < ends).all():
+    if (letters[starts[1:] - 1] != ord(",")).any() or (letters[starts[1:] - 2] != ord("}")).any():
         return None
-    return text, starts, ends - starts + 1
+    return starts, np.append(starts[1:] - 1, len(letters) - 1)
 
 
-def _same_length(text: Bytes, starts: Numbers, length: int, odd: list[Numbers]) -> Iterator[pl.DataFrame]:
-    """Read objects of one length, shape by shape; what is left over goes to `odd`."""
-    windows = np.lib.stride_tricks.sliding_window_view(text, length)
+def _in_columns(text: memoryview, starts: Numbers, stops: Numbers) -> pl.DataFrame:
+    lengths = stops - starts
+    parts: dict[Layout, list[_Part]] = {}
+    odd: list[Numbers] = []
+    for length in np.unique(lengths):
+        places = np.flatnonzero(lengths == length)
+        windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(text, dtype=np.uint8), int(length))
+        for layout, part in _same_length(windows, starts, places, odd):
+            parts.setdefault(layout, []).append(part)
+    frames = [_frame(layout, held) for layout, held in parts.items()]
+    rest = np.concatenate([*odd, np.empty(0, dtype=np.int64)])
+    frames.append(_strictly([_decode(text[starts[place] : stops[place]]) for place in rest.tolist()]))
+    return pl.concat(frames)
+
+
+def _same_length(
+    windows: Bytes, starts: Numbers, places: Numbers, odd: list[Numbers]
+) -> Iterator[tuple[Layout, _Part]]:
+    """Read objects of one length, shape by shape; the places of those that are left over go to `odd`."""
     for _ in range(_SHAPES):
-        if len(starts) < _FEW:
+        if len(places) < _FEW:
             break
-        first = windows[starts[0]].tobytes()
+        first = windows[starts[places[0]]].tobytes()
         shape = _shape(first)
         if shape is None:
-            odd.append(starts[:1])
-            starts = starts[1:]
+            odd.append(places[:1])
+            places = places[1:]
             continue
-        objects = windows[starts]
+        objects = windows[starts[places]]
         alike = shape.alike(objects, first)
-        frame = shape.columns(objects if alike.all() else objects[alike])
-        if frame is None:
-            odd.append(starts[alike])
+        whole = alike.all()
+        values = shape.values(objects if whole else objects[alike])
+        if values is None:
+            odd.append(places[alike])
         else:
-            yield frame
-        starts = starts[~alike]
-    if len(starts):
-        odd.append(starts)
+            yield shape.layout, _Part(places[alike], *values)
+        places = places[:0] if whole else places[~alike]
+    odd.append(places)
+
+
+Layout = tuple[tuple[str, int, int], ...]
+"""Column, first byte and bytes: where the columns stand in a row of decoded bytes."""
+
+
+class _Part(NamedTuple):
+    """Values of objects of one shape, by their places in the answer."""
+
+    places: Numbers
+    table: Bytes
+    numbers: Numbers
+    """One row per column of `_NUMBERS`."""
 
 
 class _Shape(NamedTuple):
-    """Where the values of an object stand: hex digits by column name, and the bytes between that never change."""
+    """Where the values of an object stand: hex digits by column, and the bytes between that never change."""
 
-    constant: list[slice]
+    constant: Bytes
+    """All ones where a byte never changes, 0 inside values."""
     hexes: list[slice]
-    """Every stretch of hex digits, those nobody reads included."""
-    wide: dict[str, tuple[int, int]]
-    """Column → first byte and bytes in the decoded stretches one after another."""
+    """Every stretch of hex digits that is no number, those nobody reads included."""
+    layout: Layout
     numbers: dict[str, slice]
 
     def alike(self, objects: Bytes, first: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Tell which objects equal the first in all that is no value."""
-        pattern = np.frombuffer(first, dtype=np.uint8)
-        found = np.ones(len(objects), dtype=np.bool_)
-        for part in self.constant:
-            found &= (objects[:, part] == pattern[part]).all(axis=1)
-        return found
+        differing = objects ^ np.frombuffer(first, dtype=np.uint8)
+        differing &= self.constant
+        return np.logical_not(differing.any(axis=1))
 
-    def columns(self, objects: Bytes) -> pl.DataFrame | None:
-        """Read the values; None when one is not what its place demands."""
+    def values(self, objects: Bytes) -> tuple[Bytes, Numbers] | None:
+        """Read the values: a row of decoded bytes per object, and the numbers; None when one is no hex."""
         try:
-            packed = unhexlify(np.concatenate([objects[:, part] for part in self.hexes], axis=1).tobytes())
+            packed = unhexlify(np.concatenate([objects[:, part] for part in self.hexes], axis=1).data)
         except ValueError:
             return None
-        table = np.frombuffer(packed, dtype=np.uint8).reshape(len(objects), -1)
-        found: dict[str, pl.Series] = {}
-        for name, part in self.numbers.items():
-            numbers = _integers(objects[:, part])
-            if numbers is None:
+        numbers = np.zeros((len(_NUMBERS), len(objects)), dtype=np.int64)
+        for row, name in enumerate(_NUMBERS):
+            if name in self.numbers and not _read_numbers(objects[:, self.numbers[name]], numbers[row]):
                 return None
-            found[name] = pl.Series(name, numbers)
-        for name, (first, size) in self.wide.items():
-            found[name] = _binary(name, table[:, first : first + size])
-        time = found.get("block_time", pl.lit(None, dtype=pl.Int64).alias("block_time"))
-        rows = pl.DataFrame(list(found.values())).with_columns(time)
-        # Some nodes send zero for a time they do not know.
-        return rows.select(*LOG_ROWS).with_columns(pl.col("block_time").replace(0, None))
+        return np.frombuffer(packed, dtype=np.uint8).reshape(len(objects), -1), numbers
+
+
+def _frame(layout: Layout, parts: Sequence[_Part]) -> pl.DataFrame:
+    """Join parts of one layout, by place."""
+    order = np.argsort(np.concatenate([part.places for part in parts]))
+    sorted_already = len(parts) == 1
+    table = parts[0].table if sorted_already else np.concatenate([part.table for part in parts])[order]
+    numbers = parts[0].numbers if sorted_already else np.concatenate([part.numbers for part in parts], axis=1)[:, order]
+    found = {name: _binary(name, table[:, first : first + size]) for name, first, size in layout}
+    found |= {name: pl.Series(name, numbers[row]) for row, name in enumerate(_NUMBERS)}
+    # A log without a time has none; and some nodes send zero for a time they do not know.
+    if not numbers[_NUMBERS.index("block_time")].all():
+        found["block_time"] = found["block_time"].replace(0, None)
+    return pl.DataFrame([found[name] for name in LOG_ROWS])
 
 
 def _shape(first: bytes) -> _Shape | None:
@@ -176,44 +209,36 @@ def _shape(first: bytes) -> _Shape | None:
     if len(set(keys)) < len(keys):
         return None
     try:
-        raw_log(_decode(first))
+        raw_log(_decode(memoryview(first)))
     except (Lying, msgspec.DecodeError):
         return None
-    shape = _Shape([], [], {"topics": (0, 0), "data": (0, 0)}, {})
-    done = end = 0
+    shape = _Shape(np.full(len(first), 255, dtype=np.uint8), [], (), {})
+    layout = {"topics": (0, 0), "data": (0, 0)}
+    done = 0
     for key, pair in zip(keys, pairs, strict=True):
         words = [slice(pair.start(2) + at.start() + 2, pair.start(2) + at.end()) for at in _HEX.finditer(pair[2])]
-        if key in _QUANTITIES and words and not 0 < words[0].stop - words[0].start <= _DIGITS:
-            return None
         for part in words:
-            shape.constant.append(slice(end, part.start))
-            end = part.stop
-        if key in _QUANTITIES and words:
-            shape.numbers[_QUANTITIES[key]] = words[0]
-            continue
+            shape.constant[part] = 0
         size = sum(part.stop - part.start for part in words)
-        if size % 2:
+        if key in _QUANTITIES:
+            if words and not 0 < size <= _DIGITS:
+                return None
+            shape.numbers.update((_QUANTITIES[key], part) for part in words)
+        elif size % 2:
             return None
-        name = _FIXED[key][0] if key in _FIXED else key
-        if key in _FIXED or key in {"topics", "data"}:
-            shape.wide[name] = (done, size // 2)
-        shape.hexes.extend(words)
-        done += size // 2
-    shape.constant.append(slice(end, len(first)))
-    return shape
+        else:
+            shape.hexes.extend(words)
+            layout |= {_WIDE[key]: (done, size // 2)} if key in _WIDE else {}
+            done += size // 2
+    return shape._replace(layout=tuple((name, *place) for name, place in sorted(layout.items())))
 
 
-_HEX = re.compile(rb'0x[0-9a-fA-F]*(?=")')
-
-
-def _integers(digits: Bytes) -> Numbers | None:
+def _read_numbers(digits: Bytes, found: Numbers) -> bool:
     nibbles = _NIBBLES[digits]
-    if (nibbles > 15).any():  # noqa: PLR2004 - a hex digit
-        return None
-    found = np.zeros(len(digits), dtype=np.int64)
     for place in range(digits.shape[1]):
-        found = (found << 4) | nibbles[:, place]
-    return found
+        found <<= 4
+        found |= nibbles[:, place]
+    return bool((nibbles < 16).all())  # noqa: PLR2004 - a hex digit
 
 
 def _binary(name: str, table: Bytes) -> pl.Series:

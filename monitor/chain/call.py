@@ -37,7 +37,7 @@ def decode(answer: Answer, kind: type[T]) -> T:
     return msgspec.json.decode(result(answer), type=kind)
 
 
-def result(answer: Answer) -> bytes:
+def result(answer: Answer) -> msgspec.Raw:
     """Take the text of a result; raises Fault for a JSON-RPC error and Lying where there is none."""
     if isinstance(answer, ErrorBody):
         text = answer.message or f"error {answer.code}"
@@ -46,10 +46,10 @@ def result(answer: Answer) -> bytes:
             raise Fault(text, kind="limited")
         lagging = isinstance(verdict, Elsewhere) and verdict.lagging
         raise Fault(text, kind="lagging" if lagging else "refused")
-    if not bytes(answer):
+    if not memoryview(answer):
         message = "an answer without a result"
         raise Lying(message)
-    return bytes(answer)
+    return answer
 
 
 def decode_optional(answer: Answer, kind: type[T]) -> T | None:

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from monitor.chain.aside import aside
 from monitor.chain.call import Call
 from monitor.chain.fault import Fault
 from monitor.chain.wire import Envelope
@@ -22,6 +23,7 @@ from monitor.sync.sizing import Later, classify
 __all__ = ["Http", "envelopes", "in_order", "request", "words"]
 
 _CHUNK = 2**18
+_LIST = re.compile(rb"\s*\[")
 _TEXT = 2_000
 _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
 _TIMEOUTS = frozenset({408, 504, 524})
@@ -66,7 +68,7 @@ class Http:
         if response.status == _TOO_MANY:
             message = f"HTTP 429, too many requests{_shown(payload)}"
             raise Fault(message, kind="limited", pause=pause, whole=True)
-        answers = envelopes(payload)
+        answers = await aside(len(payload), lambda: envelopes(payload))
         # Some providers send a proper JSON-RPC error under HTTP 400 or 500.
         explained = answers is not None and any(answer.error is not None for answer in answers)
         if answers is None or (response.status != _OK and not explained):
@@ -103,7 +105,7 @@ def envelopes(payload: bytes) -> list[Envelope] | None:
     if too_deep(payload):
         return None
     try:
-        if payload.lstrip()[:1] == b"[":
+        if _LIST.match(payload):
             return msgspec.json.decode(payload, type=list[Envelope])
         return [msgspec.json.decode(payload, type=Envelope)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

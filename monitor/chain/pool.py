@@ -11,6 +11,7 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
+from monitor.chain.aside import aside
 from monitor.chain.call import Answer, Call, decode, is_missing
 from monitor.chain.endpoint import Bell, Endpoint
 from monitor.chain.fault import Fault
@@ -187,7 +188,7 @@ class Pool:
         answers = await self._exchange(endpoint, calls)
         endpoint.missing.update(call.method for call, answer in zip(calls, answers, strict=True) if is_missing(answer))
         try:
-            result = accept(answers)
+            result = await aside(sum(map(_size, answers)), lambda: accept(answers))
             self._note_head(endpoint, calls, answers)
         except Lying as error:
             raise Fault(str(error), kind="lying") from error
@@ -258,6 +259,10 @@ class Pool:
             )
             self._transports[endpoint.place] = found
         return found
+
+
+def _size(answer: Answer) -> int:
+    return len(memoryview(answer)) if isinstance(answer, msgspec.Raw) else 0
 
 
 async def _all(parts: Sequence[Awaitable[T]]) -> list[T]:

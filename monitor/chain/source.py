@@ -127,8 +127,8 @@ class ChainSource:
     async def fetch(self, job: Job) -> Page | None:
         """Fetch a job's page; None when the chain moved under it: look at the head, then plan again.
 
-        Every row stands in a block of the page's headers, and those agree with the headers `poll` reported. Raises
-        NodeRefused when no endpoint gives usable answers, ChainUnreachable when none answers.
+        Every row stands in a block of the page's headers, or is final and brings its time; the headers agree with those
+        `poll` reported. Raises NodeRefused when no endpoint gives usable answers, ChainUnreachable when none answers.
         """
         known = {header.number: header for header in self._state.known}
         if not job.final and job.span.last not in known:
@@ -142,12 +142,15 @@ class ChainSource:
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
         page = await fetch_logs(self.rpc, job, self._sizer, known)
-        hashes = dict(page.logs.select("block_number", "block_hash").unique().rows())
-        headers = {number: found for number in hashes if (found := known.get(number) or page.headers.get(number))}
-        headers |= await fetch_headers(self.rpc, hashes.keys() - headers.keys())
-        for number, block_hash in hashes.items():
-            if block_hash != headers[number].hash:
-                message = f"{self.name}: the endpoints disagree on the hash of block {number}"
+        blocks = page.logs.select("block_number", "block_hash", "block_time").unique().rows()
+        headers = {number: found for number, *_ in blocks if (found := known.get(number) or page.headers.get(number))}
+        # A final log that brings its block's time needs no header.
+        needed = {number for number, _, time in blocks if time is None or not job.final}
+        headers |= await fetch_headers(self.rpc, needed - headers.keys())
+        for number, block_hash, time in blocks:
+            head = headers.get(number)
+            if head is not None and (block_hash != head.hash or time not in {None, head.timestamp}):
+                message = f"{self.name}: the endpoints disagree on the hash or time of block {number}"
                 raise Lagging(message, hint="one of them is on another branch, or lies; `monitor doctor` tests each")
         return _page(job, headers, page.logs, (), known)
 

@@ -143,20 +143,33 @@ class Engine:
 
     async def _keep_up(self, chain: ChainConfig, source: ChainSource) -> None:
         covered = self.reader.coverage(chain.id)
-        follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress)
+        wake = self.wake[chain.id]
+        follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress, wake)
         follower.upto = self.mode.last
         self.progress.follow(chain.id, lambda: _traffic(source))
         reads = ChainReads(source.rpc, chain.max_reads)
+        try:
+            await self._steps(chain, follower, reads)
+        finally:
+            # Told to stop, or hindered: what has come is kept.
+            await follower.close()
+
+    async def _steps(self, chain: ChainConfig, follower: Follower, reads: ChainReads) -> None:
+        changed = False
         while True:
             version = self.watch_version
-            changed = await follower.step()
-            if wanted := self.wanted.pop(chain.id, ()):
+            changed = await follower.step() or changed
+            if not follower.behind and (wanted := self.wanted.pop(chain.id, ())):
                 changed = await fill(reads, follower, self.writer, self.progress, wanted) or changed
                 self.spent |= {chain.id} if reads.left == 0 else set()
             await self._well(chain, follower)
+            if follower.behind:
+                self.wake[chain.id].clear()
+                continue
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
                 self.dirty.set()
+            changed = False
             await self._pause(chain)
 
     async def _well(self, chain: ChainConfig, follower: Follower) -> None:

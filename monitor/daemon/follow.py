@@ -1,9 +1,10 @@
-"""One chain's loop: look at the head, write what changed, fetch what is wanted and not covered."""
+"""One chain's work: look at the head, write what changed, keep requests in flight for what is not covered."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
@@ -11,7 +12,7 @@ from monitor.daemon.progress import Progress
 from monitor.ledger.writer import Writer
 from monitor.model.chain import Change, Extended, Finalized, Reverted
 from monitor.model.page import Page
-from monitor.model.span import Spans
+from monitor.model.span import Span, Spans
 from monitor.sync.fragment import Want
 from monitor.sync.plan import Job, plan
 
@@ -21,10 +22,18 @@ _BREATH = 0.5
 """Seconds at most between two looks at a chain that moves while it is read."""
 _JOBS_AHEAD = 64
 """Jobs planned at once: enough to keep requests in flight, few enough that a reorg wastes little."""
+_BATCH_ROWS = 50_000
+"""Rows of final pages that are written together: a segment's worth, about 15 MB."""
+_BATCH_SECONDS = 10.0
+"""What a kill may cost: final pages wait so long for others to be written with."""
 
 
 class Follower:
-    """Keeps one chain's ledger at the node's head for everything `wants` names; `covered` mirrors the ledger."""
+    """Keeps one chain's ledger at the node's head for everything `wants` names; `covered` mirrors the ledger.
+
+    Pages are written in the order they come. Those of the head come first and at once; those of final blocks are
+    gathered, so that many small answers become one transaction. `wake` ends a step early.
+    """
 
     def __init__(
         self,
@@ -34,6 +43,7 @@ class Follower:
         covered: Mapping[str, Spans],
         wants: Callable[[], Sequence[Want]],
         progress: Progress,
+        wake: asyncio.Event | None = None,
     ) -> None:
         self.chain = chain
         self.source = source
@@ -47,49 +57,94 @@ class Follower:
         self._head = source.head
         self.upto: int | None = None
         """Highest block to index, None for the head."""
+        self.behind = True
+        """Whether the last step left something to fetch or to write."""
+        self._wake = wake or asyncio.Event()
+        self._planned: deque[Job] = deque()
+        self._flying: dict[asyncio.Task[Page | None], Job] = {}
+        self._waiting: list[Page] = []
+        self._rows = 0
+        self._written_at = 0.0
 
     async def step(self) -> bool:
-        """Look once and fill every gap; True when a row was written or taken back.
+        """Look once, then fetch and write until nothing is missing or it is time to look again.
 
-        Raises DeepReorg, ChainUnreachable, NodeRefused and LedgerError.
+        Returns whether a row was written or taken back; requests may be left in flight for the next step. Raises
+        DeepReorg, ChainUnreachable, NodeRefused and LedgerError.
         """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.chain.poll_seconds
         changed = await self._look()
-        while jobs := self._plan():
-            self.progress.planned(self.chain.id, self._missing(), self.source.head)
-            for first in range(0, len(jobs), self.chain.concurrency):
-                pages = await self._fetch(jobs[first : first + self.chain.concurrency])
-                for page in pages:
-                    if page is not None:
-                        changed = await self._write(page) or changed
-                if None in pages:
-                    # The chain moved under the request: look again, then plan from what is covered now.
-                    await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
-                    changed = await self._look() or changed
-                    break
+        moved = False
+        nudge = loop.create_task(self._wake.wait())
+        try:
+            while self._start() and not moved and not nudge.done() and loop.time() < until:
+                timeout = max(0.0, min(until - loop.time(), _BATCH_SECONDS))
+                await asyncio.wait({*self._flying, nudge}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                for page in self._landed():
+                    moved = moved or page is None
+                    changed = await self._take(page) or changed
+                if self._rows >= _BATCH_ROWS or loop.time() - self._written_at >= _BATCH_SECONDS:
+                    changed = await self._flush() or changed
+        finally:
+            nudge.cancel()
+        self.behind = moved or bool(self._flying)
+        if not self.behind:
+            changed = await self._flush() or changed
+        if moved:
+            await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
         return changed
 
-    async def _fetch(self, jobs: Sequence[Job]) -> list[Page | None]:
-        tasks = [asyncio.create_task(self.source.fetch(job)) for job in jobs]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            # One failure ends the batch: the rest is cancelled here, and fetched again after the pause.
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def close(self) -> None:
+        """Stop what is in flight and write what is gathered."""
+        await self._drop(list(self._flying))
+        await self._flush()
 
-    async def _write(self, page: Page) -> bool:
-        await self.writer.extend(self.source.chain_id, page.headers, page.logs, page.transfers, page.coverage)
-        for key, span in page.coverage.items():
-            self.covered[key] = self.covered.get(key, Spans()) | Spans((span,))
-        self.progress.wrote(self.chain.id, page)
-        return bool(len(page.logs) or page.transfers)
+    def _start(self) -> bool:
+        """Keep requests in flight, the head's first; False when there is nothing to wait for."""
+        while len(self._flying) < self.chain.concurrency:
+            if not self._planned:
+                self._planned.extend(self._plan())
+            if not self._planned:
+                break
+            job = self._planned.popleft()
+            self._flying[asyncio.create_task(self.source.fetch(job))] = job
+        return bool(self._flying)
+
+    def _landed(self) -> Iterable[Page | None]:
+        for task in [task for task in self._flying if task.done()]:
+            del self._flying[task]
+            yield task.result()
+
+    async def _take(self, page: Page | None) -> bool:
+        """Write a page of the head at once, and gather one of final blocks."""
+        if page is None:
+            return False
+        if any(span.last > self.source.finalized for span in page.coverage.values()):
+            return await self._write([page])
+        self._waiting.append(page)
+        self._rows += len(page.logs)
+        return False
+
+    async def _flush(self) -> bool:
+        pages, self._waiting, self._rows = self._waiting, [], 0
+        self._written_at = asyncio.get_running_loop().time()
+        return await self._write(pages) if pages else False
+
+    async def _write(self, pages: Sequence[Page]) -> bool:
+        await self.writer.put_pages(self.source.chain_id, pages)
+        for page in pages:
+            _add(self.covered, [page.coverage])
+            self.progress.wrote(self.chain.id, page)
+        return any(len(page.logs) or page.transfers for page in pages)
 
     async def _look(self) -> bool:
         reverted = False
         for change in await self.source.poll():
             await self._apply(change)
             reverted = reverted or isinstance(change, Reverted)
+        # The head may have grown: what is planned now comes before what was left of the plan.
+        self._planned.clear()
         return reverted
 
     async def _apply(self, change: Change) -> None:
@@ -98,6 +153,7 @@ class Follower:
                 await self.writer.extend(chain_id, headers)
                 self._head = headers[-1].number
             case Reverted(chain_id, to):
+                await self._drop([task for task, job in self._flying.items() if not job.final])
                 await self.writer.revert(chain_id, to.number)
                 self.reorgs += 1
                 self.deepest_reorg = max(self.deepest_reorg, self._head - to.number)
@@ -107,14 +163,38 @@ class Follower:
             case Finalized(chain_id, upto):
                 await self.writer.finalize(chain_id, upto)
 
-    def _plan(self) -> list[Job]:
-        head = self.source.head if self.upto is None else min(self.upto, self.source.head)
-        return plan(self.wants(), self.covered, head, self.source.finalized, self.chain.max_span, limit=_JOBS_AHEAD)
+    async def _drop(self, tasks: Sequence[asyncio.Task[Page | None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            del self._flying[task]
 
-    def _missing(self) -> int:
+    def _plan(self) -> list[Job]:
+        """List what to fetch next: the blocks that can still change, then the rest, oldest first."""
+        head = self.source.head if self.upto is None else min(self.upto, self.source.head)
+        final = self.source.finalized
+        taken = dict(self.covered)
+        _add(taken, ({fragment.key: job.span for fragment in job.fragments} for job in self._flying.values()))
+        _add(taken, (page.coverage for page in self._waiting))
+        wants = self.wants()
+        near = [want._replace(start=max(want.start, final + 1)) for want in wants]
+        jobs = plan(near, taken, head, final, self.chain.max_span, limit=_JOBS_AHEAD)
+        jobs += plan(wants, taken, min(head, final), final, self.chain.max_span, limit=_JOBS_AHEAD - len(jobs))
+        if jobs:
+            self.progress.planned(self.chain.id, self._missing(wants), self.source.head)
+        return jobs
+
+    def _missing(self, wants: Sequence[Want]) -> int:
         """Count the blocks still to be read, over all fragments' union."""
         missing = Spans()
-        for want in self.wants():
+        for want in wants:
             stop = self.source.head + 1 if want.stop is None else min(want.stop, self.source.head + 1)
             missing |= Spans.of(want.start, stop) - self.covered.get(want.fragment.key, Spans())
         return missing.total
+
+
+def _add(covered: dict[str, Spans], more: Iterable[Mapping[str, Span]]) -> None:
+    for coverage in more:
+        for key, span in coverage.items():
+            covered[key] = covered.get(key, Spans()) | Spans((span,))

@@ -181,7 +181,7 @@ def test_columns_are_what_reads_an_honest_answer(monkeypatch):
     decoded = 0
     strict = answers._decode
 
-    def counted(raw: bytes) -> LogAnswer:
+    def counted(raw: memoryview) -> LogAnswer:
         nonlocal decoded
         decoded += 1
         return strict(raw)

@@ -1,0 +1,48 @@
+"""One side of a benchmark: index a canned chain with the monitor's own source, follower and ledger."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from canned import ADDRESS, CHAIN_ID, FIRST
+
+from monitor.chain.source import ChainSource
+from monitor.config.spec import ChainConfig
+from monitor.daemon.follow import Follower
+from monitor.daemon.progress import Progress
+from monitor.ledger.reader import Reader
+from monitor.ledger.writer import Writer
+from monitor.sync.fragment import Want, contract_fragment
+
+
+async def index(url: str, ledger: Path, span: int, concurrency: int) -> int:
+    """Index everything up to the head, and count what a reader finds."""
+    options = {"id": CHAIN_ID, "rpc": [url], "max_span": span, "concurrency": concurrency}
+    chain = ChainConfig.model_validate(options)
+    wants = [Want(contract_fragment(bytes.fromhex(ADDRESS[2:])), FIRST)]
+    async with Writer(ledger) as writer, ChainSource("canned", chain) as source:
+        follower = Follower(chain, source, writer, {}, lambda: wants, Progress({CHAIN_ID: "canned"}, None))
+        while follower.behind:
+            await follower.step()
+    with Reader(ledger) as reader:
+        return reader.status().logs[CHAIN_ID]
+
+
+def main() -> None:
+    """Index and print the number of logs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--span", type=int, default=100)
+    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--ledger", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = options.ledger or Path(folder) / "ledger.db"
+        print(asyncio.run(index(options.url, ledger, options.span, options.concurrency)))
+
+
+if __name__ == "__main__":
+    main()

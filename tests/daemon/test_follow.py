@@ -1,0 +1,202 @@
+"""The pipeline: pages are written as they come, the head's first, and nothing in flight is planned twice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import pytest
+
+from monitor.config.spec import ChainConfig
+from monitor.daemon import follow
+from monitor.daemon.follow import Follower
+from monitor.daemon.progress import Progress
+from monitor.model.chain import BlockRef, Change, Reverted
+from monitor.model.page import Page, log_rows
+from monitor.model.span import Spans
+from monitor.sync.fragment import Want, contract_fragment
+from monitor.sync.plan import Job
+
+FRAGMENTS = [contract_fragment(bytes([n]) * 20) for n in (1, 2)]
+KEYS = [fragment.key for fragment in FRAGMENTS]
+
+
+class Source:
+    """Answers a job when the test says so."""
+
+    def __init__(self, head: int, finalized: int) -> None:
+        self.chain_id, self.head, self.finalized = 1, head, finalized
+        self.asked: list[Job] = []
+        self.gates: dict[int, asyncio.Event] = {}
+        self.moved: set[int] = set()
+        self.changes: list[Change] = []
+        self.cancelled: list[int] = []
+
+    async def poll(self) -> tuple[Change, ...]:
+        changes, self.changes = self.changes, []
+        return tuple(changes)
+
+    async def fetch(self, job: Job) -> Page | None:
+        self.asked.append(job)
+        try:
+            await self.gates.setdefault(job.span.start, asyncio.Event()).wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(job.span.start)
+            raise
+        if job.span.start in self.moved:
+            return None
+        return Page((), log_rows(()), (), {fragment.key: job.span for fragment in job.fragments})
+
+    def answer(self, *starts: int) -> None:
+        for start in starts:
+            self.gates.setdefault(start, asyncio.Event()).set()
+
+
+class Writer:
+    """Remembers what was written, and together with what."""
+
+    def __init__(self) -> None:
+        self.written: list[list[int]] = []
+        self.reverted: list[int] = []
+
+    async def put_pages(self, _chain_id: int, pages: list[Page]) -> None:
+        self.written.append([span.start for page in pages for span in list(page.coverage.values())[:1]])
+
+    async def extend(self, *_: Any) -> None:
+        return
+
+    async def revert(self, _chain_id: int, to: int) -> None:
+        self.reverted.append(to)
+
+    async def finalize(self, *_: Any) -> None:
+        return
+
+
+def made(source: Source, *, starts: tuple[int, ...] = (0,), **options: Any) -> tuple[Follower, Writer]:
+    values: dict[str, Any] = {"id": 1, "rpc": ["http://n"], "max_span": 10, "concurrency": 3, "poll_seconds": 5}
+    chain = ChainConfig(**{**values, **options})
+    wants = [Want(fragment, start) for fragment, start in zip(FRAGMENTS, starts, strict=False)]
+    writer = Writer()
+    progress = Progress({1: "local"}, io.StringIO())
+    return Follower(chain, source, writer, {}, lambda: wants, progress), writer  # type: ignore[arg-type]
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_the_head_comes_first_and_is_written_at_once_while_history_is_in_flight(monkeypatch):
+    monkeypatch.setattr(follow, "_BATCH_SECONDS", 60)
+    source = Source(head=104, finalized=99)
+    follower, writer = made(source)
+    follower._written_at = asyncio.get_running_loop().time()
+    step = asyncio.create_task(follower.step())
+    await settled()
+    assert [job.span.start for job in source.asked] == [100, 0, 10]
+    source.answer(10)
+    await settled()
+    assert [job.span.start for job in source.asked] == [100, 0, 10, 20]
+    assert writer.written == []
+    source.answer(100)
+    await settled()
+    assert writer.written == [[100]]
+    source.answer(*range(0, 100, 10))
+    await step
+    assert not follower.behind
+    assert len(writer.written) == 2, "history is written together"
+    assert sorted(writer.written[1]) == list(range(0, 100, 10))
+    assert follower.covered == {KEYS[0]: Spans.of(0, 105)}
+    assert sorted(job.span.start for job in source.asked) == list(range(0, 105, 10)), "nothing is asked for twice"
+
+
+async def test_a_step_ends_when_it_is_time_to_look_again_and_leaves_requests_in_flight():
+    source = Source(head=99, finalized=99)
+    follower, writer = made(source, poll_seconds=0.05)
+    await follower.step()
+    assert follower.behind
+    source.head = source.finalized = 109
+    source.answer(*range(0, 110, 10))
+    for _ in range(20):
+        await follower.step()
+    assert follower.covered == {KEYS[0]: Spans.of(0, 110)}
+    assert len(source.asked) == 11
+    assert sum(map(len, writer.written)) == 11
+
+
+async def test_a_wake_ends_a_step():
+    source = Source(head=99, finalized=99)
+    follower, _ = made(source, poll_seconds=60)
+    step = asyncio.create_task(follower.step())
+    await settled()
+    follower._wake.set()
+    await asyncio.wait_for(step, 5)
+    assert follower.behind
+    await follower.close()
+    assert source.cancelled == [0, 10, 20]
+
+
+async def test_a_new_fragment_is_filled_while_the_head_stays_live():
+    source = Source(head=99, finalized=89)
+    follower, _ = made(source, starts=(90, 0), concurrency=2)
+    source.answer(90)
+    step = asyncio.create_task(follower.step())
+    await settled()
+    assert [(job.span.start, len(job.fragments)) for job in source.asked] == [(90, 2), (0, 1), (10, 1)]
+    source.answer(*range(0, 90, 10))
+    await step
+    assert follower.covered == {KEYS[0]: Spans.of(90, 100), KEYS[1]: Spans.of(0, 100)}
+
+
+async def test_a_fork_drops_what_was_asked_about_it_and_keeps_history_in_flight():
+    source = Source(head=104, finalized=99)
+    follower, writer = made(source, poll_seconds=0.05)
+    await follower.step()
+    assert [job.span.start for job in source.asked] == [100, 0, 10]
+    source.changes = [Reverted(1, BlockRef(101, b"h"))]
+    await follower.step()
+    assert source.cancelled == [100]
+    assert writer.reverted == [101]
+    assert [job.span.start for job in source.asked] == [100, 0, 10, 100]
+    await follower.close()
+
+
+async def test_a_chain_that_moves_under_a_request_is_looked_at_again(monkeypatch):
+    monkeypatch.setattr(follow, "_BREATH", 0.01)
+    source = Source(head=104, finalized=99)
+    source.moved = {100}
+    source.answer(100)
+    follower, writer = made(source)
+    await asyncio.wait_for(follower.step(), 5)
+    assert follower.behind
+    source.moved = set()
+    source.answer(*range(0, 100, 10))
+    await follower.step()
+    assert sorted(start for pages in writer.written for start in pages) == [*range(0, 101, 10)]
+
+
+async def test_closing_keeps_what_has_come(monkeypatch):
+    monkeypatch.setattr(follow, "_BATCH_SECONDS", 60)
+    source = Source(head=99, finalized=99)
+    follower, writer = made(source)
+    follower._written_at = asyncio.get_running_loop().time()
+    source.answer(0)
+    step = asyncio.create_task(follower.step())
+    await settled()
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    await follower.close()
+    assert writer.written == [[0]]
+
+
+async def test_what_a_node_refuses_ends_the_step():
+    class Broken(Source):
+        async def fetch(self, job: Job) -> Page | None:
+            raise RuntimeError(job.span.start)
+
+    follower, _ = made(Broken(head=99, finalized=99), concurrency=1)
+    with pytest.raises(RuntimeError):
+        await follower.step()
+    await follower.close()

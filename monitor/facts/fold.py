@@ -71,9 +71,13 @@ def _last(column: str, verbs: Sequence[str] = _DESCRIBE) -> pl.Expr:
 
 
 def _closing(column: str) -> pl.Expr:
-    """Take a column where the lease ends: at a close of the whole, or of the last of its parts, each counted once."""
+    """Take a column where the lease ends: at a close of the whole, or of the last of its parts, each counted once.
+
+    A lease that was opened again, as a stream between two accounts is, ends after its last opening.
+    """
     closes = pl.col("verb").is_in(CLOSERS)
-    whole = pl.col(column).filter(closes & pl.col("part").is_null()).first()
+    reopened = pl.col("seq").filter(pl.col("verb") == "lease.open").max().fill_null(-1)
+    whole = pl.col(column).filter(closes & pl.col("part").is_null() & (pl.col("seq") > reopened)).first()
     parted = pl.col(column).filter(closes & pl.col("part").is_not_null() & pl.col("part_first"))
     needed = _last("parts")
     by_part = pl.when((needed > 0) & (parted.len() >= needed)).then(parted.get(needed - 1, null_on_oob=True))
@@ -176,7 +180,9 @@ def _state() -> list[pl.Expr]:
         .then(pl.lit("matched"))
         .otherwise(pl.lit("ordered"))
         .alias("status"),
-        pl.when(_has("lease.slash"))
+        pl.when(_has(*CLOSERS) & _closing("seq").is_null())
+        .then(None)
+        .when(_has("lease.slash"))
         .then(pl.lit("slashed"))
         .otherwise(_last("reason", (*CLOSERS, "order.close")))
         .alias("close_reason"),

@@ -171,6 +171,16 @@ def test_leases_of_one_order_inherit_its_fields_and_replace_it():
     assert frame["gpu_count"].to_list() == [None, 8, 1]
 
 
+def test_a_lease_opened_again_runs_until_it_is_closed_again():
+    again = event("lease.open", block=40, renter=RENTER, provider=PROVIDER, start=time_of(40))
+    closed = event("lease.close", block=30, reason="user")
+    running = one(OPEN, closed, again)
+    assert (running["status"], running["opened_at"]) == ("active", time_of(40))
+    assert (running["closed_at"], running["close_reason"]) == (None, None)
+    ended = one(OPEN, closed, again, event("lease.close", block=50, reason="expired"))
+    assert (ended["status"], ended["closed_at"], ended["close_reason"]) == ("closed", time_of(50), "expired")
+
+
 def test_slash_closes_and_dispute_marks():
     assert one(OPEN, event("lease.dispute", block=11))["status"] == "disputed"
     row = one(OPEN, event("lease.slash", block=12, log=1, amount=5), event("lease.close", block=12, log=2, reason="x"))

@@ -33,6 +33,16 @@ async def test_a_stream_opens_is_resized_and_ends():
     assert "gpu_raw" not in lease
 
 
+@pytest.mark.node
+async def test_a_stream_that_comes_again_runs_again():
+    async with Theatre("aleph_superfluid", ["cfa"]) as play:
+        for seconds, rate in ((10, 5), (20, 0), (30, 6)):
+            await play.tx(flow(rate), seconds=seconds)
+        (lease,) = (await play.leases()).values()
+    assert (lease["status"], lease["opened_at"], lease["price_amount"]) == ("active", START + 30, 6)
+    assert not {"closed_at", "close_reason"} & lease.keys()
+
+
 def test_several_machines_at_one_node_share_a_stream_and_stay_one_lease():
     chain = Chain()
     for rate in (5, 10, 5):

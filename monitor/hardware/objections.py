@@ -109,8 +109,18 @@ def _speaks_of_hardware(found: Sequence[Piece], named: Sequence[Mention]) -> boo
         return True
     sizes = {size for mention in named for acc in mention.rows for size in (acc.memory.gb, *acc.memory.also_gb)}
     return any(_is_evidence(piece, sizes) for at, piece in enumerate(found) if at not in inside) or any(
-        mention.start and found[mention.start - 1].text in names().brands for mention in named
+        _is_hardware_beside(found, mention) for mention in named
     )
+
+
+def _is_hardware_beside(found: Sequence[Piece], mention: Mention) -> bool:
+    """Tell whether a maker is right before the name, a count right after it, or a slot (PCIe) beside it."""
+    if mention.start and found[mention.start - 1].text in names().brands:
+        return True
+    if mention.end < len(found) and found[mention.end].kind == "times":
+        return True
+    beside = [*found[mention.end : mention.end + 1], *found[max(0, mention.start - 1) : mention.start]]
+    return any(names().forms.get(piece.text.rstrip("0123456789")) == "pcie" for piece in beside)
 
 
 def _is_foreign(found: Sequence[Piece], at: int) -> bool:
@@ -134,7 +144,8 @@ def _is_evidence(piece: Piece, sizes: set[int]) -> bool:
     if piece.kind == "memory":
         return any(abs(gigabytes(piece.text) - size) <= TOLERANCE_GB for size in sizes)
     word = piece.text.rstrip("0123456789")
-    return piece.text in names().words.evidence or word in names().forms or piece.text.startswith(MEMORY_TYPES)
+    form = names().forms.get(word, "pcie") != "pcie"
+    return piece.text in names().words.evidence or form or piece.text.startswith(MEMORY_TYPES)
 
 
 def _is_mere_number(found: Sequence[Piece], mention: Mention, counted: frozenset[int]) -> bool:

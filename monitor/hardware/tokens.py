@@ -33,11 +33,13 @@ CODE = re.compile(r"[a-z]{1,4}[0-9]{1,5}")
 MEMORY_TYPE = re.compile(r"(?:hbm[2-4]?e?|gddr[5-7]x?)\Z")
 CHIP = re.compile(r"(?:g[abhkmptv]|ad|tu)[0-9]{3}[a-z]{0,3}\Z")
 """NVIDIA's names of dies (GH100, AD102GL): they say that a GPU is meant, never which."""
-MACHINE = re.compile(r"(?:gen[1-6]|v[1-9]|rev[0-9]|n[cdv][0-9]{1,3}[a-z]{0,4}|[gp][3-6][a-z]{0,3}|a[23])\Z")
+MACHINE = re.compile(r"(?:gen[1-6]|v[1-9]|rev[0-9]|n[cdv][0-9]{1,3}[a-z]{0,4}|[gp][3-6][a-z]{0,3}|a[23]|n[1-4])\Z")
 """Versions, PCIe generations and names of cloud machines; they say nothing about the model beside them."""
 PROFILE = re.compile(r"[0-9]{1,2}[abcq]\Z")
 """What follows the card in a vGPU profile (A100-40C); a rule asks for it, so it stays."""
 KEPT_LENGTH, KEPT_DIGITS, BRAND_LENGTH = 2, 4, 5
+WORD_LENGTH = 3
+"""Letters of a word that may be glued before a name ("rtx4090"); what is shorter makes another name."""
 MAX_COUNT = 1024
 """A larger number is no count: Swan writes CUDA cores after the colon."""
 LONG_NUMBER = "99999"
@@ -134,6 +136,8 @@ def _glued(run: str) -> list[tuple[str, Kind]] | None:
         code = CODE.match(run, at)
         whole_code = code is not None and code.end() == len(run) and "key" not in kinds
         return [*parts, (FOREIGN_CODE, "other")] if whole_code and parts else None
+    if "key" in kinds and any(kind == "word" and len(text) < WORD_LENGTH for text, kind in parts[: kinds.index("key")]):
+        return None  # SB200 is no B200
     if kinds.count("key") > 1 or ("key" in kinds and "number" in kinds[:-1]):
         return None
     if kinds[-2:] == ["key", "number"] and not TIMES_IN_NAME.search(run):

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "leads": (_C + "leads", "List, show and review leads."),
     "rules": (_C + "rules", "List and show the rules."),
     "alerts": (_C + "alerts", "List, replay and test alert deliveries."),
+    "labels": (_C + "labels", "List and import labels of wallets."),
     "markets": (_C + "markets", "List, show, check and try the market adapters."),
     "hardware": (_C + "hardware", "List accelerators, read GPU names."),
     "export": (_C + "export", "Write all tables as CSV with a manifest."),

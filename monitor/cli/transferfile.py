@@ -19,6 +19,7 @@ from monitor.facts.people import PEOPLE
 from monitor.model.lead import stable_id
 from monitor.model.schema import AMOUNT, LEASES, TRANSFERS, empty
 from monitor.views.checksum import checksummed
+from monitor.views.labelstore import all_labels
 from monitor.wallets.clusters import members, merge, nodes
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
@@ -60,7 +61,7 @@ def cluster_file(path: Path, config: Config) -> pl.DataFrame:
     """
     moves = _read(path)
     raw = moves.addresses.str.slice(2).str.decode("hex")
-    labels = labels_frame(config.labels)
+    labels = labels_frame(label for _, label in all_labels(config))
     found = _by_time(moves, raw, labels, config) if moves.timed else _by_rarity(moves, raw, labels)
     digits = np.frombuffer(b"".join(raw), np.uint8).reshape(-1, 20)
     return pl.DataFrame({"address": checksummed(digits), "cluster_id": found}, schema=_CLUSTERED)

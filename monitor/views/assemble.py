@@ -122,7 +122,7 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
             tokens=_token_frame(bundle),
             quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
-            labels=labels_frame(config.labels),
+            labels=labels_frame(bundle.labels),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
             contracts=frozenset(item.address for item in (*bundle.bound, *rows.children))

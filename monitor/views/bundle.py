@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,16 +14,19 @@ from monitor.errors import ConfigError
 from monitor.markets.lint import load_checked
 from monitor.markets.load import Bound, Market, TokenInfo, bind, folders, tokens
 from monitor.rules.registry import problems
+from monitor.views.labelstore import all_labels
+from monitor.wallets.labels import Label
 
 __all__ = ["Bundle", "load_bundle", "open_path"]
 
 
 class Bundle(NamedTuple):
-    """What the configuration binds: adapters, the contracts to watch, the payment tokens, and their digest."""
+    """What the configuration binds: adapters, the contracts to watch, payment tokens, labels, and their digest."""
 
     markets: dict[str, Market]
     bound: tuple[Bound, ...]
     tokens: dict[tuple[int, bytes], TokenInfo]
+    labels: tuple[Label, ...]
     digest: str
 
 
@@ -33,19 +36,22 @@ def load_bundle(config: Config) -> Bundle:
     wrong = problems(config.rules)
     if wrong:
         raise ConfigError("\n".join(wrong), hint="`monitor rules list` names the rules, `show` their parameters")
-    return Bundle(markets, bind(markets, config), tokens(markets, config), _digest(config, markets))
+    labels = tuple(label for _, label in all_labels(config))
+    digest = _digest(config, markets, labels)
+    return Bundle(markets, bind(markets, config), tokens(markets, config), labels, digest)
 
 
-def _digest(config: Config, markets: Mapping[str, Market]) -> str:
+def _digest(config: Config, markets: Mapping[str, Market], labels: Sequence[Label]) -> str:
     """Fingerprint all that can change a fact or a finding; endpoints, paths and pacing cannot."""
     chains = {
         name: chain.model_dump(mode="json", include={"id", "tokens", "block_seconds", "native_lookback_blocks"})
         for name, chain in config.chains.items()
         if chain.enabled
     }
-    rest = config.model_dump(mode="json", include={"markets", "wallets", "labels", "rules"})
+    rest = config.model_dump(mode="json", include={"markets", "wallets", "rules"})
     adapters = {name: hashlib.sha256(market.path.read_bytes()).hexdigest() for name, market in markets.items()}
-    text = json.dumps({"chains": chains, "adapters": adapters, **rest}, sort_keys=True)
+    said = sorted((label.address.hex(), *label[1:]) for label in labels)
+    text = json.dumps({"chains": chains, "adapters": adapters, "labels": said, **rest}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,16 +1,24 @@
-"""Why two wallets stand in one cluster: the strongest chain of links between them."""
+"""Why two wallets stand in one cluster: the strongest chain of links, and how much of it could fall away.
+
+The path is the one whose weakest hop is strongest (the path in the maximum spanning forest). One edge-disjoint path
+means that a single wrong link is all that joins the two.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_flow
 
 from monitor.wallets.evidence import PairScore, pair_scores
 
-__all__ = ["Hop", "LinkNote", "explain"]
+__all__ = ["Explanation", "Hop", "LinkNote", "Remainder", "explain"]
 
 
 class LinkNote(NamedTuple):
@@ -35,19 +43,68 @@ class Hop(NamedTuple):
     links: tuple[LinkNote, ...]
 
 
-def explain(links: pl.DataFrame, a: bytes, b: bytes) -> list[Hop]:
-    """Find the path from `a` to `b` whose weakest hop is strongest (`LINKS` in any order); empty when none.
+class Remainder(NamedTuple):
+    """What is left without the links of `family`: `joined`, and the `bits` of the weakest hop then (else None)."""
+
+    family: str
+    joined: bool
+    bits: Decimal | None
+
+
+class Explanation(NamedTuple):
+    """Why two wallets are together; `hops` is empty when no evidence connects them.
+
+    `weakest` = the hop of fewest bits, `disjoint` = edge-disjoint paths over accepted pairs (1 = fragile, 0 = not
+    joined), `without` = one remainder per family on the path, by name.
+    """
+
+    hops: tuple[Hop, ...]
+    weakest: Hop | None
+    disjoint: int
+    without: tuple[Remainder, ...]
+
+
+def explain(links: pl.DataFrame, a: bytes, b: bytes) -> Explanation:
+    """Explain what joins `a` and `b` (`LINKS` in any order).
 
     Only accepted pairs are walked, so the answer explains a merge; where they do not connect, all pairs are, and the
     hops that are mere candidates say so.
     """
     pairs = pair_scores(links)
-    route = _route([pair for pair in pairs if pair.accepted], a, b) or _route(pairs, a, b)
-    hops = []
+    accepted = [pair for pair in pairs if pair.accepted]
+    hops = tuple(_hops(links, _route(accepted, a, b) or _route(pairs, a, b)))
+    families = sorted({family for hop in hops for family in hop.families})
+    return Explanation(
+        hops,
+        min(hops, key=lambda hop: hop.bits, default=None),
+        _disjoint(accepted, a, b),
+        tuple(_without(links, family, a, b) for family in families),
+    )
+
+
+def _hops(links: pl.DataFrame, route: list[tuple[bytes, PairScore]]) -> Iterator[Hop]:
     for here, pair in route:
         there = pair.b if here == pair.a else pair.a
-        hops.append(Hop(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted, _notes(links, pair)))
-    return hops
+        yield Hop(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted, _notes(links, pair))
+
+
+def _without(links: pl.DataFrame, family: str, a: bytes, b: bytes) -> Remainder:
+    rest = pair_scores(links.filter(pl.col("family") != family))
+    route = _route([pair for pair in rest if pair.accepted], a, b)
+    weakest = min((pair.tenths for _, pair in route), default=None)
+    return Remainder(family, bool(route), None if weakest is None else Decimal(weakest) / 10)
+
+
+def _disjoint(accepted: list[PairScore], a: bytes, b: bytes) -> int:
+    """Count edge-disjoint paths: the maximum flow where every pair carries one, in either direction."""
+    wallets = {name: at for at, name in enumerate(sorted({end for pair in accepted for end in (pair.a, pair.b)}))}
+    if a == b or a not in wallets or b not in wallets:
+        return 0
+    ends = np.array([(wallets[pair.a], wallets[pair.b]) for pair in accepted], np.int32)
+    both = np.concatenate([ends, ends[:, ::-1]])
+    ones = np.ones(len(both), np.int32)
+    graph = csr_matrix((ones, (both[:, 0], both[:, 1])), shape=(len(wallets), len(wallets)))
+    return int(maximum_flow(graph, wallets[a], wallets[b]).flow_value)
 
 
 def _route(pairs: list[PairScore], a: bytes, b: bytes) -> list[tuple[bytes, PairScore]]:

@@ -1,13 +1,18 @@
-"""Labels a user vouches for: which wallets are services, and which belong together."""
+"""Labels: which wallets are services, which are on a list to screen by, and which belong together.
+
+Three sources, in this order of trust: the user's configuration, the files a user imported, and a small set that ships
+with the program. A label says who says so and when. Labels keep hubs from connecting people; they never take a wallet
+out of the graph.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
-__all__ = ["LABELS", "OWNER", "SERVICES", "LabelLike", "labels_frame"]
+__all__ = ["LABELS", "OWNER", "SERVICES", "Label", "LabelLike", "configured", "labels_frame"]
 
 LABELS: dict[str, pl.DataType] = {
     "address": pl.Binary(),
@@ -20,6 +25,18 @@ SERVICES = ("exchange", "bridge", "mixer", "swap", "otc", "mining", "relayer", "
 """Kinds that serve many people and therefore connect nobody."""
 OWNER = "owner"
 """Kind whose label names the owner: the same label joins wallets, another label keeps them apart."""
+
+
+class Label(NamedTuple):
+    """One label; `date` = ISO date it was true, `licence` and `confidence` as its source words them."""
+
+    address: bytes
+    label: str
+    kind: str
+    source: str
+    date: str
+    licence: str = ""
+    confidence: str = ""
 
 
 class LabelLike(Protocol):
@@ -46,7 +63,13 @@ class LabelLike(Protocol):
         """ISO date the label was true."""
 
 
-def labels_frame(labels: Iterable[LabelLike]) -> pl.DataFrame:
-    """Make the `LABELS` frame from configured labels, sorted and without repeats."""
-    rows = [(bytes.fromhex(each.address[2:]), each.label, each.kind, each.source, each.date) for each in labels]
-    return pl.DataFrame(rows, schema=LABELS, orient="row").unique().sort(list(LABELS))
+def configured(labels: Iterable[LabelLike]) -> list[Label]:
+    """Read the labels of a configuration."""
+    return [Label(bytes.fromhex(each.address[2:]), each.label, each.kind, each.source, each.date) for each in labels]
+
+
+def labels_frame(labels: Iterable[Label]) -> pl.DataFrame:
+    """Make the `LABELS` frame, sorted and without repeats."""
+    return (
+        pl.DataFrame([each[: len(LABELS)] for each in labels], schema=LABELS, orient="row").unique().sort(list(LABELS))
+    )

@@ -86,12 +86,19 @@ def test_every_lead_can_be_shown_whole(ledger):
 def test_explain_walks_from_the_anchor_to_a_member(ledger):
     made = ledger.read("leads", "show", names(ledger)[0], "--format", "json").json()
     anchor, member = made["wallets"][0]["address"], made["wallets"][-1]["address"]
-    hops = ledger.run("explain", anchor, member, "--format", "json").json()
+    found = ledger.run("explain", anchor, member, "--format", "json").json()
+    hops = found["path"]
     assert (hops[0]["a"], hops[-1]["b"]) == (anchor, member)
     assert all(hop["merges"] and hop["links"] for hop in hops)
+    assert found["joined"]
+    assert found["edge_disjoint_paths"] >= 1
+    assert found["weakest"]["bits"] == min((hop["bits"] for hop in hops), key=float)
+    assert [rest["family"] for rest in found["without"]] == sorted({name for hop in hops for name in hop["families"]})
     text = ledger.run("explain", anchor.lower(), member)
     assert text.code == 0
     assert f"weakest hop: {anchor}" in text.out
+    assert "edge-disjoint paths: " in text.out
+    assert "without funding: " in text.out
 
 
 def test_explain_without_a_path_exits_1(ledger):
@@ -101,5 +108,6 @@ def test_explain_without_a_path_exits_1(ledger):
     assert (done.code, done.out) == (1, "")
     assert done.err == "no path of evidence joins these wallets\n"
     asked = ledger.run("explain", made["wallets"][0]["address"], stranger, "--format", "json")
-    assert (asked.code, asked.json()) == (1, [])
+    assert asked.code == 1
+    assert (asked.json()["path"], asked.json()["joined"], asked.json()["edge_disjoint_paths"]) == ([], False, 0)
     assert ledger.run("explain", "0x12", stranger).code == 2

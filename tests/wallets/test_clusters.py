@@ -135,15 +135,35 @@ def test_two_crowds_do_not_merge_over_one_link():
 
 def test_explanation_walks_the_accepted_links_with_their_transactions():
     world = wallets(crowd() + broker())
-    hops = explain(world.links, who(1), who(4))
+    found = explain(world.links, who(1), who(4))
+    hops = found.hops
     assert [(hop.a, hop.b) for hop in hops] == [(who(1), who(50)), (who(50), who(4))]
     assert all(hop.accepted and hop.bits >= Decimal("16.3") for hop in hops)
     assert {"first_funder", "funded_to_lease", "leased_alike"} <= {note.heuristic for note in hops[0].links}
     funded = next(note for note in hops[0].links if note.heuristic == "first_funder")
     assert funded.txs == (tx(1000 * 20_000 + 900),)
     assert funded.at == time_of(20_000)
-    assert explain(world.links, who(1), who(1003)) == []
-    assert explain(world.links, who(1), who(1)) == []
+    assert found.weakest == min(hops, key=lambda hop: hop.bits)
+    assert found.disjoint == 1
+    assert {rest.family: rest.joined for rest in found.without}["funding"] is False
+    nothing = explain(world.links, who(1), who(1003))
+    assert (nothing.hops, nothing.weakest, nothing.disjoint) == ((), None, 0)
+    assert explain(world.links, who(1), who(1)).hops == ()
+
+
+def test_a_second_road_and_a_family_too_many_show_in_the_explanation():
+    def pair(a: int, b: int, *families: str) -> list[tuple[object, ...]]:
+        ends = sorted((who(a), who(b)))
+        return [(1, *ends, f"h-{family}", family, Decimal(9), [], 0) for family in families]
+
+    rows = pair(1, 2, "funding", "sink", "authority") + pair(1, 3, "funding", "sink") + pair(3, 2, "funding", "sink")
+    found = explain(pl.DataFrame(rows, schema=LINKS, orient="row"), who(1), who(2))
+    assert found.disjoint == 2
+    assert {rest.family: (rest.joined, rest.bits) for rest in found.without} == {
+        "authority": (True, Decimal("17.2")),
+        "funding": (False, None),
+        "sink": (True, Decimal("17.0")),
+    }
 
 
 def test_hours_count_what_was_held():

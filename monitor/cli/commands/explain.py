@@ -10,11 +10,13 @@ import click
 from monitor.cli.listing import at_option, read_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from monitor.wallets.explain import Hop
+    from monitor.wallets.explain import Explanation, Hop
 
 _SHOWN = 5
+_LONG = 10
+"""Hops above which a chain of good links is a weak one all the same."""
 _ADDRESS_BYTES = 20
 
 
@@ -30,17 +32,40 @@ def command(a: str, b: str, at: str | None, fmt: str) -> int:
     from monitor.wallets.explain import explain
 
     ends = (_address(a), _address(b))
-    hops = explain(read_snapshot(at).links, *ends)
+    found = explain(read_snapshot(at).links, *ends)
     if fmt == "json":
-        click.echo(json.dumps([_row(hop) for hop in hops], indent=2))
-    elif hops:
-        for line in _lines(hops):
+        click.echo(json.dumps(_made(*ends, found), indent=2))
+    elif found.hops:
+        for line in _lines(found):
             click.echo(line)
     elif ends[0] == ends[1]:
         click.echo("that is one wallet, not two", err=True)
     else:
         click.echo("no path of evidence joins these wallets", err=True)
-    return 0 if hops else 1
+    return 0 if found.hops else 1
+
+
+def _made(a: bytes, b: bytes, found: Explanation) -> dict[str, Any]:
+    from monitor.views import format as shown
+
+    weakest = found.weakest
+    return {
+        "a": shown.address(a),
+        "b": shown.address(b),
+        "joined": bool(found.hops) and all(hop.accepted for hop in found.hops),
+        "path": [_row(hop) for hop in found.hops],
+        "weakest": weakest
+        and {"a": shown.address(weakest.a), "b": shown.address(weakest.b), "bits": str(weakest.bits)},
+        "edge_disjoint_paths": found.disjoint,
+        "without": [
+            {
+                "family": rest.family,
+                "joined": rest.joined,
+                "weakest_bits": None if rest.bits is None else str(rest.bits),
+            }
+            for rest in found.without
+        ],
+    }
 
 
 def _row(hop: Hop) -> dict[str, Any]:
@@ -66,10 +91,10 @@ def _row(hop: Hop) -> dict[str, Any]:
     }
 
 
-def _lines(hops: Sequence[Hop]) -> Iterator[str]:
+def _lines(found: Explanation) -> Iterator[str]:
     from monitor.views import format as shown
 
-    for hop in hops:
+    for hop in found.hops:
         how = "joins them" if hop.accepted else "a mere candidate, joins nobody"
         ends = f"{shown.address(hop.a)} - {shown.address(hop.b)}"
         yield f"{ends}: {hop.bits} bits from {', '.join(hop.families)} ({how})"
@@ -78,8 +103,16 @@ def _lines(hops: Sequence[Hop]) -> Iterator[str]:
             yield from (f"    {link.chain_id}:{shown.hex_text(tx)}" for tx in link.txs[:_SHOWN])
             if len(link.txs) > _SHOWN:
                 yield f"    … and {len(link.txs) - _SHOWN} more: --format json shows all"
-    weakest = min(hops, key=lambda hop: hop.bits)
-    yield f"weakest hop: {shown.address(weakest.a)} - {shown.address(weakest.b)}, {weakest.bits} bits"
+    if found.weakest is not None:
+        weakest = f"{shown.address(found.weakest.a)} - {shown.address(found.weakest.b)}"
+        yield f"weakest hop: {weakest}, {found.weakest.bits} bits"
+    if len(found.hops) > _LONG:
+        yield f"weak by chain: {len(found.hops)} hops"
+    fragile = " (fragile: one wrong link is all that joins them)" if found.disjoint == 1 else ""
+    yield f"edge-disjoint paths: {found.disjoint}{fragile}"
+    for rest in found.without:
+        left = f"still joined, weakest hop {rest.bits} bits" if rest.joined else "not joined"
+        yield f"without {rest.family}: {left}"
 
 
 def _address(text: str) -> bytes:

@@ -82,6 +82,7 @@ class Market(NamedTuple):
     paid_until: PaidUntil
     block_seconds: Decimal | None
     undeployed: tuple[str, ...]
+    opt_in: bool
     missing: Mapping[str, str]
     tokens: tuple[TokenTable, ...]
     deployments: tuple[DeploymentTable, ...]
@@ -197,7 +198,7 @@ def raise_problems(problems: Iterable[Problem]) -> None:
 
 
 def bind(markets: Mapping[str, Market], config: Config) -> tuple[Bound, ...]:
-    """List the contracts to watch: enabled markets on enabled chains.
+    """List the contracts to watch: enabled markets on enabled chains, `opt_in` ones only if `[markets.<id>]` is there.
 
     Deployments in the configuration replace the adapter's on that chain. Raises ConfigError with one line per problem.
     """
@@ -206,7 +207,7 @@ def bind(markets: Mapping[str, Market], config: Config) -> tuple[Bound, ...]:
     bound: list[Bound] = []
     for market in markets.values():
         own = config.markets.get(market.id)
-        if own and not own.enabled:
+        if (own and not own.enabled) or (market.opt_in and not own):
             continue
         for name, chain in config.chains.items():
             if not chain.enabled:
@@ -342,6 +343,7 @@ def _parsed(file: MarketFile, path: Path, lines: Mapping[Key, int]) -> tuple[Mar
         head.paid_until,
         _usd(head.block_seconds),
         tuple(head.undeployed),
+        head.opt_in,
         {str(what): why for what, why in head.missing.items()},
         tuple(file.token),
         tuple(file.deployment),

@@ -67,6 +67,8 @@ class MarketTable(Table):
     block_seconds: DecimalText | None = None
     undeployed: list[Name] = Field(default_factory=list)
     """Roles whose address no public source gives: only a configuration can bind them."""
+    opt_in: bool = False
+    """Watched only where a configuration names the market: its contracts serve many who have nothing to do with it."""
     missing: dict[Missing, Text] = Field(default_factory=dict)
     """What the market does not say on chain, and why."""
 

@@ -40,6 +40,13 @@ def test_disabled_chains_and_markets_are_left_out():
     assert bind(built_in(), dark) == ()
 
 
+def test_a_market_on_contracts_of_others_is_watched_only_where_it_is_named():
+    assert "aleph_superfluid" not in {item.market for item in bind(built_in(), config())}
+    named = config(markets={"aleph_superfluid": {}})
+    assert "aleph_superfluid" in {item.market for item in bind(built_in(), named)}
+    assert "aleph_superfluid" in {item.market for item in bind_everywhere(built_in(), config())}
+
+
 def test_a_configured_deployment_replaces_the_adapter_on_its_chain_only():
     address = "0x" + "ab" * 20
     own = {"deployments": {"base": {"contracts": {"order": address}, "from_block": 5}}}

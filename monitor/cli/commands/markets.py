@@ -14,7 +14,8 @@ from monitor.cli.listing import show
 if TYPE_CHECKING:
     from monitor.views.output import Format
 
-_LIST = ("market", "title", "chains", "verbs", "gpu", "region", "payer", "verified")
+_LIST = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer", "missing", "opt_in", "verified")
+_SHORT = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer", "verified")
 _SHOW = ("role", "event", "verb", "layouts", "fields", "table")
 _DECODE = ("market", "chain_id", "role", "event", "verb", "lease_id", "fields", "reason")
 
@@ -35,23 +36,10 @@ def _load(folder: str | None, *, checked: bool = False) -> Any:
 @command.command("list")
 @format_option()
 def list_all(fmt: Format) -> None:
-    """List markets: chains, and what their events say of GPU, region and payer."""
-    rows = []
-    for market in _load(None).values():
-        said = {name for rule in market.rules for name, _ in rule.sets}
-        rows.append(
-            {
-                "market": market.id,
-                "title": market.title,
-                "chains": tuple(str(chain) for chain in sorted({item.chain for item in market.deployments})),
-                "verbs": len({rule.verb for rule in market.rules if rule.verb != "ignore"}),
-                "gpu": "gpu_raw" in said,
-                "region": "region_raw" in said,
-                "payer": "payer" in said,
-                "verified": market.verified,
-            }
-        )
-    show(rows, fmt, columns=_LIST)
+    """List markets: chains, and whether events tell lease, GPU, region, price and payer; json and csv say why not."""
+    from monitor.markets.coverage import coverage
+
+    show([coverage(market)._asdict() for market in _load(None).values()], fmt, columns=_LIST, short=_SHORT)
 
 
 @command.command("show")

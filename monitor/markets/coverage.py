@@ -1,0 +1,43 @@
+"""What a market's events tell, and what they do not and why: a row per market for lists and the README."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from monitor.markets.load import Market
+
+__all__ = ["ASPECTS", "Coverage", "coverage"]
+
+ASPECTS = {"gpu": "gpu_raw", "region": "region_raw", "price": "price_amount", "payer": "payer"}
+"""What a lease should tell, and the unified column that does."""
+
+
+class Coverage(NamedTuple):
+    """One market: `lease` and each of `ASPECTS` is `yes` or `no`, and `missing` says why not."""
+
+    market: str
+    title: str
+    chains: tuple[str, ...]
+    lease: str
+    gpu: str
+    region: str
+    price: str
+    payer: str
+    missing: str
+    opt_in: bool
+    verified: str
+
+
+def coverage(market: Market) -> Coverage:
+    """Tell what some rule of the market sets, and the reasons of its file for the rest."""
+    told = {name for rule in market.rules for name, _ in rule.sets}
+    leases = any(rule.verb == "lease.open" for rule in market.rules)
+    gpu, region, price, payer = (_yes(column in told) for column in ASPECTS.values())
+    chains = tuple(str(chain) for chain in sorted({item.chain for item in market.deployments if item.chain}))
+    reasons = "; ".join(f"{name}: {why}" for name, why in market.missing.items())
+    seen = (_yes(leases), gpu, region, price, payer)
+    return Coverage(market.id, market.title, chains, *seen, reasons, market.opt_in, market.verified)
+
+
+def _yes(told: object) -> str:
+    return "yes" if told else "no"

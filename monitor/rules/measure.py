@@ -14,7 +14,6 @@ from monitor.facts.money import dollar_text, micro_usd
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, stable_id
 from monitor.rules.rule import Facts, Rule
-from monitor.wallets.hours import held
 
 __all__ = [
     "DAY",
@@ -35,7 +34,6 @@ __all__ = [
     "peaks",
     "services",
     "spans",
-    "tenant_leases",
     "token_prices",
 ]
 
@@ -59,21 +57,14 @@ class Span(NamedTuple):
     position: Position
 
 
-def tenant_leases(facts: Facts) -> pl.DataFrame:
-    """Pick the leases that opened and whose renter is a wallet (the zero address, for one, is none)."""
-    opened = facts.leases.filter(pl.col("opened_at").is_not_null())
-    return opened.join(facts.members, left_on=["chain_id", "renter"], right_on=["chain_id", "address"], how="semi")
-
-
-def spans(facts: Facts) -> list[Span]:
-    """List the tenant leases as intervals up to now, in order of start, then of position."""
-    rows = held(tenant_leases(facts), facts.as_of)
+def spans(leases: pl.DataFrame) -> list[Span]:
+    """List leases (rows of `Facts.tenancies`) as intervals up to now, in order of start, then of position."""
     columns = (
         *("market", "chain_id", "lease_id", "renter", "machine_id", "opened_at", "held_until", "h100e"),
         *("open_block", "open_tx", "open_log_index"),
     )
     found = []
-    for row in rows.select(columns).iter_rows(named=True):
+    for row in leases.select(columns).iter_rows(named=True):
         size = row["h100e"] if row["h100e"] is not None else Decimal(0)
         found.append(
             Span(

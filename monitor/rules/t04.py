@@ -19,6 +19,7 @@ from monitor.rules.measure import (
     holdings,
     lease_text,
     number_text,
+    peaks,
     spans,
 )
 from monitor.rules.rule import Facts, Outcome, Parameter, Params, Rule
@@ -48,9 +49,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge every first funder that is no hub by the renters it started."""
     clusters = cluster_of(facts)
     found: list[Finding] = []
-    for group in _groups(facts, params["max_out_degree"]):
-        if len(group.leases) < params["min_renters"]:
-            continue
+    for group in _groups(facts, params):
         reached = _first_match(group, params)
         if reached is not None:
             found += _findings(group, reached, clusters, params)
@@ -68,11 +67,16 @@ def _blind_chains(facts: Facts) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _groups(facts: Facts, max_out_degree: int) -> list[_Group]:
-    hubs = facts.hubs.select(pl.col("address").alias("funder"))
-    named = facts.funders.join(hubs, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
+def _groups(facts: Facts, params: Params) -> list[_Group]:
+    # most renters never hold enough, and most funders never start enough of those: only the rest is walked
+    large = peaks(facts.tenancies, ["renter"]).filter(pl.col("peak") >= params["min_h100e_each"] * 1000)
+    few = pl.col("address").filter(pl.col("address").is_in(large.get_column("renter").implode())).n_unique()
+    named = facts.founders.filter(
+        (few.over("funder") >= params["min_renters"])
+        & (pl.col("out_degree").fill_null(0).max().over("funder") < params["max_out_degree"])
+    )
     leases: dict[bytes, list[Span]] = {}
-    for span in spans(facts):
+    for span in spans(facts.tenancies.join(named, left_on="renter", right_on="address", how="semi")):
         leases.setdefault(span.renter, []).append(span)
     groups: dict[bytes, _Group] = {}
     for row in named.sort("funder", "address", "chain_id").iter_rows(named=True):
@@ -85,7 +89,7 @@ def _groups(facts: Facts, max_out_degree: int) -> list[_Group]:
         group.leases[row["address"]] = leases[row["address"]]
         group.funding.setdefault(row["address"], []).append((row["at"], position))
         groups[row["funder"]] = group
-    return [group for _, group in sorted(groups.items()) if group.out_degree < max_out_degree]
+    return [group for _, group in sorted(groups.items())]
 
 
 def _first_match(group: _Group, params: Params) -> dict[bytes, _Held] | None:

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.facts.bounds import believable_amount
-from monitor.facts.fold import DEPOSITS
 from monitor.model.chain import Position
 from monitor.model.lead import Finding
 from monitor.rules.measure import (
@@ -19,10 +17,8 @@ from monitor.rules.measure import (
     cluster_of,
     dollars,
     finding,
-    lease_text,
     number_text,
     services,
-    tenant_leases,
     token_prices,
 )
 from monitor.rules.rule import Facts, Outcome, Parameter, Params, Rule
@@ -31,7 +27,6 @@ __all__ = ["RULE"]
 
 POINTS = 15
 HUB_POINTS = 5
-_KEY = ["market", "chain_id", "lease_id"]
 
 
 class _Payment(NamedTuple):
@@ -49,7 +44,8 @@ class _Payment(NamedTuple):
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster, chain and token, who paid for the leases of any thirty days."""
-    paid = _deposits(facts)
+    paid = facts.deposits.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
+    paid = paid.sort("at", maintain_order=True)
     crowds = _crowds(facts, paid, params["hub_renters"])
     prices = token_prices(facts)
     found = []
@@ -62,23 +58,6 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(tuple(found), _blind_markets(facts, paid))
 
 
-def _deposits(facts: Facts) -> pl.DataFrame:
-    """List what went into escrow, with renter and payer; the open's payer is the lease's, which a patch may name."""
-    people = tenant_leases(facts).select(*_KEY, "renter", pl.col("payer").alias("lease_payer"), "price_token")
-    opened = pl.col("verb") == "lease.open"
-    return (
-        facts.lease_events.with_columns(believable_amount("amount"))
-        .filter(pl.col("verb").is_in(DEPOSITS) & (pl.col("amount") > 0))
-        .join(people, on=_KEY, how="inner")
-        .with_columns(
-            pl.when(opened).then(pl.col("lease_payer")).otherwise(pl.coalesce("actor", "lease_payer")).alias("payer"),
-            pl.coalesce("token", "price_token").alias("token"),
-        )
-        .filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
-        .sort("at", "chain_id", "block", "log_index", *_KEY)
-    )
-
-
 def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
     """Find payers of so many renters that they look like a service nobody labelled."""
     third = paid.filter(pl.col("payer") != pl.col("renter"))
@@ -88,10 +67,8 @@ def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
 
 def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
     clusters, served = cluster_of(facts), services(facts)
-    where = facts.members.select("address", "cluster_id").unique()
-    placed = paid.join(where.rename({"address": "renter"}), on="renter", how="left", maintain_order="left").join(
-        where.rename({"address": "payer", "cluster_id": "payer_cluster"}), on="payer", how="left", maintain_order="left"
-    )
+    theirs = facts.clusters.rename({"address": "payer", "cluster_id": "payer_cluster"})
+    placed = paid.join(theirs, on="payer", how="left", maintain_order="left")
     # most tenants only ever pay for themselves: leave them out before walking rows
     outside = pl.col("cluster_id").ne_missing(pl.col("payer_cluster"))
     mixed = placed.filter(outside.any().over("cluster_id", "chain_id", "token"))
@@ -101,8 +78,7 @@ def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes]
         payment = _Payment(
             at=row["at"], tx=row["tx"], payer=payer, amount=int(row["amount"]), renters=(row["renter"],),
             third=clusters.get(payer) != cluster_id and payer not in served,
-            leases=(lease_text(row["market"], row["chain_id"], row["lease_id"]),),
-            positions=(Position(row["chain_id"], row["block"], row["tx"], row["log_index"]),),
+            leases=(row["lease"],), positions=(Position(*row["position"].values()),),
         )  # fmt: skip
         group = merged.setdefault((cluster_id, row["chain_id"], row["token"]), {})
         earlier = group.get((payment.tx, payer))

@@ -31,11 +31,9 @@ def check(facts: Facts, params: Params) -> Outcome:
     arrived = _before_leases(facts, pl.concat([direct, _second(facts, direct, params)]), params)
     asset = ["cluster_id", *_ASSET]
     touched = arrived.select("cluster_id").unique()
+    mine = facts.clusters.join(touched, on="cluster_id", how="semi").rename({"address": "recipient"})
     inbound = (
-        facts.moves.join(facts.clusters.rename({"address": "recipient"}), on="recipient", how="inner")
-        .join(touched, on="cluster_id", how="semi")
-        .group_by(asset)
-        .agg(pl.col("amount").sum().alias("inflow"))
+        facts.moves.join(mine, on="recipient", how="inner").group_by(asset).agg(pl.col("amount").sum().alias("inflow"))
     )
     parts = (
         with_micro(arrived, facts.tokens)

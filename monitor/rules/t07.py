@@ -46,7 +46,10 @@ def check(facts: Facts, params: Params) -> Outcome:
     clusters = cluster_of(facts)
     renewed = _renewals(facts)
     held: dict[tuple[str, str, int], dict[str, list[Span]]] = {}
-    for span in spans(facts):
+    machine = ["cluster_id", "market", "chain_id", "machine_id"]
+    reach = pl.col("held_until").max().over(machine) - pl.col("opened_at").min().over(machine)
+    long = pl.col("machine_id").is_not_null() & (reach >= params["min_days"] * DAY)
+    for span in spans(facts.tenancies.filter(long)):
         if span.machine_id is not None:
             key = (clusters[span.renter], span.market, span.chain_id)
             held.setdefault(key, {}).setdefault(span.machine_id, []).append(span)

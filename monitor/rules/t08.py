@@ -14,15 +14,22 @@ __all__ = ["RULE"]
 
 _SHELL = ["chain_id", "shell"]
 _ASSET = [*_SHELL, "kind", "token"]
+_SIDES = (("recipient", "sender"), ("sender", "recipient"))
 
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge wallets that pay tenants, or pay their leases, by what comes in and goes on."""
     served = _served(facts)
     shells = served.select(_SHELL).unique()
-    flows = pl.concat([_side(facts, shells, "recipient", "sender"), _side(facts, shells, "sender", "recipient")])
-    few = flows.group_by(_SHELL).agg(pl.col("other").n_unique().alias("counterparties"))
-    quiet = few.filter(pl.col("counterparties") <= params["max_counterparties"])
+    sides = [
+        facts.moves.select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
+        for side, other in _SIDES
+    ]
+    few = pl.concat([each.join(shells, on=_SHELL, how="semi").unique() for each in sides]).group_by(_SHELL)
+    quiet = few.agg(pl.col("other").n_unique().alias("counterparties")).filter(
+        pl.col("counterparties") <= params["max_counterparties"]
+    )
+    flows = pl.concat([_side(facts, quiet, *side) for side in _SIDES])
     came = pl.col("came")
     # a cycle starts with each arrival and takes what leaves until the next one
     cycles = (
@@ -51,6 +58,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     rows = (
         shown.filter(pl.col("cycles") >= params["min_cycles"])
         .join(served, on=_SHELL, how="inner")
+        .join(facts.tenancies.select("chain_id", "renter", "lease"), on=["chain_id", "renter"], how="inner")
         .group_by(*_SHELL, "cluster_id")
         .agg(
             pl.col("counterparties", "cycles", "passed_micro", "at", "positions").first(),
@@ -74,18 +82,17 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 
 def _served(facts: Facts) -> pl.DataFrame:
-    """List who sends value to renters or pays for their leases: chain_id, shell, cluster_id, lease; hubs never."""
-    renters = facts.tenancies.select("chain_id", "renter", "cluster_id", "lease")
-    sends = facts.moves.select(
-        "chain_id", pl.col("sender").alias("shell"), pl.col("recipient").alias("renter")
-    ).unique()
+    """List who sends value to renters or pays for their leases: chain_id, shell, renter, cluster_id; hubs never."""
+    renters = facts.tenancies.select("chain_id", "renter", "cluster_id").unique()
+    sends = facts.moves.select("chain_id", pl.col("sender").alias("shell"), pl.col("recipient").alias("renter"))
+    pairs = sends.join(renters.select("chain_id", "renter"), on=["chain_id", "renter"], how="semi").unique()
     paid = facts.deposits.filter(pl.col("payer") != pl.col("renter")).select(
-        "chain_id", pl.col("payer").alias("shell"), "cluster_id", "lease"
+        "chain_id", pl.col("payer").alias("shell"), "renter"
     )
-    pairs = sends.join(renters, on=["chain_id", "renter"], how="inner").select(paid.columns)
     hub = facts.strangers.rename({"address": "shell"})
-    tenant = facts.tenancies.select(pl.col("renter").alias("shell")).unique()
-    return pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti").join(tenant, on="shell", how="anti")
+    tenant = renters.select(pl.col("renter").alias("shell")).unique()
+    others = pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti").join(tenant, on="shell", how="anti")
+    return others.join(renters, on=["chain_id", "renter"], how="inner")
 
 
 def _side(facts: Facts, shells: pl.DataFrame, side: str, other: str) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.model.schema import AMOUNT
 from monitor.rules.facts import Facts
 from monitor.rules.measure import DAY, MAX_POSITIONS
 from monitor.rules.money import with_micro
@@ -18,30 +19,13 @@ _WINDOW = ["cluster_id", "window"]
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and window, who paid it and how much of that went into leases."""
     days = params["window_days"] * DAY
-    tenants = facts.tenancies.select("cluster_id").unique()
-    mine = facts.clusters.join(tenants, on="cluster_id", how="semi")
-    own = mine.rename({"address": "sender", "cluster_id": "payer_cluster"})
-    came = (
-        facts.moves.filter(pl.col("kind") == "erc20")
-        .join(mine.rename({"address": "recipient"}), on="recipient", how="inner")
-        .join(own, on="sender", how="left")
-        .filter(pl.col("cluster_id").ne_missing(pl.col("payer_cluster")))
-    )
-    inflow = (
-        _windowed(with_micro(came, facts.tokens).filter(pl.col("micro").is_not_null()), days)
-        .group_by(_WINDOW)
-        .agg(
-            pl.col("sender").n_unique().alias("payers"),
-            pl.col("micro").cast(pl.Int64()).median().cast(pl.Int64()).alias("median_micro"),
-            pl.col("micro").sum().alias("inflow_micro"),
-            pl.col("position").sort().head(MAX_POSITIONS).alias("positions"),
-            pl.col("recipient").sort().first().alias("subject"),
-            pl.col("at").max(),
-        )
-        .filter(
-            (pl.col("payers") >= params["min_payers"]) & (pl.col("median_micro") < params["max_median_usd"] * 10**6)
-        )
-    )
+    came = _came(facts, params["min_payers"])
+    per = _windowed(came, days).group_by(_WINDOW)
+    inflow = per.agg(
+        pl.col("sender").n_unique().alias("payers"),
+        pl.col("micro").median().cast(pl.Int64()).alias("median_micro"),
+        pl.col("micro").cast(AMOUNT).sum().alias("inflow_micro"),
+    ).filter((pl.col("payers") >= params["min_payers"]) & (pl.col("median_micro") < params["max_median_usd"] * 10**6))
     spent = (
         _windowed(facts.deposits.filter(pl.col("micro").is_not_null()), days)
         .group_by(_WINDOW)
@@ -54,8 +38,14 @@ def check(facts: Facts, params: Params) -> Outcome:
         .filter(pl.col("spent_percent").is_between(params["min_spent_percent"], params["max_spent_percent"]))
         .sort(_WINDOW)
         .unique("cluster_id", keep="first", maintain_order=True)
-        .drop("window")
     )
+    told = _windowed(came.join(hits, on="cluster_id", how="semi"), days).join(hits, on=_WINDOW, how="semi")
+    shown = told.group_by("cluster_id").agg(
+        pl.col("position").sort().head(MAX_POSITIONS).alias("positions"),
+        pl.col("recipient").sort().first().alias("subject"),
+        pl.col("at").max(),
+    )
+    hits = hits.join(shown, on="cluster_id", how="inner").sort("cluster_id").drop("window")
     found = report(
         RULE,
         hits,
@@ -66,6 +56,30 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, quiet_chains(facts, "T10"))
+
+
+def _came(facts: Facts, least: int) -> pl.DataFrame:
+    """List priced token transfers into tenant clusters from outside, where at least so many wallets ever paid."""
+    mine = facts.clusters.join(facts.tenancies.select("cluster_id").unique(), on="cluster_id", how="semi")
+    paid = facts.moves.filter(pl.col("kind") == "erc20").select("chain_id", "sender", "recipient")
+    many = (
+        paid.unique()
+        .join(mine.rename({"address": "recipient"}), on="recipient", how="inner")
+        .group_by("cluster_id")
+        .agg(pl.col("sender").n_unique().alias("payers"))
+        .filter(pl.col("payers") >= least)
+    )
+    wide = mine.join(many, on="cluster_id", how="semi")
+    own = wide.rename({"address": "sender", "cluster_id": "payer_cluster"})
+    came = (
+        facts.moves.filter(pl.col("kind") == "erc20")
+        .join(wide.rename({"address": "recipient"}), on="recipient", how="inner")
+        .join(own, on="sender", how="left")
+        .filter(pl.col("cluster_id").ne_missing(pl.col("payer_cluster")))
+        .select("chain_id", "token", "amount", "sender", "recipient", "cluster_id", "at", "position")
+    )
+    valued = with_micro(came, facts.tokens).filter(pl.col("micro").is_not_null())
+    return valued.with_columns(pl.col("micro").cast(pl.Int64()))
 
 
 def _windowed(frame: pl.DataFrame, seconds: int) -> pl.DataFrame:

@@ -73,9 +73,9 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
         )
         both = pl.concat([near, _second(facts, near, side, other, params)])
         placed = both.join(mine.rename({"address": side}), on=side, how="inner")
+        touched = mine.join(placed.select("cluster_id").unique(), on="cluster_id", how="semi")
         total = (
-            facts.moves.join(mine.rename({"address": side}), on=side, how="inner")
-            .join(placed.select("cluster_id").unique(), on="cluster_id", how="semi")
+            facts.moves.join(touched.rename({"address": side}), on=side, how="inner")
             .group_by("cluster_id", *_ASSET)
             .agg(pl.col("amount").sum().alias("all"))
         )

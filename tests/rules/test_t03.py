@@ -63,7 +63,7 @@ def test_machines_leased_one_by_one_on_the_first_day_count_together():
     for n in range(7):
         rows += lease(2 + n, 1, block=START + 1 + n, gpus=1, days=1)
     (finding,) = found(judged(rows), "T03")
-    assert (finding.values["h100e"], finding.values["leases"]) == ("8", "8")
+    assert (finding.values["h100e"], finding.values["leases_opened"]) == ("8", "8")
     assert len(finding.evidence) == 9
     assert len(finding.leases) == 8
     assert finding.at == time_of(START + 7)

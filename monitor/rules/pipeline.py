@@ -91,7 +91,7 @@ def evaluate(inputs: Inputs) -> World:
     persons = people(events, providers=True)
     watch = empty(WATCH)
     if inputs.limits is not None:
-        watch = watch_people(people(events), inputs.limits)
+        watch = watch_people(persons, inputs.limits)
         near = first_funders(within(moved, watch), persons, inputs.contracts)
         watch = pl.concat([watch, watch_funders(near, inputs.limits)]).unique().sort(list(WATCH))
         moved = within(moved, watch)

@@ -106,8 +106,8 @@ RULE = Rule(
     max_points=25,
     pattern="One cluster splits a need over many wallets or providers so that each lease stays just below a limit.",
     parameters=(
-        Parameter("limit_usd", 10_000, "USD", "escrow at opening that would be reviewed; 0 leaves it out", 0, 10**9),
-        Parameter("limit_h100e", 0, "H100e", "lease size that would be reviewed; 0 leaves it out", 0, 10**6),
+        Parameter("limit_usd", 0, "USD", "escrow at opening that would be reviewed; 0 leaves it out", 0, 10**9),
+        Parameter("limit_h100e", 8, "H100e", "lease size that rules look at; 0 leaves it out", 0, 10**6),
         Parameter("low_percent", 70, "percent", "of the limit, at least", 1, 100),
         Parameter("high_percent", 99, "percent", "of the limit, at most", 1, 100),
         Parameter("window_days", 14, "days", "the leases open within this time", 1, 365),
@@ -122,7 +122,7 @@ RULE = Rule(
     ),
     guidance="FATF 2020 (structuring, amounts below thresholds)",
     blind_spots=(
-        "limits that nobody configured are not known",
+        "a market's own limits are not known: set `limit_usd` or `limit_h100e` to them",
         "parts far below the limit, or opened over weeks, do not match",
         "wallets that are not clustered are not added up",
     ),

@@ -12,11 +12,11 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _OWNER = ["chain_id", "provider"]
-_STRONG = ("endpoint", "reward sink")
+_STRONG = ("endpoint", "hardware", "reward sink")
 
 
 def check(facts: Facts, params: Params) -> Outcome:
-    """Pair providers by what they share: endpoint and reward sink are strong, gas funder and start are weak."""
+    """Pair providers by what they share: endpoint, hardware and reward sink are strong, gas funder and start weak."""
     large = (
         facts.capacity.filter(pl.col("provider").is_not_null())
         .group_by(_OWNER)
@@ -24,7 +24,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         .filter(pl.col("milli") >= params["min_h100e"] * 1000)
         .select(_OWNER)
     )
-    shared = pl.concat([_endpoints(facts), _sinks(facts), _funders(facts), _starts(facts)]).join(
+    shared = pl.concat([_endpoints(facts), _hardware(facts), _sinks(facts), _funders(facts), _starts(facts)]).join(
         large, on=_OWNER, how="semi"
     )
     group = ["chain_id", "kind", "key"]
@@ -64,8 +64,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         rows,
         summary="a provider shares {shared} with {others} other providers",
         threshold=(
-            "an endpoint and a reward sink, or one of them with gas funder and start in common; what more than"
-            f" {params['max_owners']} owners share says nothing"
+            "two of endpoint, hardware and reward sink, or one of them with gas funder and start in common; what more"
+            f" than {params['max_owners']} owners share says nothing"
         ),
     )
     return Outcome(found, (*quiet_chains(facts, "T30"), *_no_endpoints(facts)))
@@ -83,6 +83,14 @@ def _told(facts: Facts) -> pl.DataFrame:
 def _endpoints(facts: Facts) -> pl.DataFrame:
     text = pl.col("endpoint").str.to_lowercase().str.strip_prefix("0x")
     return _link(_told(facts).filter(telling(text).fill_null(False)), "endpoint", text)
+
+
+def _hardware(facts: Facts) -> pl.DataFrame:
+    """Link hardware that one provider attests after another; at the same time is T15's question."""
+    told = facts.supply.filter((pl.col("verb") == "attest") & pl.col("provider").is_not_null())
+    text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x")
+    placed = told.filter(telling(text).fill_null(False)).with_columns(pl.struct(POSITION).alias("position"))
+    return _link(placed.sort("at", "block", "log_index"), "hardware", text)
 
 
 def _sinks(facts: Facts) -> pl.DataFrame:
@@ -130,7 +138,7 @@ RULE = Rule(
     family="relation",
     role="core",
     max_points=15,
-    pattern="Providers that appear separate share an endpoint, a wallet their rewards go to, or their beginnings.",
+    pattern="Providers that appear separate share an endpoint, hardware, a reward wallet, or their beginnings.",
     parameters=(
         Parameter("max_owners", 10, "owners", "what more of them share is a service or a default", 2, 10_000),
         Parameter("min_h100e", 8, "H100e", "each provider offers", 0, 10**7),
@@ -141,6 +149,10 @@ RULE = Rule(
         "network ranges and certificates are seen only where a market emits them",
         "a provider's transfers are seen only where the other side is watched",
     ),
-    inputs=("provider registrations with endpoint and reward wallet", "transfers of providers", "first funders"),
+    inputs=(
+        "provider registrations with endpoint and reward wallet",
+        "attested hardware identifiers",
+        "transfers of providers and their first funders",
+    ),
     check=check,
 )

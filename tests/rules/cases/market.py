@@ -13,16 +13,10 @@ def shop(payers: int, usd: int, spent: int) -> Rows:
     return paid + lease(1, 1, block=START + 1_000, amount=spent * 10**6)
 
 
-def split(wallets: int, usd: int, *, apart: int = DAY_BLOCKS, others: int = 1_000) -> Rows:
-    """One lab's wallets open leases of `usd` each; forty strangers open small ones."""
-    mine = each(*(lease(n, 1 + n, block=START + n * apart, amount=usd * 10**6, gpus=4) for n in range(wallets)))
-    sizes = (others + 37 * n for n in range(40))
-    return mine + each(
-        *(
-            lease(100 + n, 1_000 + n, block=START + n, amount=size * 10**6, provider=400 + n)
-            for n, size in enumerate(sizes)
-        )
-    )
+def split(wallets: int, gpus: int, *, apart: int = DAY_BLOCKS, others: int = 1) -> Rows:
+    """One lab's wallets lease `gpus` each; forty strangers lease `others`."""
+    mine = each(*(lease(n, 1 + n, block=START + n * apart, gpus=gpus) for n in range(wallets)))
+    return mine + each(*(lease(100 + n, 1_000 + n, block=START + n, gpus=others, provider=400 + n) for n in range(40)))
 
 
 def nodes(count: int, *, apart: int = 1, days: int = 4, gpus: int = 8) -> Rows:
@@ -71,12 +65,12 @@ CASES = {
         {"few customers": shop(20, 50, 500), "large invoices": shop(60, 500, 20_000), "no machines": shop(60, 50, 100)},
     ),
     "T11": Case(
-        split(5, 9_000),
+        split(5, 7),
         {
-            "each above the limit": split(5, 12_000),
-            "one a month": split(5, 9_000, apart=30 * DAY_BLOCKS),
-            "everybody leases such sizes": split(5, 9_000, others=8_200),
-            "two wallets": split(2, 9_000),
+            "whole nodes": split(5, 8),
+            "one a month": split(5, 7, apart=30 * DAY_BLOCKS),
+            "everybody leases such sizes": split(5, 7, others=7),
+            "two wallets": split(2, 7),
         },
         label_rows(*((1 + n, "Lab", "owner") for n in range(5))),
     ),

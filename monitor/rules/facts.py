@@ -12,6 +12,7 @@ import polars as pl
 from monitor.facts.bounds import believable_amount
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.model.schema import H100E
+from monitor.rules.hands import groups, origins
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
@@ -148,6 +149,23 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """First funders that are no hubs: FUNDERS."""
         hub = self.strangers.rename({"address": "funder"})
         return self.funders.join(hub, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
+
+    @cached_property
+    def origins(self) -> pl.DataFrame:
+        """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
+        people = {*self.tenancies.get_column("renter"), *self.supply.get_column("provider").drop_nulls()}
+        return origins(self.founders, self.transfers, self.hubs, people)
+
+    @cached_property
+    def groups(self) -> pl.DataFrame:
+        """Columns address, group: each wallet's cluster, and its hand (`monitor.rules.hands.groups`)."""
+        return groups(self.origins, self.clusters)
+
+    @cached_property
+    def together(self) -> pl.DataFrame:
+        """Tenancies with `group`: a lease stands under its renter's cluster and, if there is one, its hand."""
+        renters = self.groups.rename({"address": "renter"})
+        return self.tenancies.join(renters, on="renter", how="inner", maintain_order="left")
 
     @cached_property
     def anchored(self) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from monitor.rules.facts import Facts
 from monitor.rules.measure import MAX_POSITIONS, address_text, finding, number_text
 from monitor.rules.rule import Rule
 
-__all__ = ["at_providers", "evidence", "quiet_chains", "report", "silent_markets", "telling"]
+__all__ = ["at_providers", "evidence", "per_cluster", "quiet_chains", "report", "silent_markets", "telling"]
 
 _FRAME = frozenset(
     {"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs", "screening"}
@@ -65,6 +65,14 @@ def evidence(*more: pl.Expr) -> list[pl.Expr]:
         pl.col("opened_at").max().alias("at"),
         *more,
     ]
+
+
+def per_cluster(rows: pl.DataFrame) -> pl.DataFrame:
+    """Tell what a group did of each of its clusters (list `cluster_ids`), the cluster's own doing before a hand's."""
+    told = rows.sort("group").explode("cluster_ids", empty_as_null=True, keep_nulls=True)
+    key = ["cluster_ids", *(["scope"] if "scope" in rows.columns else [])]
+    once = told.unique(key, keep="first", maintain_order=True).sort(key)
+    return once.rename({"cluster_ids": "cluster_id"}).drop("group")
 
 
 def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.DataFrame:

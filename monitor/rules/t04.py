@@ -70,11 +70,12 @@ def _blind_chains(facts: Facts) -> tuple[str, ...]:
 def _groups(facts: Facts, params: Params) -> list[_Group]:
     # most renters never hold enough, and most funders never start enough of those: only the rest is walked
     large = peaks(facts.tenancies, ["renter"]).filter(pl.col("peak") >= params["min_h100e_each"] * 1000)
-    few = pl.col("address").filter(pl.col("address").is_in(large.get_column("renter").implode())).n_unique()
-    named = facts.founders.filter(
-        (few.over("funder") >= params["min_renters"])
-        & (pl.col("out_degree").fill_null(0).max().over("funder") < params["max_out_degree"])
-    )
+    held = large.select(pl.col("renter").alias("address"), pl.lit(1).alias("large"))
+    counted = facts.origins.rename({"origin": "funder"}).join(held, on="address", how="left", maintain_order="left")
+    enough = counted.filter(pl.col("large") == 1).group_by("funder").agg(pl.col("address").n_unique().alias("renters"))
+    named = counted.join(
+        enough.filter(pl.col("renters") >= params["min_renters"]), on="funder", how="semi", maintain_order="left"
+    ).filter(pl.col("out_degree").fill_null(0).max().over("funder") < params["max_out_degree"])
     leases: dict[bytes, list[Span]] = {}
     for span in spans(facts.tenancies.join(named, left_on="renter", right_on="address", how="semi")):
         leases.setdefault(span.renter, []).append(span)
@@ -85,9 +86,9 @@ def _groups(facts: Facts, params: Params) -> list[_Group]:
         group = groups.get(row["funder"])
         degree = max(row["out_degree"] or 0, group.out_degree if group else 0)
         group = _Group(row["funder"], degree, group.leases if group else {}, group.funding if group else {})
-        position = Position(row["chain_id"], row["block_number"], row["tx_hash"], row["log_index"])
         group.leases[row["address"]] = leases[row["address"]]
-        group.funding.setdefault(row["address"], []).append((row["at"], position))
+        steps = [(row["at"], Position(*each.values())) for each in row["positions"]]
+        group.funding.setdefault(row["address"], []).extend(steps)
         groups[row["funder"]] = group
     return [group for _, group in sorted(groups.items())]
 
@@ -149,7 +150,7 @@ RULE = Rule(
     family="funding",
     role="core",
     max_points=POINTS,
-    pattern="One wallet that is no hub gave several renters their first value, and they lease H100-class capacity.",
+    pattern="One wallet that is no hub gave several renters their first value, itself or through wallets used once.",
     parameters=(
         Parameter("min_renters", 3, "wallets", "renters first funded by the same wallet", 2, 10_000),
         Parameter("min_h100e_each", 8, "H100e", "each of them holds at least this at once", 1, 1_000_000),
@@ -164,7 +165,7 @@ RULE = Rule(
     guidance="FATF 2020, virtual asset red flags (many seemingly unrelated wallets)",
     blind_spots=(
         "only transfers to watched wallets are seen, so an unlabelled exchange may look small: label it",
-        "funders that pay through disperse contracts or one wallet per renter do not match",
+        "funders that pay through disperse contracts, or over two wallets in a row, do not match",
     ),
     inputs=("leases", "first funders from native and token transfers", "hub labels"),
     check=check,

@@ -43,18 +43,9 @@ class _Run(NamedTuple):
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and market, how long the same machines were held."""
-    clusters = cluster_of(facts)
-    renewed = _renewals(facts)
-    held: dict[tuple[str, str, int], dict[str, list[Span]]] = {}
-    machine = ["cluster_id", "market", "chain_id", "machine_id"]
-    reach = pl.col("held_until").max().over(machine) - pl.col("opened_at").min().over(machine)
-    long = pl.col("machine_id").is_not_null() & (reach >= params["min_days"] * DAY)
-    for span in spans(facts.tenancies.filter(long)):
-        if span.machine_id is not None:
-            key = (clusters[span.renter], span.market, span.chain_id)
-            held.setdefault(key, {}).setdefault(span.machine_id, []).append(span)
-    found = []
-    for (cluster_id, market, chain_id), machines in sorted(held.items()):
+    clusters, renewed = cluster_of(facts), _renewals(facts)
+    found: dict[tuple[str, str], Finding] = {}
+    for (_, market, chain_id), machines in sorted(_held(facts, params).items()):
         runs = [
             run
             for _, intervals in sorted(machines.items())
@@ -63,8 +54,23 @@ def check(facts: Facts, params: Params) -> Outcome:
         ]
         crossed = _crossing(runs, params)
         if crossed is not None:
-            found.append(_finding(cluster_id, f"{market}:{chain_id}", crossed, params))
-    return Outcome(tuple(found), _blind_markets(facts))
+            for cluster_id in sorted({clusters[span.renter] for run in crossed[1] for span in run.leases}):
+                scope = f"{market}:{chain_id}"
+                found.setdefault((cluster_id, scope), _finding(cluster_id, scope, crossed, params))
+    return Outcome(tuple(found.values()), _blind_markets(facts))
+
+
+def _held(facts: Facts, params: Params) -> dict[tuple[str, str, int], dict[str, list[Span]]]:
+    """List, per group and market, the intervals of each machine that may add up to enough, in time."""
+    machine = ["group", "market", "chain_id", "machine_id"]
+    reach = pl.col("held_until").max().over(machine) - pl.col("opened_at").min().over(machine)
+    long = facts.together.filter(pl.col("machine_id").is_not_null() & (reach >= params["min_days"] * DAY))
+    held: dict[tuple[str, str, int], dict[str, list[Span]]] = {}
+    for (group,), rows in long.group_by("group"):
+        for span in spans(rows):
+            key = (str(group), span.market, span.chain_id)
+            held.setdefault(key, {}).setdefault(str(span.machine_id), []).append(span)
+    return held
 
 
 def _renewals(facts: Facts) -> dict[tuple[str, int, str], int]:
@@ -160,7 +166,7 @@ RULE = Rule(
     family="lease",
     role="core",
     max_points=POINTS,
-    pattern="One tenant cluster keeps the same machines for months through back-to-back leases or renewals.",
+    pattern="One tenant, or wallets of one hand, keep the same machines for months through back-to-back leases.",
     parameters=(
         Parameter("min_days", 90, "days", "held without a real gap", 1, 3_650),
         Parameter("max_gap_hours", 24, "hours", "a gap this long ends the run", 0, 8_760),

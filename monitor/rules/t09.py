@@ -6,28 +6,29 @@ import polars as pl
 
 from monitor.rules.facts import Facts, milli_of
 from monitor.rules.measure import HOUR
-from monitor.rules.report import evidence, report
+from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
 
-_KEY = ["cluster_id", "gpu_model"]
+_KEY = ["group", "gpu_model"]
 
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge clusters that are renter and provider of one model at one time."""
-    sized = facts.tenancies.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
+    sized = facts.together.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
     price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
-    sold = (
-        sized.filter(pl.col("provider_cluster").is_not_null())
-        .group_by(pl.col("provider_cluster").alias("cluster_id"), "gpu_model")
-        .agg(price.median().cast(pl.Int64()).alias("asked"), pl.col("lease").unique().sort().alias("sold"))
+    sellers = facts.groups.rename({"address": "provider", "group": "seller"})
+    apart = sized.filter(pl.col("group") == pl.col("cluster_id")).join(sellers, on="provider", how="inner")
+    sold = apart.group_by(pl.col("seller").alias("group"), "gpu_model").agg(
+        price.median().cast(pl.Int64()).alias("asked"), pl.col("lease").unique().sort().alias("sold")
     )
     rented = (
         sized.join(sold.select(_KEY), on=_KEY, how="semi")
         .group_by(_KEY)
         .agg(
             *evidence(pl.col("milli_hours").sum().alias("rented"), pl.col("renter").sort().first().alias("subject")),
+            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
             *(pl.col("opened_at").min().alias("begun"), pl.col("held_until").max().alias("ended")),
             price.median().cast(pl.Int64()).alias("paid"),
         )
@@ -46,7 +47,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         )
         .sort(_KEY)
         .select(
-            *("subject", "cluster_id", "at", "positions", "markup_percent", "reoffered_percent"),
+            *("subject", "group", "cluster_ids", "at", "positions", "markup_percent", "reoffered_percent"),
             pl.concat_list("leases", "sold").alias("leases"),
             pl.col("gpu_model").alias("scope"),
             pl.col("gpu_model").alias("model"),
@@ -55,7 +56,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     found = report(
         RULE,
-        rows,
+        per_cluster(rows),
         summary="{reoffered_percent} % of the rented {model} hours offered on at {markup_percent} % more",
         threshold=(
             f">= {params['min_share_percent']} % of >= {params['min_h100e_hours']} rented H100e-hours offered on,"
@@ -66,8 +67,8 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 
 def _offered(facts: Facts) -> pl.DataFrame:
-    """List what each cluster offers: cluster_id, gpu_model, and per machine its size and stay."""
-    owners = facts.clusters.rename({"address": "provider"})
+    """List what each group offers: group, gpu_model, and per machine its size and stay."""
+    owners = facts.groups.rename({"address": "provider"})
     own = facts.capacity.filter(pl.col("gpu_model").is_not_null()).join(owners, on="provider", how="inner")
     stay = own.join(facts.heads, on="chain_id", how="left").with_columns(
         milli_of("h100e").alias("size"), pl.coalesce("until", "now", "since").alias("until")
@@ -101,7 +102,7 @@ RULE = Rule(
     family="relation",
     role="core",
     max_points=20,
-    pattern="One wallet cluster rents a model and at the same time offers the same model at a mark-up.",
+    pattern="One cluster or hand rents a model and at the same time offers the same model at a mark-up.",
     parameters=(
         Parameter("min_share_percent", 60, "percent", "of the rented H100e-hours offered on", 1, 100),
         Parameter("min_h100e_hours", 500, "H100e-hours", "rented at least", 0, 10**9),

@@ -9,7 +9,7 @@ import polars as pl
 
 from monitor.rules.facts import Facts
 from monitor.rules.measure import DAY, HOUR
-from monitor.rules.report import evidence, report
+from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE", "tail"]
@@ -21,7 +21,7 @@ _MAX_SIZES = 2_000
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per cluster, runs of leases just below the limit in escrow or in size."""
     escrow = facts.deposits.group_by("lease").agg(pl.col("micro").filter(pl.col("verb") == "lease.open").sum())
-    sized = facts.tenancies.join(escrow, on="lease", how="left")
+    sized = facts.together.join(escrow, on="lease", how="left")
     found = [
         finding
         for column, limit, unit in (("micro", params["limit_usd"], "USD"), ("milli", params["limit_h100e"], "H100e"))
@@ -46,8 +46,9 @@ def _hits(sized: pl.DataFrame, column: str, limit: int, unit: str, params: Param
     size = pl.col(column).cast(pl.Int64())
     low, high = (limit * scale * params[name] // 100 for name in ("low_percent", "high_percent"))
     known = sized.filter(size > 0).with_columns(size.alias("size"), size.is_between(low, high).alias("near"))
-    key = ["cluster_id", "market", "chain_id"]
-    whole = known.group_by(key[1:]).agg(pl.len().alias("all"), pl.col("near").sum().alias("all_near"))
+    key = ["group", "market", "chain_id"]
+    every = known.filter(pl.col("group") == pl.col("cluster_id"))
+    whole = every.group_by(key[1:]).agg(pl.len().alias("all"), pl.col("near").sum().alias("all_near"))
     # the need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told
     near = known.filter("near").sort(*key, "opened_at")
     rolled = near.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
@@ -68,6 +69,7 @@ def _hits(sized: pl.DataFrame, column: str, limit: int, unit: str, params: Param
         stretch.group_by(*key, "wallets", "providers", "sum")
         .agg(
             *evidence(pl.col("renter").sort().first().alias("subject")),
+            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
             pl.len().cast(pl.Int64()).alias("leases_opened"),
             pl.col("near").sum().cast(pl.Int64()).alias("below"),
         )
@@ -76,12 +78,24 @@ def _hits(sized: pl.DataFrame, column: str, limit: int, unit: str, params: Param
     )
     chance = [tail(*row) for row in counted.select("all", "all_near", "leases_opened", "below").iter_rows()]
     rare = [each * 1000 < params["max_p_permille"] for each in chance]
-    return counted.filter(pl.Series(rare, dtype=pl.Boolean())).select(
-        *("subject", "cluster_id", "at", "positions", "leases", "wallets", "providers", "leases_opened", "below"),
+    hits = counted.filter(pl.Series(rare, dtype=pl.Boolean())).select(
+        *(
+            "subject",
+            "group",
+            "cluster_ids",
+            "at",
+            "positions",
+            "leases",
+            "wallets",
+            "providers",
+            "leases_opened",
+            "below",
+        ),
         pl.lit(f"{limit} {unit}").alias("limit"),
         (pl.col("sum") // (limit * scale)).alias("times_limit"),
         pl.concat_str("market", "chain_id", pl.lit(unit), separator=":").alias("scope"),
     )
+    return per_cluster(hits)
 
 
 def tail(everything: int, near: int, drawn: int, hit: int) -> Fraction:
@@ -104,7 +118,7 @@ RULE = Rule(
     family="lease",
     role="core",
     max_points=25,
-    pattern="One cluster splits a need over many wallets or providers so that each lease stays just below a limit.",
+    pattern="One cluster or hand splits a need over wallets or providers so that each lease stays just below a limit.",
     parameters=(
         Parameter("limit_usd", 0, "USD", "escrow at opening that would be reviewed; 0 leaves it out", 0, 10**9),
         Parameter("limit_h100e", 8, "H100e", "lease size that rules look at; 0 leaves it out", 0, 10**6),
@@ -124,7 +138,7 @@ RULE = Rule(
     blind_spots=(
         "a market's own limits are not known: set `limit_usd` or `limit_h100e` to them",
         "parts far below the limit, or opened over weeks, do not match",
-        "wallets that are not clustered are not added up",
+        "wallets that neither a cluster nor one hand joins are not added up",
     ),
     inputs=("escrow deposits in dollars", "leases with H100e", "clusters"),
     check=check,

@@ -7,7 +7,7 @@ import polars as pl
 from monitor.rules.facts import Facts
 from monitor.rules.legal import RuleDate, rule_dates
 from monitor.rules.measure import DAY, MAX_POSITIONS
-from monitor.rules.report import report
+from monitor.rules.report import per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
@@ -19,13 +19,20 @@ _BASE, _AHEAD = 9, 6
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Hold each cluster's window before each rule date against its own ninety days before, and against the market."""
-    size = facts.tenancies.select(
-        "cluster_id", pl.col("opened_at").alias("when"), pl.col("milli").alias("value"), "renter", "lease", "position"
-    )
-    money = facts.deposits.select(
-        "cluster_id", pl.col("at").alias("when"), pl.col("micro").cast(pl.Int64()).alias("value"), "renter", "lease",
+    size = facts.together.select(
+        "group",
+        "cluster_id",
+        pl.col("opened_at").alias("when"),
+        pl.col("milli").alias("value"),
+        "renter",
+        "lease",
         "position",
-    )  # fmt: skip
+    )
+    paid = facts.deposits.join(facts.groups.rename({"address": "renter"}), on="renter", how="inner")
+    money = paid.select(
+        *("group", "cluster_id", pl.col("at").alias("when"), pl.col("micro").cast(pl.Int64()).alias("value")),
+        *("renter", "lease", "position"),
+    )
     kinds = ((size, "milli", params["min_h100e"] * 1000), (money, "micro", params["min_usd"] * 10**6))
     threshold = (
         f"robust z >= {params['min_z']} against the cluster's 90 d and the market's trend, within 60 d before a rule"
@@ -46,42 +53,49 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
     near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
         ((pl.col("when") - start) // _BIN).alias("bin")
     )
-    binned = near.group_by("cluster_id", "bin").agg(pl.col("value").sum())
+    binned = near.group_by("group", "bin").agg(pl.col("value").sum())
     ahead = pl.col("bin") >= _BASE
     past = binned.filter(~ahead)
-    active = past.group_by("cluster_id").agg(pl.col("value").sum().alias("base"), pl.len().alias("bins"))
+    active = past.group_by("group").agg(pl.col("value").sum().alias("base"), pl.len().alias("bins"))
     known = active.filter(pl.col("bins") >= params["min_bins"])
     usual = _usual(known, past)
-    window = binned.filter(ahead).with_columns((pl.col("value").sum().over("bin") - pl.col("value")).alias("rest"))
-    rest_before = past.get_column("value").sum() - pl.col("base")
-    # the market without the cluster in the same ten days, in percent of what it was; one that shrinks excuses nothing
+    own = near.filter(pl.col("group") == pl.col("cluster_id"))
+    market = own.group_by("bin").agg(pl.col("value").sum().alias("all"))
+    window = (
+        binned.filter(ahead)
+        .join(market, on="bin", how="left")
+        .with_columns((pl.col("all").fill_null(0) - pl.col("value")).clip(0).alias("rest"))
+    )
+    rest_before = (own.filter(~ahead).get_column("value").sum() - pl.col("base")).clip(0)
+    # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
     trend = pl.when(rest_before > 0).then(pl.col("rest") * 100 // (rest_before // _BASE).clip(1)).otherwise(100)
     expected = pl.col("median") * pl.col("trend") // 100
     noise = pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, expected // 10, pl.lit(1))
     surged = (
         window.filter(pl.col("value") >= least)
-        .join(known, on="cluster_id", how="inner")
-        .join(usual, on="cluster_id", how="inner")
+        .join(known, on="group", how="inner")
+        .join(usual, on="group", how="inner")
         .with_columns(trend.clip(100, 10_000).alias("trend"))
         .with_columns(expected.alias("expected"), noise.alias("noise"))
         # 1.4826 * MAD stands for one standard deviation
         .filter((pl.col("value") - pl.col("expected")) * 10_000 >= pl.col("noise") * params["min_z"] * 14_826)
-        .sort("cluster_id", "bin")
-        .unique("cluster_id", keep="first", maintain_order=True)
-        .select("cluster_id", "bin", pl.col("value").alias("most"), "expected")
+        .sort("group", "bin")
+        .unique("group", keep="first", maintain_order=True)
+        .select("group", "bin", pl.col("value").alias("most"), "expected")
     )
-    told = near.join(surged, on=["cluster_id", "bin"], how="inner")
-    return (
-        told.group_by("cluster_id", "most", "expected")
+    told = near.join(surged, on=["group", "bin"], how="inner")
+    hits = (
+        told.group_by("group", "most", "expected")
         .agg(
+            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
             pl.col("renter").sort().first().alias("subject"),
             pl.col("when").max().alias("at"),
             pl.col("lease").unique().sort().alias("leases"),
             pl.col("position").unique().sort().head(MAX_POSITIONS).alias("positions"),
         )
-        .sort("cluster_id")
+        .sort("group")
         .select(
-            *("subject", "cluster_id", "at", "leases", "positions"),
+            *("subject", "group", "cluster_ids", "at", "leases", "positions"),
             pl.lit(f"{day.id}:{unit}").alias("scope"),
             pl.col("most").alias(f"ten_days_{unit}"),
             (pl.col("most") // pl.col("expected").clip(1)).clip(0, 1000).alias("times"),
@@ -89,16 +103,17 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
             pl.lit(day.date).alias("date"),
         )
     )
+    return per_cluster(hits)
 
 
 def _usual(known: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """Measure each cluster's ten days: cluster_id, median and mad (median absolute deviation), idle ones as 0."""
     bins = pl.DataFrame({"bin": range(_BASE)}, schema={"bin": pl.Int64()})
-    grid = known.select("cluster_id").join(bins, how="cross").join(past, on=["cluster_id", "bin"], how="left")
+    grid = known.select("group").join(bins, how="cross").join(past, on=["group", "bin"], how="left")
     middle = grid.with_columns(pl.col("value").fill_null(0)).with_columns(
-        pl.col("value").median().over("cluster_id").cast(pl.Int64()).alias("median")
+        pl.col("value").median().over("group").cast(pl.Int64()).alias("median")
     )
-    return middle.group_by("cluster_id").agg(
+    return middle.group_by("group").agg(
         pl.col("median").first(), (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad")
     )
 

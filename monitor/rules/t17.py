@@ -6,17 +6,17 @@ import polars as pl
 
 from monitor.rules.facts import Facts
 from monitor.rules.measure import peaks
-from monitor.rules.report import evidence, report
+from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
 
-_KEY = ["cluster_id", "market", "chain_id", "provider"]
+_KEY = ["group", "market", "chain_id", "provider"]
 
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Measure, per cluster and provider, how many small chips are held at once."""
-    small = facts.tenancies.filter(
+    small = facts.together.filter(
         (pl.col("milli") > 0)
         & (pl.col("milli") * 100 < pl.col("gpu_count") * 1000 * params["max_chip_percent"])
         & pl.col("provider").is_not_null()
@@ -28,6 +28,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         .agg(
             *evidence(pl.col("peak").first().alias("held_milli"), pl.col("gpu_model").unique().sort().alias("models")),
             pl.col("renter").sort().first().alias("subject"),
+            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
         )
         .sort(_KEY)
         .with_columns(
@@ -37,7 +38,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     found = report(
         RULE,
-        rows,
+        per_cluster(rows),
         summary="{held} H100e at one provider, put together from {models}",
         threshold=(
             f">= {params['min_h100e']} H100e at once from chips below {params['max_chip_percent']} % of an H100 each"
@@ -54,7 +55,7 @@ RULE = Rule(
     role="multiplier",
     max_points=10,
     percent=110,
-    pattern="A cluster holds, at one provider and at once, small chips that add up to H100-class capacity.",
+    pattern="A cluster or hand holds, at one provider and at once, small chips that add up to H100-class capacity.",
     parameters=(
         Parameter("min_h100e", 64, "H100e", "held at once", 1, 10**7),
         Parameter("max_chip_percent", 50, "percent", "of an H100, each chip less than", 1, 100),

@@ -6,47 +6,57 @@ import polars as pl
 
 from monitor.rules.facts import Facts
 from monitor.rules.measure import DAY, MAX_POSITIONS, peaks
-from monitor.rules.report import evidence, report
+from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
 
-_VENUE = ["cluster_id", "market", "chain_id"]
+_VENUE = ["group", "market", "chain_id"]
 
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge the order in which a cluster entered and left its venues."""
-    large = peaks(facts.tenancies, _VENUE).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    large = peaks(facts.together, _VENUE).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    venue = pl.concat_str("market", "chain_id", separator=":")
+    # a stay is a run of leases, in time, at one venue: who comes back begins another
+    leased = (
+        facts.together.join(large, on=_VENUE, how="inner")
+        .sort("group", "opened_at", "chain_id", "market", "open_block", "open_log_index", "lease_id")
+        .with_columns(venue.alias("venue"))
+        .with_columns((pl.col("venue") != pl.col("venue").shift(1).over("group")).fill_null(True).alias("moved"))
+        .with_columns(pl.col("moved").cast(pl.Int64()).cum_sum().over("group").alias("stay"))
+    )
     stays = (
-        facts.tenancies.join(large, on=_VENUE, how="inner")
-        .group_by(_VENUE)
+        leased.group_by("group", "stay", "venue", "market")
         .agg(
             *evidence(pl.col("held_until").max().alias("left"), pl.col("opened_at").min().alias("came")),
             pl.col("renter").sort().first().alias("subject"),
+            pl.col("cluster_id").unique().alias("cluster_ids"),
         )
-        .sort("cluster_id", "came", "market", "chain_id")
-        .with_columns(pl.col("came").shift(-1).over("cluster_id").alias("next"))
+        .sort("group", "stay")
+        .with_columns(pl.col("came").shift(-1).over("group").alias("next"))
     )
     gone = pl.col("next").is_null() | (pl.col("left") <= pl.col("next") + params["overlap_days"] * DAY)
     hops = (
         stays.filter(gone)
-        .rolling("came", period=f"{params['window_days'] * DAY}i", closed="both", group_by="cluster_id")
+        .rolling("came", period=f"{params['window_days'] * DAY}i", closed="both", group_by="group")
         .agg(
-            pl.len().cast(pl.Int64()).alias("venues"),
+            pl.col("venue").n_unique().cast(pl.Int64()).alias("venues"),
             pl.col("market").unique().sort().alias("markets"),
             pl.col("leases").explode().unique().sort(),
             pl.col("positions").explode().unique().sort().head(MAX_POSITIONS),
             pl.col("at").max(),
             pl.col("subject").first(),
+            pl.col("cluster_ids").explode().unique().sort(),
         )
         .filter(pl.col("venues") >= params["min_venues"])
-        .sort("cluster_id", "came")
-        .unique("cluster_id", keep="first", maintain_order=True)
+        .sort("group", "came")
+        .unique("group", keep="first", maintain_order=True)
         .drop("came")
     )
     found = report(
         RULE,
-        hops,
+        per_cluster(hops),
         summary="large leases in {venues} markets or chains, one after another, each left for the next",
         threshold=(
             f">= {params['min_venues']} markets or chains entered within {params['window_days']} d with"
@@ -63,7 +73,7 @@ RULE = Rule(
     family="lease",
     role="core",
     max_points=10,
-    pattern="One cluster takes H100-class leases in several markets or chains in turn and leaves each behind.",
+    pattern="One cluster or hand takes H100-class leases in several markets or chains in turn and leaves each behind.",
     parameters=(
         Parameter("min_venues", 3, "venues", "markets or chains entered", 2, 1_000),
         Parameter("window_days", 60, "days", "within which they are entered", 1, 3_650),
@@ -72,7 +82,7 @@ RULE = Rule(
     ),
     lawful=("price shopping is normal", "a market that closes or runs dry sends its customers on"),
     guidance="FATF 2020 indicator on several venues: unverified",
-    blind_spots=("different wallets per chain must be clustered to be seen", "markets that are not watched"),
+    blind_spots=("wallets per chain that neither a cluster nor one hand joins", "markets that are not watched"),
     inputs=("leases of all markets and chains with H100e", "clusters over chains"),
     check=check,
 )

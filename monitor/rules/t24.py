@@ -17,8 +17,8 @@ _LINE = ["chain_id", "funder", "provider"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per funder and provider, how often one wallet's last lease is followed by another's first."""
-    begun = facts.founders.filter(pl.col("out_degree") < params["max_out_degree"]).select(
-        "chain_id", pl.col("address").alias("renter"), "funder"
+    begun = facts.origins.filter(pl.col("out_degree") < params["max_out_degree"]).select(
+        "chain_id", pl.col("address").alias("renter"), pl.col("origin").alias("funder")
     )
     large = peaks(facts.tenancies, _WALLET).filter(pl.col("peak") >= params["min_h100e"] * 1000)
     lives = (

@@ -116,6 +116,8 @@ def _summary(kind: Kind, lead: Lead, findings: Sequence[Finding], evidence: int)
     typologies = said_typologies(lead)
     named = ", ".join(typologies[:12]) + (", …" if len(typologies) > 12 else "")  # noqa: PLR2004 - one line of text
     pattern = f"Pattern{'' if len(typologies) == 1 else 's'} {named}"
+    if kind == "lead.retracted" and lead.history and lead.history[-1].what == "merged":
+        return f"Merged: this lead now is part of {clean(lead.history[-1].detail, 80)}, with what it found."
     if kind == "lead.retracted":
         return (
             f"Withdrawn: {pattern} no longer hold{'s' if len(typologies) == 1 else ''} on the chain as it is now. "

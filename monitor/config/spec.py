@@ -25,6 +25,7 @@ __all__ = [
     "LabelConfig",
     "LedgerConfig",
     "MarketConfig",
+    "NameConfig",
     "OracleConfig",
     "Secret",
     "SinkConfig",
@@ -261,6 +262,14 @@ class LabelConfig(_Table):
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
 
 
+class NameConfig(_Table):
+    """A name to look for among the names providers declare: for review only, it gives no points."""
+
+    name: str = Field(min_length=3, max_length=200)
+    source: str = Field(min_length=1, max_length=400)
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
 class SinkConfig(_Table):
     """Where alerts go: a Standard Webhooks receiver."""
 
@@ -303,6 +312,7 @@ class Config(_Table):
     """Further folders that hold `<market>/market.toml`, searched before the built-in ones."""
     wallets: WalletsConfig = WalletsConfig()
     labels: list[LabelConfig] = []
+    names: list[NameConfig] = []
     rules: dict[str, dict[str, int | float | str | bool]] = {}
     """Overrides of rule parameters: `[rules.T04] min_renters = 3`."""
     alerts: AlertsConfig = AlertsConfig()

@@ -18,6 +18,8 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
+from monitor.rules.confidence import calibrated
+from monitor.rules.withdrawn import withdrawn
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import Bundle
 
@@ -58,10 +60,15 @@ class Judge:
             return
         before = self.reader.leads()
         told = announced(self.reader.outbox())
+        decided = {row.lead_id: row.disposition for row in self.reader.dispositions()}
         findings, leads = _with_retracted(
-            latest.findings, latest.leads, self.reader.findings(), before, {lead_id for lead_id, _ in told}
+            latest.findings,
+            calibrated([*latest.leads], decided),
+            self.reader.findings(),
+            before,
+            {lead_id for lead_id, _ in told},
+            latest.head_time,
         )
-        decided = {lead.lead_id: lead.disposition for lead in before}
         alerts = diff(
             before,
             [msgspec.structs.replace(lead, disposition=decided.get(lead.lead_id, "")) for lead in leads],
@@ -87,14 +94,11 @@ def _with_retracted(
     old_findings: Sequence[Finding],
     old_leads: Sequence[Lead],
     told: set[str],
+    at: int,
 ) -> tuple[list[Finding], list[Lead]]:
     """Keep, as retracted, what a receiver was told of and the evidence no longer holds; forget what nobody was told."""
     standing = {lead.lead_id for lead in leads}
-    gone = [
-        msgspec.structs.replace(lead, state="retracted")
-        for lead in old_leads
-        if lead.lead_id in told and lead.lead_id not in standing
-    ]
+    gone = [withdrawn(lead, leads, at) for lead in old_leads if lead.lead_id in told and lead.lead_id not in standing]
     cited = {name for lead in gone for name in lead.findings} - {finding.finding_id for finding in findings}
     withdrawn = [
         msgspec.structs.replace(finding, state="retracted") for finding in old_findings if finding.finding_id in cited

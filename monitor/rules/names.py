@@ -7,15 +7,39 @@ spellings only, and what it finds is for review only: many people and firms shar
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
+from typing import Protocol
 
 import polars as pl
 
-__all__ = ["NAMES", "alike", "plain"]
+__all__ = ["NAMES", "NameLike", "alike", "names_frame", "plain"]
 
 NAMES: dict[str, pl.DataType] = {"name": pl.String(), "source": pl.String(), "date": pl.String()}
 """`source` = the list it stands on, `date` = ISO date of that list."""
 
 MAX_LENGTH = 200
+
+
+class NameLike(Protocol):
+    """What `[[names]]` of the configuration holds."""
+
+    @property
+    def name(self) -> str:
+        """Name to look for."""
+
+    @property
+    def source(self) -> str:
+        """List it stands on."""
+
+    @property
+    def date(self) -> str:
+        """ISO date of that list."""
+
+
+def names_frame(names: Iterable[NameLike]) -> pl.DataFrame:
+    """Make the `NAMES` frame from configured names, sorted and without repeats."""
+    rows = [(each.name, each.source, each.date) for each in names]
+    return pl.DataFrame(rows, schema=NAMES, orient="row").unique().sort(list(NAMES))
 
 
 def plain(text: str) -> str:

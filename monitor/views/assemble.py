@@ -19,6 +19,7 @@ from monitor.markets.decode import decode_logs, find_children
 from monitor.markets.load import Bound, Market
 from monitor.model.lead import Finding, Lead
 from monitor.rules.legal import LegalFile, legal_status
+from monitor.rules.names import names_frame
 from monitor.rules.pipeline import Inputs, World, evaluate
 from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
@@ -123,6 +124,7 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             tokens=_token_frame(bundle),
             quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
             labels=labels_frame(bundle.labels),
+            names=names_frame(config.names),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
             contracts=frozenset(item.address for item in (*bundle.bound, *rows.children))

@@ -48,7 +48,7 @@ def _digest(config: Config, markets: Mapping[str, Market], labels: Sequence[Labe
         for name, chain in config.chains.items()
         if chain.enabled
     }
-    rest = config.model_dump(mode="json", include={"markets", "wallets", "rules"})
+    rest = config.model_dump(mode="json", include={"markets", "wallets", "names", "rules"})
     adapters = {name: hashlib.sha256(market.path.read_bytes()).hexdigest() for name, market in markets.items()}
     said = sorted((label.address.hex(), *label[1:]) for label in labels)
     text = json.dumps({"chains": chains, "adapters": adapters, "labels": said, **rest}, sort_keys=True)

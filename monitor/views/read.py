@@ -16,6 +16,7 @@ from monitor.facts.fold import LEASE_VERBS
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, DispositionRow, QuarantineRow
 from monitor.model.lead import Lead
+from monitor.rules.confidence import calibrated
 from monitor.rules.registry import all_rules
 from monitor.views import snapshot as view
 from monitor.views.assemble import compute, read_rows
@@ -55,7 +56,8 @@ def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None =
         old_findings = [item for item in reader.findings() if item.state == "retracted"] if upto is None else []
     found = compute(rows, bundle, config)
     decided = {row.lead_id: row for row in dispositions}
-    leads = {lead.lead_id: lead for lead in [*old_leads, *found.leads]}
+    reviewed = {row.lead_id: row.disposition for row in dispositions}
+    leads = {lead.lead_id: lead for lead in calibrated([*old_leads, *found.leads], reviewed)}
     findings = {item.finding_id: item for item in [*old_findings, *found.findings]}
     facts, legal = found.world.facts, found.legal
     return Snapshot(

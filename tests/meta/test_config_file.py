@@ -15,6 +15,7 @@ from monitor.config.spec import (
     LabelConfig,
     LedgerConfig,
     MarketConfig,
+    NameConfig,
     Secret,
     SinkConfig,
     TokenConfig,
@@ -25,8 +26,8 @@ from monitor.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.toml").read_text(encoding="utf-8")
 TABLES: list[type[BaseModel]] = [
-    ChainConfig, DeploymentConfig, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig, SinkConfig,
-    TokenConfig, WalletsConfig,
+    ChainConfig, DeploymentConfig, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig, NameConfig,
+    SinkConfig, TokenConfig, WalletsConfig,
 ]  # fmt: skip
 
 

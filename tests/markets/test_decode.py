@@ -10,6 +10,7 @@ from hypothesis import given as given_
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from monitor.abi import parse_event
 from monitor.markets.decode import LOGS, Decoded, decode_logs
 from monitor.markets.load import bind
 from monitor.model.schema import EVENTS, QUARANTINE
@@ -23,6 +24,7 @@ from tests.markets.chain_of_logs import (
     Chain,
     built_in,
     by_verb,
+    declared,
     encoded,
     given,
     local_config,
@@ -204,6 +206,20 @@ def test_one_topic_with_another_indexed_layout_is_told_apart_by_the_contract():
     decoded = chain.decoded()
     assert [row["lease_id"] for row in by_verb(decoded.events, "lease.close")] == ["dbc-9", "9"]
     assert decoded.quarantine["reason"].to_list() == ["unknown layout of EndRentMachine: 2 topics"]
+
+
+def test_one_topic_at_three_markets_is_read_by_contract_and_number_of_topics():
+    markets = {"marlin_oyster": "market", "deepsquare": "scheduler", "opengpu": "terminal"}
+    texts = {market: declared(market, "ProviderRemoved") for market in markets}
+    assert len({parse_event(text).topic0 for text in texts.values()}) == 1
+    chain = Chain()
+    chain.tx(*((market, role, texts[market], [PROVIDER]) for market, role in markets.items()))
+    chain.tx(("marlin_oyster", "market", texts["opengpu"], [PROVIDER]))
+    decoded = chain.decoded()
+    assert {(row["market"], row["provider"]) for row in by_verb(decoded.events, "provider.remove")} == {
+        (market, PROVIDER) for market in markets
+    }
+    assert decoded.quarantine["reason"].to_list() == ["unknown layout of ProviderRemoved: 1 topics"]
 
 
 def test_a_marlin_job_in_both_layouts_of_its_metadata():

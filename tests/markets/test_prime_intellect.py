@@ -13,6 +13,10 @@ OLD = declared("prime_intellect", "ComputePoolCreated", 1)
 JOINED = declared("prime_intellect", "ComputePoolJoined")
 LEFT = declared("prime_intellect", "ComputePoolLeft")
 EJECTED = declared("prime_intellect", "ComputePoolNodeEjected")
+PURGED, ENDED = (
+    declared("prime_intellect", "ComputePoolPurgedProvider"),
+    declared("prime_intellect", "ComputePoolEnded"),
+)
 ADDED = declared("prime_intellect", "ComputeNodeAdded")
 
 
@@ -33,6 +37,19 @@ async def test_a_pool_two_nodes_and_their_ends_come_back_as_two_leases():
         assert "gpu_raw" not in lease
     assert (first["closed_at"], first["close_reason"]) == (START + 400, "provider")
     assert (second["closed_at"], second["close_reason"]) == (START + 500, "user")
+
+
+@pytest.mark.node
+async def test_a_purge_takes_the_nodes_that_still_stand_there_and_an_end_all_others():
+    third = b"\x03" * 20
+    async with Theatre("prime_intellect", ["pool"]) as play:
+        await play.tx(("pool", CREATED, [3, 1, RENTER, RENTER, 10, "ipfs://pool"]))
+        await play.tx(("pool", JOINED, [3, PROVIDER, [NODE, OTHER]]), ("pool", JOINED, [3, RENTER, [third]]))
+        await play.tx(("pool", LEFT, [3, PROVIDER, NODE]), seconds=100)
+        await play.tx(("pool", PURGED, [3, PROVIDER]), seconds=200)
+        await play.tx(("pool", ENDED, [3]), seconds=300)
+        ends = {row["machine_id"].lower(): row["closed_at"] - START for row in (await play.leases()).values()}
+    assert ends == {"0x" + node.hex(): at for node, at in ((NODE, 100), (OTHER, 200), (third, 300))}
 
 
 def test_the_older_layout_of_a_pool_is_read_too():

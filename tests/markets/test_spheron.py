@@ -58,7 +58,7 @@ def test_two_events_of_one_name_change_the_price():
     chain = Chain()
     chain.tx((M, "lease", UPDATED, [7, PROVIDER, RENTER, 10, 1, START]))
     chain.tx((M, "bid", BID_UPDATED, [7, PROVIDER, RENTER, 11]))
-    rates = by_verb(chain.decoded().events, "lease.rate")
+    rates = by_verb(chain.decoded().events, "lease.patch")
     assert [(row["lease_id"], row["price_amount"]) for row in rates] == [("7", 10), ("7", 11)]
 
 

@@ -14,7 +14,7 @@ from tests.fakenode import faults
 from tests.fakenode.chain import Chain, Log, Tx
 from tests.fakenode.faults import Fault
 
-__all__ = ["MARKET", "TOKEN", "Scene", "moods"]
+__all__ = ["MARKET", "TOKEN", "Scene", "lease_opened", "moods"]
 
 MARKET, OTHER, TOKEN = (bytes([number]) * 20 for number in (0xC1, 0xC2, 0xD1))
 PEOPLE = [bytes([number]) * 20 for number in range(0x10, 0x1C)]
@@ -111,6 +111,11 @@ class Scene:
         if name in values:
             return _event(name, *values[name])
         return Log(chance.choice((MARKET, OTHER)), (chance.randbytes(32),) * chance.randrange(5), chance.randbytes(40))
+
+
+def lease_opened(lease: int, renter: bytes) -> Log:
+    """Write the event of a lease that a wallet opened and pays for itself."""
+    return _event("open", lease, MACHINES[0], renter, PEOPLE[0], renter, 1, 10**6, 10**7, 1_760_000_000 + HOUR)
 
 
 def moods(chance: random.Random, scene: Scene) -> list[Fault]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.daemon import Forked, finished
 from tests.chaos.scene import TOKEN, Scene, moods
+from tests.fakenode.forked import Forked, finished
 from tests.fakenode.node import Node
 from tests.fakenode.truth import assert_holds, lay_out
 from tests.node.drive import Place
@@ -51,8 +51,7 @@ async def episode(place: Place, scene: Scene, nodes: list[Node], chance: random.
             case "kill":
                 daemon.kill()
             case "interrupt":
-                daemon.interrupt()
-                await daemon.ended(5)
+                await daemon.stop(5)
             case "disk":
                 wal = place.ledger.with_name(place.ledger.name + "-wal")
                 daemon.limit_files((wal.stat().st_size if wal.exists() else 0) + chance.randrange(30_000))

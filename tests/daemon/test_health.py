@@ -15,9 +15,10 @@ from monitor.ledger.reader import Reader
 from monitor.views.metrics import metrics
 from tests.fakenode import faults
 from tests.fakenode.chain import Chain, dense
+from tests.fakenode.forked import Forked, finished
 from tests.fakenode.node import Node
 from tests.fakenode.truth import assert_holds, lay_out
-from tests.node.drive import Daemon, at_head, monitor, until
+from tests.node.drive import at_head, until
 
 DOC = Path(__file__).resolve().parents[2] / "docs/health.md"
 
@@ -62,7 +63,7 @@ async def test_a_daemon_tells_how_it_does(node, chain, tmp_path):
     health = f'[health]\nlisten = "127.0.0.1:{port}"'
     place = lay_out(tmp_path, [node.url], chain="poll_seconds = 0.1\nmax_span = 20", tail=health)
     node.faults = [faults.range_cap(7, -32602, "block range too large"), faults.sometimes(0.2, faults.status(502), 1)]
-    async with Daemon(place) as daemon:
+    async with Forked(place, "run") as daemon:
         await until(lambda: at_head(place, chain.blocks[-1].hash), what=daemon.err)
         chain.fork(3, [[], [], [], []])
         await until(lambda: at_head(place, chain.blocks[-1].hash), what=daemon.err)
@@ -72,7 +73,7 @@ async def test_a_daemon_tells_how_it_does(node, chain, tmp_path):
         assert await get(port, "/healthz") == (200, "ok\n")
         assert await get(port, "/readyz") == (200, "ready\n")
         found = await sampled(port)
-        said = (await monitor(place, "status")).out
+        _, said = await finished(place, "status")
         node.faults = [faults.status(503)]
         await until(lambda: "failing" in reported(place).state, what=daemon.err)
         status, text = await get(port, "/readyz")
@@ -109,7 +110,7 @@ def reported(place):
 
 async def test_every_metric_is_documented(node, tmp_path):
     place = lay_out(tmp_path, [node.url])
-    assert (await monitor(place, "backfill")).code == 0
+    assert (await finished(place, "backfill"))[0] == 0
     with Reader(place.ledger) as reader:
         text = metrics(reader.status()).decode()
     shown = {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
@@ -122,13 +123,13 @@ async def test_every_metric_is_documented(node, tmp_path):
 async def test_a_port_that_is_taken_is_said(node, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = await monitor(lay_out(tmp_path, [node.url], tail=f'[health]\nlisten = "{listen}"'), "run")
-    assert done.code == 2
-    assert f"monitor: error: health.listen {listen} cannot be used" in done.err
-    assert "hint: " in done.err
+        code, said = await finished(lay_out(tmp_path, [node.url], tail=f'[health]\nlisten = "{listen}"'), "run")
+    assert code == 2
+    assert f"monitor: error: health.listen {listen} cannot be used" in said
+    assert "hint: " in said
 
 
 async def test_a_listen_that_is_none(node, tmp_path):
-    done = await monitor(lay_out(tmp_path, [node.url], tail='[health]\nlisten = "9464"'), "run")
-    assert done.code == 2
-    assert 'must be "host:port"' in done.err
+    code, said = await finished(lay_out(tmp_path, [node.url], tail='[health]\nlisten = "9464"'), "run")
+    assert code == 2
+    assert 'must be "host:port"' in said

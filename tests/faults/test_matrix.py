@@ -1,7 +1,7 @@
 """The fault matrix: whatever one endpoint does, every log is stored once and the exit code is 0.
 
 Where the node makes that impossible there is one clear error, exit code 3, and nothing is covered that is not held.
-Rows run `monitor backfill` as a process with the default configuration, unless they say otherwise.
+Rows run `monitor backfill` as a process of its own with the default configuration, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pytest
 from tests.fakenode import faults
 from tests.fakenode.chain import Chain, dense
 from tests.fakenode.faults import Fault
+from tests.fakenode.forked import finished
 from tests.fakenode.node import Node
 from tests.fakenode.truth import assert_holds, assert_sound, lay_out
-from tests.node.drive import monitor
 
 SOME = 0.1
 NARROW = faults.range_cap(20, -32614, "eth_getLogs is limited to a 20 range")
@@ -106,9 +106,9 @@ LOST = [
 async def test_every_log_is_stored_once(name, row, thousand, tmp_path):
     async with Node(thousand, row.fault(), *row.also).running() as node:
         place = lay_out(tmp_path, [node.url], chain=row.config)
-        done = await monitor(place, "backfill", seconds=150)
+        code, said = await finished(place, "backfill", seconds=150)
     assert node.struck[0] > 0, "the fault befell no request"
-    assert done.code == 0, done.err
+    assert code == 0, said
     assert_holds(place, thousand)
 
 
@@ -116,10 +116,10 @@ async def test_every_log_is_stored_once(name, row, thousand, tmp_path):
 async def test_what_cannot_be_read_is_said_and_not_covered(row, words, thousand, tmp_path):
     async with Node(thousand, row.fault(), *row.also).running() as node:
         place = lay_out(tmp_path, [node.url], chain=row.config)
-        done = await monitor(place, "backfill", seconds=150)
-    assert done.code == 3, (done.code, done.err)
-    errors = [line for line in done.err.splitlines() if line.startswith("monitor: error:")]
-    assert len(errors) == 1, done.err
+        code, said = await finished(place, "backfill", seconds=150)
+    assert code == 3, (code, said)
+    errors = [line for line in said.splitlines() if line.startswith("monitor: error:")]
+    assert len(errors) == 1, said
     assert words in errors[0]
     assert_sound(place, thousand)
 
@@ -130,8 +130,8 @@ async def test_a_chain_with_wrong_blooms(bits: Callable[[bytes], bytes], tmp_pat
     chain: Chain = dense(seed=2, blocks=200, logs=8, bloom=lambda bloom: bytes(256) if bits is bytes else bits(bloom))
     async with Node(chain, NARROW).running() as node:
         place = lay_out(tmp_path, [node.url])
-        done = await monitor(place, "backfill", seconds=100)
-    assert done.code == 0, done.err
+        code, said = await finished(place, "backfill", seconds=100)
+    assert code == 0, said
     assert_holds(place, chain)
 
 
@@ -141,7 +141,7 @@ async def test_a_liar_is_left_for_the_other_endpoint(thousand, tmp_path):
     liar = Node(thousand, faults.logs(faults.some_missing))
     async with liar.running(), Node(thousand).running() as honest:
         place = lay_out(tmp_path, [liar.url, honest.url])
-        done = await monitor(place, "backfill", seconds=100)
-    assert done.code == 0, done.err
+        code, said = await finished(place, "backfill", seconds=100)
+    assert code == 0, said
     assert liar.struck[0] > 0
     assert_holds(place, thousand)

@@ -17,15 +17,15 @@ from tests.node.drive import Place
 __all__ = ["Forked", "finished"]
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["tests.chaos.imported"])
+_SERVER.set_forkserver_preload(["tests.fakenode.imported"])
 
 
 class Forked:
-    """One command; killed without mercy when the context ends."""
+    """One command; killed without mercy when the context ends. What it writes goes to one file, read as `err`."""
 
     def __init__(self, place: Place, *args: str) -> None:
         self.place = place
-        self.stderr = place.folder / "stderr"
+        self.stderr = place.folder / f"said-{args[0]}"
         self._process: BaseProcess = _SERVER.Process(target=_main, args=(self.stderr, place.config, args), daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -53,10 +53,11 @@ class Forked:
         if self.alive:
             self._process.kill()
 
-    def interrupt(self) -> None:
-        """End it as Ctrl-C does."""
+    async def stop(self, seconds: float = 20) -> int | None:
+        """End it as Ctrl-C does, and wait for that."""
         if self.alive and self._process.pid is not None:
             os.kill(self._process.pid, signal.SIGINT)
+        return await self.ended(seconds)
 
     def limit_files(self, size: int) -> None:
         """Let every write beyond so many bytes of a file fail from now on, as on a disk that is full."""

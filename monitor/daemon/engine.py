@@ -30,6 +30,8 @@ from monitor.views.bundle import Bundle
 __all__ = ["Engine", "Mode"]
 
 _DRAIN_SECONDS = 60
+_NEAR = 64
+"""Blocks a followed chain may be behind for a moment."""
 _COUNTERS_SECONDS = 5.0
 """Counters that grow while nothing else changes are written down this seldom."""
 _CALM = 5
@@ -181,17 +183,19 @@ class Engine:
 
     async def _report(self, chain: ChainConfig, follower: Follower) -> None:
         """Leave for other processes where the chain and its endpoints stand; mere counters only now and then."""
-        to_read = self.progress.missing(chain.id)
+        at, before = self._reported.get(chain.id, (0.0, Report()))
+        to_read = self.progress.missing(chain.id) if follower.behind else 0
+        # A chain that is followed stays so while its newest blocks are on the way.
+        near = before.state == FOLLOWING and to_read <= _NEAR
         report = Report(
             node_head=max(follower.source.head, 0),
             to_read=to_read,
             reorgs=follower.reorgs,
             deepest_reorg=follower.deepest_reorg,
             splits=follower.source.splits,
-            state="reading" if to_read else FOLLOWING,
+            state=FOLLOWING if near or not follower.behind else "reading",
             endpoints=tuple(_endpoint_row(chain.id, item) for item in follower.source.endpoints()),
         )
-        at, before = self._reported.get(chain.id, (0.0, Report()))
         now = time.monotonic()
         if report.essence() != before.essence() or (report != before and now - at > _COUNTERS_SECONDS):
             self._reported[chain.id] = (now, report)

@@ -14,7 +14,11 @@ __all__ = ["metrics", "unready"]
 
 def unready(status: Status) -> list[str]:
     """Name the chains that are not read up to their head, with the reason; empty when all are."""
-    return [f"{chain.name}: {chain.state or 'starting'}" for chain in status.chains if chain.state != FOLLOWING]
+    return [
+        f"{chain.name}: {chain.state or 'starting'}" + (f", {chain.to_read} blocks to read" if chain.to_read else "")
+        for chain in status.chains
+        if chain.state != FOLLOWING
+    ]
 
 
 def metrics(status: Status) -> bytes:

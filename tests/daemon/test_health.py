@@ -64,12 +64,12 @@ async def test_a_daemon_tells_how_it_does(node, chain, tmp_path):
     place = lay_out(tmp_path, [node.url], chain="poll_seconds = 0.1\nmax_span = 20", tail=health)
     node.faults = [faults.range_cap(7, -32602, "block range too large"), faults.sometimes(0.2, faults.status(502), 1)]
     async with Forked(place, "run") as daemon:
-        await until(lambda: at_head(place, chain.blocks[-1].hash), what=daemon.err)
+        await until(lambda: at_head(place, chain.blocks[-1].hash) and follows(place, chain), what=daemon.err)
         chain.fork(3, [[], [], [], []])
         await until(lambda: at_head(place, chain.blocks[-1].hash), what=daemon.err)
         # Once more, so that what was counted since is written down with it.
         chain.mine()
-        await until(lambda: reported(place).node_head == chain.head, what=daemon.err)
+        await until(lambda: follows(place, chain), what=daemon.err)
         assert await get(port, "/healthz") == (200, "ok\n")
         assert await get(port, "/readyz") == (200, "ready\n")
         found = await sampled(port)
@@ -101,6 +101,11 @@ async def test_a_daemon_tells_how_it_does(node, chain, tmp_path):
     assert "down" in said
     assert "write-ahead log" in said
     assert_holds(place, chain)
+
+
+def follows(place, chain):
+    found = reported(place)
+    return (found.node_head, found.state, found.to_read) == (chain.head, "following", 0)
 
 
 def reported(place):

@@ -144,7 +144,7 @@ def transfer_rows(count: int, renters: int) -> pl.DataFrame:
 def facts(lease_count: int, transfers: int) -> Facts:
     events = pl.concat([lease_rows(lease_count), supply_rows(lease_count)])
     sizes = zip(SPELLINGS, MODELS, ("1", "0.167", "2.274"), strict=True)
-    spelled = [(text, model, "exact", None, Decimal(size), "3A090.a") for text, model, size in sizes]
+    spelled = [(text, model, "exact", None, Decimal(size), Decimal(size), "3A090.a") for text, model, size in sizes]
     known = pl.DataFrame(spelled, schema=HARDWARE, orient="row")
     tokens = pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row")
     kinds = enumerate(("mixer", "listed", "mining", "bridge"), 5)
@@ -164,6 +164,10 @@ def facts(lease_count: int, transfers: int) -> Facts:
         names=empty(NAMES), models=models(), emits=emitted(events),
         chains={1: ChainContext(chain_id=1, head_block=now // 12, head_time=now, native_lookback_seconds=YEAR)},
     )  # fmt: skip
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def compare(world: Facts) -> None:
@@ -206,7 +210,7 @@ def main() -> int:
     begun, work = perf_counter(), process_time()
     judgement = judge(world, {})
     whole, work = shared + perf_counter() - begun, process_time() - work
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    memory = _peak()
     print(f"all rules and leads: {whole:.1f} s ({work:.1f} s of processors)")
     print(f"{len(judgement.findings)} findings, {len(judgement.leads)} leads")
     print(f"peak memory {memory / 2**30:.2f} GiB")

@@ -17,6 +17,7 @@ __all__ = ["groups", "origins"]
 _ONCE = 2
 """Distinct wallets a go-between ever sent value to, at most."""
 _MAX_DEGREE = 200
+_SIDES = ("sender", "recipient")
 
 
 def origins(
@@ -31,14 +32,23 @@ def origins(
     between = founders.filter(pl.col("out_degree") <= _ONCE).select("chain_id", pl.col("funder").alias("address"))
     wanted = between.unique().filter(~pl.col("address").is_in(sorted(people)))
     spot = pl.struct("chain_id", pl.col("block_number").alias("block"), pl.col("tx_hash").alias("tx"), "log_index")
+    # what a go-between got and passed on is all that its first funder is read from
+    near = [transfers.join(wanted.rename({"address": side}), on=["chain_id", side], how="semi") for side in _SIDES]
+    first = first_funders(pl.concat(near).unique(), wanted, contracts).join(
+        hubs.select(pl.col("address").alias("funder")), on="funder", how="anti"
+    )
+    sent = transfers.join(
+        first.select("chain_id", pl.col("funder").alias("sender")).unique(), on=["chain_id", "sender"], how="semi"
+    )
+    degree = sent.group_by("chain_id", pl.col("sender").alias("further")).agg(
+        pl.col("recipient").n_unique().cast(pl.Int64()).alias("further_degree")
+    )
     further = (
-        first_funders(transfers, wanted, contracts)
-        .join(hubs.select(pl.col("address").alias("funder")), on="funder", how="anti")
-        .select(
-            *("chain_id", pl.col("address").alias("funder"), pl.col("funder").alias("further")),
-            *(pl.col("out_degree").alias("further_degree"), spot.alias("step")),
+        first.select(
+            "chain_id", pl.col("address").alias("funder"), pl.col("funder").alias("further"), spot.alias("step")
         )
         .filter(pl.col("funder") != pl.col("further"))
+        .join(degree, on=["chain_id", "further"], how="left")
     )
     joined = founders.with_columns(spot.alias("first")).join(further, on=["chain_id", "funder"], how="left")
     gone = pl.col("further").is_not_null()

@@ -11,6 +11,7 @@ from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
 from monitor.rules.registry import all_rules, problems
 from monitor.rules.rule import Facts, Override, settle
+from monitor.rules.score import counts
 
 __all__ = ["Judgement", "judge"]
 
@@ -38,5 +39,12 @@ def judge(facts: Facts, overrides: Mapping[str, Mapping[str, Override]]) -> Judg
         outcome = rule.check(facts, params)
         found += outcome.findings
         blind += outcome.not_assessable
-    ordered = tuple(sorted(found, key=lambda finding: finding.finding_id))
+    ordered = tuple(sorted(_beside_others(found), key=lambda finding: finding.finding_id))
     return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), tuple(blind))
+
+
+def _beside_others(found: list[Finding]) -> list[Finding]:
+    """Leave out multipliers on clusters of which no core rule says anything: there is nothing to multiply."""
+    rules = {rule.id: rule for rule in all_rules()}
+    spoken = {finding.cluster_id for finding in found if counts(finding, rules)}
+    return [item for item in found if rules[item.rule].role != "multiplier" or item.cluster_id in spoken]

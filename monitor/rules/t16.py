@@ -38,12 +38,17 @@ def check(facts: Facts, params: Params) -> Outcome:
         f"robust z >= {params['min_z']} against the cluster's 90 d and the market's trend, within 60 d before a rule"
         f" date, >= {params['min_h100e']} H100e or >= {params['min_usd']} USD"
     )
-    summary = "ten days with {times} times what was expected, before {rule} of {date}"
+    summaries = {
+        "milli": "{ten_days} H100e opened in ten days, {expected} expected, before {rule} of {date}",
+        "micro": "{ten_days_usd} USD prepaid in ten days, {expected_usd} expected, before {rule} of {date}",
+    }
     found = [
         finding
         for day in rule_dates()
         for series, unit, least in kinds
-        for finding in report(RULE, _hits(series, day, unit, least, params), summary=summary, threshold=threshold)
+        for finding in report(
+            RULE, _hits(series, day, unit, least, params), summary=summaries[unit], threshold=threshold
+        )
     ]
     return Outcome(tuple(found))
 
@@ -98,7 +103,7 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
             *("subject", "group", "cluster_ids", "at", "leases", "positions"),
             pl.lit(f"{day.id}:{unit}").alias("scope"),
             pl.col("most").alias(f"ten_days_{unit}"),
-            (pl.col("most") // pl.col("expected").clip(1)).clip(0, 1000).alias("times"),
+            pl.col("expected").alias(f"expected_{unit}"),
             pl.lit(day.id).alias("rule"),
             pl.lit(day.date).alias("date"),
         )

@@ -180,6 +180,11 @@ def legal_text(snapshot: Snapshot) -> str:
 
 def statement(lead: Lead) -> str:
     """Say what a lead is, and what it is not."""
+    if lead.kind == "screening":
+        return (
+            f"A wallet of this cluster stands on a list ({', '.join(lead.typologies)}). This is a screening item for"
+            " human review: compare the entry and its date. It does not state that a law was broken."
+        )
     patterns = ", ".join(lead.typologies) or "none"
     plural = "s" if len(lead.typologies) != 1 else ""
     return (

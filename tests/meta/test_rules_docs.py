@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from monitor.rules.confidence import MIN_REVIEWED
+from monitor.rules.leads import STALE_DAYS
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import Rule
 from monitor.rules.score import _H100E_STEPS, _USD_STEPS, FAMILY_CAP, MIN_FAMILIES
@@ -24,13 +26,21 @@ does not state that a law was broken.
   adds points to a lead but never makes a family; a `multiplier` scales a lead and never makes one; `off` runs only when
   asked to.
 - **Screening item**: a wallet that itself stands on a list opens one by itself. It is no lead about a pattern.
+- **Who is judged**: a cluster of wallets. Rules that ask what wallets do together also look at a **hand**: wallets
+  whose first value came from one wallet that is no hub, itself or over a wallet used once; what a hand did is told of
+  each cluster that took part.
 - **Severity**: medium, high, critical from {", ".join(f"{step:,}" for step in _H100E_STEPS)} H100-equivalents held at
   once, or from {", ".join(f"{step:,}" for step in _USD_STEPS)} dollars paid into escrow, whichever is worse. T07 raises
   it for very long holding.
-- **Confidence**: `uncalibrated` until enough leads were reviewed.
+- **Confidence**: `uncalibrated` until {MIN_REVIEWED} leads of a pattern were reviewed; then the share that reviewers
+  escalated, for the pattern with the highest. A dismissed lead counts as explained.
+- **History**: a lead opens, grows when a pattern joins, goes stale {STALE_DAYS} days after its newest evidence when
+  nothing is held any more, and is withdrawn when its evidence goes or moves into another lead.
 
 `[rules.<id>]` in `config.toml` moves a parameter within its bounds, or switches a rule off with `enabled = false`.
-`monitor rules list` shows the values in force. What no rule can see stands in [blind-spots.md](blind-spots.md).
+`monitor rules list` shows the values in force, `monitor rules test` tries them on your ledger and says where a rule
+cannot look, `monitor backtest --rules draft.toml` holds a draft beside them. What no rule can see stands in
+[blind-spots.md](blind-spots.md).
 
 | rule | pattern | family | role | most points |
 |---|---|---|---|---|

@@ -11,7 +11,8 @@ import polars as pl
 from monitor.model.lead import Finding
 from monitor.rules.models import MODELS
 from monitor.rules.pipeline import Inputs, World, evaluate
-from monitor.rules.rule import ChainContext
+from monitor.rules.registry import all_rules
+from monitor.rules.rule import ChainContext, settle
 from tests.facts.rows import DAY, MARKET, USDC, events, hardware, native, time_of, token_logs, tokens
 from tests.wallets.worlds import Rows, label_rows
 
@@ -56,6 +57,12 @@ def judged(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> Wor
 
 def found(world: World, rule: str) -> list[Finding]:
     return [finding for finding in world.judgement.findings if finding.rule == rule]
+
+
+def alone(world: World, rule: str) -> list[Finding]:
+    """Ask one rule by itself, as it is set unless it is off: a multiplier speaks in a judgement beside others only."""
+    known = next(each for each in all_rules() if each.id == rule)
+    return list(known.check(world.facts, settle(known, {})[0]).findings)
 
 
 def only(rule: str, **values: int) -> Mapping[str, Mapping[str, int]]:

@@ -1,6 +1,7 @@
 """Held by every rule: it fires, it stays quiet, and neither order, repetition nor labels of places move it."""
 
 import random
+from functools import cache
 
 import pytest
 
@@ -8,7 +9,7 @@ from monitor.rules.pipeline import World
 from monitor.rules.registry import all_rules
 from tests.facts.rows import time_of
 from tests.rules.cases import CASES
-from tests.rules.judged import NOW_BLOCK, chain, found, judged
+from tests.rules.judged import NOW_BLOCK, alone, chain, judged
 from tests.rules.play import Case, Rows
 
 RULES = {rule.id: rule for rule in all_rules()}
@@ -17,6 +18,12 @@ PLACES = ("DE", "us-east-1", "Brisbane", "cn-north-1", "SG", "somewhere")
 
 def play(case: Case, rows: Rows, **more) -> World:
     return judged(rows, case.labels, **(case.fields | more))
+
+
+@cache
+def fired(rule: str) -> World:
+    """Judge a rule's own world once for all questions."""
+    return play(CASES[rule], CASES[rule].fires)
 
 
 def shuffled(rows: Rows, seed: int) -> Rows:
@@ -48,8 +55,8 @@ def test_ids_are_unique_and_every_rule_has_worlds():
 
 @pytest.mark.parametrize("rule", sorted(CASES))
 def test_it_fires_with_complete_evidence(rule):
-    world = play(CASES[rule], CASES[rule].fires)
-    findings = found(world, rule)
+    world = fired(rule)
+    findings = alone(world, rule)
     assert findings
     blocks = {row["block_number"] for part in CASES[rule].fires for row in part}
     for finding in findings:
@@ -66,13 +73,13 @@ def test_it_fires_with_complete_evidence(rule):
 
 @pytest.mark.parametrize(("rule", "world"), [(rule, name) for rule in sorted(CASES) for name in CASES[rule].quiet])
 def test_look_alikes_stay_quiet(rule, world):
-    assert found(play(CASES[rule], CASES[rule].quiet[world]), rule) == []
+    assert alone(play(CASES[rule], CASES[rule].quiet[world]), rule) == []
 
 
 @pytest.mark.parametrize("rule", sorted(CASES))
 def test_neither_order_nor_an_earlier_look_changes_anything(rule):
     case = CASES[rule]
-    whole = play(case, case.fires)
+    whole = fired(rule)
     early = sorted(row["block_number"] for row in case.fires.events)[len(case.fires.events) // 2]
     part = Rows(*([row for row in rows if row["block_number"] <= early] for rows in case.fires))
     play(case, part, chains=chain(head_block=early, head_time=time_of(early)))
@@ -82,7 +89,7 @@ def test_neither_order_nor_an_earlier_look_changes_anything(rule):
 @pytest.mark.parametrize("rule", sorted(set(CASES) - {"T13"}))
 def test_labels_of_places_and_declared_names_change_no_score(rule):
     case = CASES[rule]
-    plain, other = play(case, case.fires).judgement, play(case, renamed(case.fires, 3)).judgement
+    plain, other = fired(rule).judgement, play(case, renamed(case.fires, 3)).judgement
     points = [(item.rule, item.cluster_id, item.points) for item in plain.findings if item.rule not in {"T13", "T21"}]
     again = [(item.rule, item.cluster_id, item.points) for item in other.findings if item.rule not in {"T13", "T21"}]
     assert points == again

@@ -9,7 +9,7 @@ from monitor.rules.registry import all_rules
 from monitor.rules.score import FAMILY_CAP, core_families, score
 from tests.facts.rows import DAY, time_of
 from tests.rules.cases import CASES
-from tests.rules.judged import NOW_BLOCK, chain, found, judged
+from tests.rules.judged import NOW_BLOCK, alone, chain, found, judged
 from tests.rules.play import DAY_BLOCKS, START, lease, pay, send
 from tests.rules.test_leads import landlord
 from tests.wallets.worlds import crowd, label_rows
@@ -116,3 +116,12 @@ def test_providers_without_tenants_can_become_a_lead():
     assert families == {"location", "relation"}
     assert {lead.h100e for lead in world.judgement.leads} == {"0.000"}
     assert len(world.judgement.leads) == 2
+
+
+def test_a_multiplier_is_told_only_beside_what_it_multiplies():
+    world = judged(CASES["T26"].fires)
+    assert alone(world, "T26")
+    assert found(world, "T26") == []
+    beside = judged(CASES["T07"].fires + lease(70, 1, block=START, gpu_raw="B200", machine_id="b"))
+    assert found(beside, "T07")
+    assert found(beside, "T26")

@@ -80,7 +80,8 @@ async def _batch(rpc: RpcClient, numbers: Sequence[int], known: Mapping[int, Hea
     def accept(answers: Sequence[Answer]) -> list[Block]:
         return [_checked(answer, number, known.get(number)) for answer, number in zip(answers, numbers, strict=True)]
 
-    return await rpc.ask([Call("eth_getBlockByNumber", (hex(number), True)) for number in numbers], accept)
+    calls = [Call("eth_getBlockByNumber", (hex(number), True)) for number in numbers]
+    return await rpc.ask(calls, accept, block=numbers[-1], divisible=len(numbers) > 1)
 
 
 def _checked(answer: Answer, number: int, known: Header | None) -> Block:

@@ -44,6 +44,8 @@ def result(answer: Answer) -> msgspec.Raw:
         verdict = classify(text, answer.code if isinstance(answer.code, int) else None)
         if isinstance(verdict, Later):
             raise Fault(text, kind="limited")
+        if isinstance(verdict, Elsewhere) and verdict.passing:
+            raise Fault(text)
         lagging = isinstance(verdict, Elsewhere) and verdict.lagging
         raise Fault(text, kind="lagging" if lagging else "refused")
     if not memoryview(answer):

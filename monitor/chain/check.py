@@ -9,9 +9,11 @@ from monitor.model.page import PLACE
 from monitor.model.span import Span
 from monitor.sync.fragment import LogFilter
 
-__all__ = ["check_order", "checked", "fits"]
+__all__ = ["check_order", "checked", "fits", "holes"]
 
 _WORD = 32
+_FEW = 8
+_MOSTLY = 0.75
 
 
 def checked(rows: pl.DataFrame, wanted: LogFilter, span: Span) -> pl.DataFrame:
@@ -68,3 +70,16 @@ def check_order(rows: pl.DataFrame) -> None:
     wrong = wrong.filter(pl.col("near") & pl.col("wrong").is_not_null())
     for words, *place in wrong.select("wrong", *PLACE).head(1).rows():
         raise Lying(words.format(*place))
+
+
+def holes(rows: pl.DataFrame) -> bool:
+    """Whether sorted LOG_ROWS look as if some were left out: nearly all follow on each other in their block, some not.
+
+    A contract that shares its transactions with others has holes everywhere, one that has its blocks to itself none.
+    """
+    if rows.height < _FEW:
+        return False
+    before = pl.when(pl.col("block_number") == pl.col("block_number").shift(1)).then(pl.col("log_index").shift(1))
+    follows = rows.select((pl.col("log_index") == before.fill_null(-1) + 1).alias("follows"))["follows"]
+    share = follows.sum() / rows.height
+    return _MOSTLY <= share < 1

@@ -18,7 +18,7 @@ from monitor.chain.fault import Fault
 from monitor.chain.wire import Envelope
 from monitor.config.spec import Secret
 from monitor.model.nesting import too_deep
-from monitor.sync.sizing import Later, classify
+from monitor.sync.sizing import Elsewhere, Later, classify
 
 __all__ = ["Http", "envelopes", "in_order", "request", "words"]
 
@@ -75,6 +75,7 @@ class Http:
             large = response.status == _TOO_LARGE
             raise Fault(
                 _describe(response.status),
+                kind="refused" if large else "down",
                 pause=pause,
                 too_large=large and len(ids) <= _PAIR,
                 slow=response.status in _TIMEOUTS,
@@ -90,7 +91,7 @@ class Http:
             self.received += len(part)
             if size > self._limit:
                 message = f"an answer of more than {self._limit} bytes"
-                raise Fault(message, too_large=True)
+                raise Fault(message, kind="refused", too_large=True)
             parts.append(part)
         return b"".join(parts)
 
@@ -122,8 +123,11 @@ def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:
     if failure is not None and answers[0].id not in ids[1:]:
         # One error for the whole batch.
         text = failure.message or "a batch was refused"
-        if isinstance(classify(text), Later):
+        verdict = classify(text)
+        if isinstance(verdict, Later):
             raise Fault(text, kind="limited", whole=True)
+        if isinstance(verdict, Elsewhere) and verdict.passing:
+            raise Fault(text)
         raise Fault(text, kind="refused", batch=True)
     by_id = {answer.id: answer for answer in answers}
     if len(answers) != len(ids) or set(by_id) != set(ids):

@@ -8,26 +8,28 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.chain.answers import read_logs
-from monitor.chain.call import Answer, Call, decode, known_header, result
-from monitor.chain.check import check_order, fits
+from monitor.chain.call import Answer, Call, known_header, result
+from monitor.chain.distrust import Distrust, Untrue
 from monitor.chain.fault import Fault, Lagging, TooLarge
+from monitor.chain.receipts import block_logs
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import (
     ErrorBody,
     Lying,
-    ReceiptAnswer,
     filter_parameter,
-    raw_log,
 )
 from monitor.errors import NodeRefused
 from monitor.model.chain import Header
-from monitor.model.page import PLACE, log_rows, sorted_rows
+from monitor.model.page import log_rows, sorted_rows
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves
 from monitor.sync.plan import Job
-from monitor.sync.sizing import Narrow, Sizing, classify, grown, narrowed
+from monitor.sync.sizing import Narrow, Sizing, classify, first_sizing, grown, narrowed
 
 __all__ = ["LogPage", "Sizer", "fetch_logs"]
+
+MAX_LIES = 8
+"""Untrue answers to one question in a row: beyond, nobody is left who tells the truth."""
 
 
 class LogPage(NamedTuple):
@@ -44,7 +46,7 @@ class Sizer:
     """Remembers, per kind of fragment, how many blocks the endpoints take in one request."""
 
     def __init__(self, max_span: int) -> None:
-        self._max_span = max(1, max_span)
+        self._first = first_sizing(max_span)
         self._sizing: dict[FragmentKind, Sizing] = {}
         self.splits = 0
         """Requests that were too much."""
@@ -53,13 +55,18 @@ class Sizer:
         """Blocks of the next request."""
         return self.sizing(kind).size
 
+    @property
+    def width(self) -> int:
+        """Blocks of the next request for any kind that was asked for so far."""
+        return min((sizing.size for sizing in self._sizing.values()), default=self._first.size)
+
     def sizing(self, kind: FragmentKind) -> Sizing:
         """Tell all that is remembered for a kind."""
-        return self._sizing.get(kind, Sizing(self._max_span, self._max_span))
+        return self._sizing.get(kind, self._first)
 
-    def took(self, kind: FragmentKind) -> None:
-        """Note that a request was answered."""
-        self._sizing[kind] = grown(self.sizing(kind))
+    def took(self, kind: FragmentKind, asked: int, rows: int) -> None:
+        """Note that a request of `asked` blocks was answered with `rows` logs."""
+        self._sizing[kind] = grown(self.sizing(kind), asked, rows)
 
     def refused(self, kind: FragmentKind, asked: int, refusal: Narrow) -> None:
         """Note that a request of `asked` blocks was too much."""
@@ -67,15 +74,19 @@ class Sizer:
         self._sizing[kind] = narrowed(self.sizing(kind), asked, refusal)
 
 
-async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int, Header] | None = None) -> LogPage:
-    """Fetch all logs of a job, in as many requests as the endpoints demand.
+async def fetch_logs(
+    rpc: RpcClient, job: Job, sizer: Sizer, distrust: Distrust, known: Mapping[int, Header] | None = None
+) -> LogPage:
+    """Fetch all logs of a job, in as many requests as the endpoints demand; each answer is tested by `distrust`.
 
     Where `known` has a header (by number), blocks of that number must have its hash. Raises Lagging when nobody has
-    those blocks (yet, or any more), and NodeRefused when a single block of a single address is still too much.
+    those blocks (yet, or any more), and NodeRefused when a single block of a single address is still too much, or when
+    what the endpoints send turns out untrue again and again.
     """
     known = known or {}
     found: list[pl.DataFrame] = []
     headers: dict[int, Header] = {}
+    lies = 0
     for wanted in filters(job.fragments):
         work: list[tuple[LogFilter, Span]] = [(wanted, job.span)]
         while work:
@@ -83,7 +94,17 @@ async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int,
             span = Span(whole.start, min(whole.stop, whole.start + sizer.size(job.kind)))
             if span.stop < whole.stop:
                 work.append((part, Span(span.stop, whole.stop)))
-            answer = await _request(rpc, part, span, known)
+            try:
+                answer = await _tested(rpc, job, part, span, known, distrust)
+            except Untrue as untrue:
+                rpc.accuse(untrue.place, untrue.reason)
+                lies += 1
+                if lies >= MAX_LIES:
+                    message = f"{rpc.name}: {rpc.endpoints()[untrue.place].label} contradicts itself: {untrue.reason}"
+                    raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`") from untrue
+                work.append((part, span))
+                continue
+            lies = 0
             if isinstance(answer, _Refusal):
                 if span.blocks > 1:
                     sizer.refused(job.kind, span.blocks, answer.narrow)
@@ -94,7 +115,8 @@ async def fetch_logs(rpc: RpcClient, job: Job, sizer: Sizer, known: Mapping[int,
                     work += [(half, span) for half in parts]
                     continue
                 answer = await _by_receipts(rpc, part, span, known, answer)
-            sizer.took(job.kind)
+            else:
+                sizer.took(job.kind, span.blocks, answer.logs.height)
             headers[answer.last.number] = answer.last
             found.append(answer.logs)
     return LogPage(found[0] if len(found) == 1 else sorted_rows(found), headers)
@@ -110,7 +132,19 @@ class _Answered(NamedTuple):
     last: Header
 
 
-async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header]) -> _Answered | _Refusal:
+async def _tested(
+    rpc: RpcClient, job: Job, wanted: LogFilter, span: Span, known: Mapping[int, Header], distrust: Distrust
+) -> _Answered | _Refusal:
+    answer, place = await _request(rpc, wanted, span, known)
+    if isinstance(answer, _Answered):
+        at_hand = {**known, answer.last.number: answer.last}
+        await distrust.examine(wanted, span, answer.logs, at_hand, place, final=job.final)
+    return answer
+
+
+async def _request(
+    rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header]
+) -> tuple[_Answered | _Refusal, int]:
     def accept(answers: Sequence[Answer]) -> _Answered | _Refusal:
         if isinstance(answers[0], ErrorBody):
             refusal = _refusal(answers[0])
@@ -128,41 +162,27 @@ async def _request(rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping
         Call("eth_getBlockByNumber", (hex(span.last), False)),
     ]
     try:
-        return await rpc.ask(calls, accept, divisible=span.blocks > 1)
+        return await rpc.ask_from(calls, accept, block=span.last, divisible=span.blocks > 1)
     except TooLarge as error:
-        return _Refusal(Narrow(), error.message)
+        return _Refusal(Narrow(), error.message), 0
 
 
 async def _by_receipts(
     rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header], refusal: _Refusal
 ) -> _Answered:
     """Read one block's logs from its receipts: the way left when one address in one block is above a node's limit."""
-
-    def accept(answers: Sequence[Answer]) -> _Answered:
-        last = known_header(answers[1], span.last)
-        receipts = decode(answers[0], list[ReceiptAnswer])
-        logs = _all_logs(receipts, last).filter(fits(wanted))
-        _check_branch(logs, last, known)
-        return _Answered(logs, last)
-
-    number = hex(span.last)
-    calls = [Call("eth_getBlockReceipts", (number,)), Call("eth_getBlockByNumber", (number, False))]
+    last = known.get(span.last) or (await rpc.headers([span.last]))[0]
     try:
-        return await rpc.ask(calls, accept)
+        logs = await block_logs(rpc, wanted, last)
     except Lagging:
         raise
-    except NodeRefused as error:
+    except NodeRefused:
+        logs = log_rows(())
+    if logs.is_empty():
+        # Too many to be sent cannot be none.
         message = f"{rpc.name}: the logs of block {span.last} are refused even one by one: {refusal.message}"
-        raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`") from error
-
-
-def _all_logs(receipts: Sequence[ReceiptAnswer], last: Header) -> pl.DataFrame:
-    logs = log_rows(raw_log(log) for receipt in receipts for log in receipt.logs).sort(PLACE)
-    if (logs["block_number"] != last.number).any():
-        message = f"the receipts of block {last.number} have logs of another block"
-        raise Lying(message)
-    check_order(logs)
-    return logs
+        raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`")
+    return _Answered(logs, last)
 
 
 def _check_branch(logs: pl.DataFrame, last: Header, known: Mapping[int, Header]) -> None:

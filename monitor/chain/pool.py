@@ -29,6 +29,7 @@ __all__ = ["Accept", "Pool"]
 _HEDGE_SHARE = 0.05
 """Share of questions that may go to a second endpoint when the first is late."""
 _HEDGES_SAVED = 3.0
+_PART_RETRIES = 4
 _FIRST_RETRY, _MAX_RETRY = 1.0, 30.0
 """Seconds before a lost subscription is tried again: at first, and at most."""
 
@@ -202,8 +203,20 @@ class Pool:
         size = endpoint.batch.size
         if len(calls) <= size:
             return await self._send(endpoint, calls)
-        parts = [self._send(endpoint, calls[first : first + size]) for first in range(0, len(calls), size)]
+        parts = [self._part(endpoint, calls[first : first + size]) for first in range(0, len(calls), size)]
         return [answer for answers in await _all(parts) for answer in answers]
+
+    async def _part(self, endpoint: Endpoint, calls: Sequence[Call]) -> list[Answer]:
+        """Send one of many parts; a passing trouble of one is no reason to ask for all of them again."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_PART_RETRIES):
+            try:
+                return await self._send(endpoint, calls)
+            except Fault as fault:
+                if fault.kind not in {"down", "limited"}:
+                    raise
+                endpoint.failed(fault, loop.time(), calls=len(calls))
+        return await self._send(endpoint, calls)
 
     async def _send(self, endpoint: Endpoint, calls: Sequence[Call]) -> list[Answer]:
         loop = asyncio.get_running_loop()

@@ -80,6 +80,10 @@ class RpcClient:
         """Whether some endpoint may have a method: not all in use said they lack it."""
         return any(method not in endpoint.missing for endpoint in self._pool.usable())
 
+    def is_alone(self, place: int) -> bool:
+        """Whether nobody else serves this chain than the endpoint at `place`."""
+        return all(endpoint.place == place for endpoint in self._pool.usable())
+
     def accuse(self, place: int, reason: str) -> None:
         """Bench the endpoint at `place`: its answer, taken before, turned out to be untrue."""
         self._pool.endpoints[place].failed(Fault(reason, kind="lying"), asyncio.get_running_loop().time())
@@ -143,9 +147,9 @@ class RpcClient:
 
         `accept` may raise Lying, Fault or msgspec's ValidationError to refuse an answer, and may be called again with
         another's; anything else it raises goes to the caller. `block` is the newest block the question is about: an
-        endpoint known to be behind it is left out. `attempts` replaces the number of tries. A `divisible` question also
-        ends in TooLarge when every endpoint takes too long over it. Raises ChainUnreachable, NodeRefused, Lagging,
-        TooLarge or WrongChain.
+        endpoint known to be behind it is left out. `attempts` replaces the number of tries. A `divisible` question ends
+        in TooLarge when its answer is too large, or when every endpoint takes too long over it. Raises
+        ChainUnreachable, NodeRefused, Lagging, TooLarge or WrongChain.
         """
         found, _ = await self.ask_from(calls, accept, block=block, divisible=divisible, attempts=attempts)
         return found
@@ -176,7 +180,7 @@ class RpcClient:
                 not_before[asked] = now + min(_MAX_DELAY, _FIRST_DELAY * 2 ** (tried[asked] - 1))
                 asked.failed(fault, now, calls=len(calls), block=block)
                 faults.append((asked, fault))
-                if fault.too_large or (divisible and self._all_slow(faults)):
+                if divisible and (fault.too_large or self._all_slow(faults)):
                     message = f"{self.name}: {asked.label}: {fault.message}"
                     raise TooLarge(message, hint="add another endpoint to the chain's `rpc`") from fault
                 if fault.kind == "limited":

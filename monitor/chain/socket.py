@@ -118,7 +118,7 @@ class Socket:
                     self.received += len(message.data)
                     self._take(message.data)
             if connection.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
-                why = Fault(f"an answer of more than {self._limit} bytes", too_large=True)
+                why = Fault(f"an answer of more than {self._limit} bytes", kind="refused", too_large=True)
         except (Lying, msgspec.DecodeError, UnicodeDecodeError) as error:
             why = Fault(f"a message of the wrong shape: {error}", kind="lying")
             await connection.close()

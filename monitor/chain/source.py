@@ -10,6 +10,7 @@ from typing import Self
 import polars as pl
 
 from monitor.chain.blocks import fetch_headers, fetch_transfers
+from monitor.chain.distrust import Distrust
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.fault import Lagging
 from monitor.chain.head import Finality, HeadState, advance
@@ -57,6 +58,7 @@ class ChainSource:
         self._poll_seconds = chain.poll_seconds
         self._finality = Finality(chain.finality, chain.finality_depth)
         self._sizer = Sizer(chain.max_span)
+        self._distrust = Distrust(self.rpc, chain.distrust, chain.distrust_ranges)
         self._state = HeadState(_newest_run(known), finalized)
         self._looks = 0
 
@@ -86,6 +88,11 @@ class ChainSource:
     def head(self) -> int:
         """The newest block reported by `poll`, -1 before the first look."""
         return self._state.known[-1].number if self._state.known else -1
+
+    @property
+    def width(self) -> int:
+        """Blocks that one job should span, after what the answers so far held and what the endpoints took."""
+        return self._sizer.width
 
     @property
     def finalized(self) -> int:
@@ -141,7 +148,7 @@ class ChainSource:
             return None
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
-        page = await fetch_logs(self.rpc, job, self._sizer, known)
+        page = await fetch_logs(self.rpc, job, self._sizer, self._distrust, known)
         blocks = page.logs.select("block_number", "block_hash", "block_time").unique().rows()
         headers = {number: found for number, *_ in blocks if (found := known.get(number) or page.headers.get(number))}
         # A final log that brings its block's time needs no header.

@@ -25,6 +25,7 @@ __all__ = [
     "ReceiptAnswer",
     "block",
     "block_parameter",
+    "data",
     "filter_parameter",
     "fixed",
     "header",
@@ -116,12 +117,18 @@ class BlockAnswer(HeaderAnswer, rename="camel", kw_only=True):
 
 
 class ReceiptAnswer(msgspec.Struct, rename="camel"):
-    """The part of a receipt that is kept."""
+    """The part of a receipt that is kept, or hashed into the root of a block's receipts."""
 
     transaction_hash: str
     block_hash: str
     logs: list[LogAnswer]
     status: str | None = None
+    root: str | None = None
+    type: str | None = None
+    cumulative_gas_used: str | None = None
+    logs_bloom: str | None = None
+    deposit_nonce: str | None = None
+    deposit_receipt_version: str | None = None
 
 
 class Block(NamedTuple):
@@ -143,7 +150,7 @@ def fixed(text: str, size: int) -> bytes:
     return value
 
 
-def _data(text: str) -> bytes:
+def data(text: str) -> bytes:
     """Read `0x` and any even number of hex digits; raises Lying on anything else."""
     try:
         value = bytes.fromhex(text[2:])
@@ -232,7 +239,7 @@ def raw_log(answer: LogAnswer) -> RawLog:
         quantity(answer.log_index),
         fixed(answer.address, _ADDRESS),
         tuple([fixed(topic, _HASH) for topic in answer.topics]),
-        _data(answer.data),
+        data(answer.data),
         _time(answer.block_timestamp),
     )
 

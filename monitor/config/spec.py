@@ -20,10 +20,12 @@ __all__ = [
     "ChainConfig",
     "Config",
     "DeploymentConfig",
+    "DistrustRange",
     "EndpointConfig",
     "HealthConfig",
     "LabelConfig",
     "LedgerConfig",
+    "Level",
     "MarketConfig",
     "NameConfig",
     "OracleConfig",
@@ -182,6 +184,18 @@ class EndpointConfig(_Table):
         return self.url.reveal().startswith(("ws://", "wss://"))
 
 
+Level = Literal["off", "bloom", "quorum", "receipts"]
+"""How an answer of eth_getLogs is tested, least first."""
+
+
+class DistrustRange(_Table):
+    """Another level of distrust for the blocks `first` to `last`, both included."""
+
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+    level: Level
+
+
 def _as_table(item: Any) -> Any:
     return {"url": item} if isinstance(item, str) else item
 
@@ -199,14 +213,24 @@ class ChainConfig(_Table):
     block_seconds: DecimalText = "12"
     poll_seconds: float = Field(default=4.0, ge=0.05, le=600)
     timeout_seconds: float = Field(default=20.0, ge=0.5, le=300)
-    max_span: int = Field(default=2_000, ge=1, le=1_000_000)
+    max_span: int = Field(default=100_000, ge=1, le=10_000_000)
     concurrency: int = Field(default=16, ge=1, le=64)
+    distrust: Level = "bloom"
+    distrust_ranges: list[DistrustRange] = Field(default=[], max_length=100)
     native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
     """Blocks before a wallet's first lease that are read in full for native funding; 0 leaves native funding out."""
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
     """Contract calls and transactions a run may ask for, where a market's logs do not say enough."""
     explorer: str = ""
     tokens: dict[str, TokenConfig] = {}
+
+    @model_validator(mode="after")
+    def _two_are_a_quorum(self) -> ChainConfig:
+        levels = {self.distrust, *(item.level for item in self.distrust_ranges)}
+        if "quorum" in levels and len(self.rpc) < 2:  # noqa: PLR2004 - a quorum
+            message = 'distrust = "quorum" compares two endpoints: `rpc` needs another'
+            raise ValueError(message)
+        return self
 
 
 class DeploymentConfig(_Table):

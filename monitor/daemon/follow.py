@@ -20,8 +20,6 @@ __all__ = ["Follower"]
 
 _BREATH = 0.5
 """Seconds at most between two looks at a chain that moves while it is read."""
-_JOBS_AHEAD = 64
-"""Jobs planned at once: enough to keep requests in flight, few enough that a reorg wastes little."""
 _BATCH_ROWS = 50_000
 """Rows of final pages that are written together: a segment's worth, about 15 MB."""
 _BATCH_SECONDS = 10.0
@@ -179,8 +177,10 @@ class Follower:
         _add(taken, (page.coverage for page in self._waiting))
         wants = self.wants()
         near = [want._replace(start=max(want.start, final + 1)) for want in wants]
-        jobs = plan(near, taken, head, final, self.chain.max_span, limit=_JOBS_AHEAD)
-        jobs += plan(wants, taken, min(head, final), final, self.chain.max_span, limit=_JOBS_AHEAD - len(jobs))
+        # As many as can fly: how wide the next ones are depends on what these bring.
+        limit, width = self.chain.concurrency, self.source.width
+        jobs = plan(near, taken, head, final, width, limit=limit)
+        jobs += plan(wants, taken, min(head, final), final, width, limit=limit - len(jobs))
         if jobs:
             self.progress.planned(self.chain.id, self._missing(wants), self.source.head)
         return jobs

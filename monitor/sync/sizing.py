@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Elsewhere", "Later", "Narrow", "Sizing", "Verdict", "classify", "grown", "narrowed"]
+__all__ = ["Elsewhere", "Later", "Narrow", "Sizing", "Verdict", "classify", "first_sizing", "grown", "narrowed"]
 
 MAX_MESSAGE = 2_000
 """Characters of an error text that are read: hints stand at the start, and the text is a stranger's."""
 
 GROW_AFTER = 4
-"""Good answers before the range grows again."""
+"""Good answers before the range grows again towards one that was refused."""
+START = 250
+"""Blocks of the first requests: few enough for the most crowded contract."""
+TARGET_ROWS = 8_000
+"""Logs an answer should have: below the common limit of 10,000, and about 5 MB."""
 
 
 class Narrow(NamedTuple):
@@ -31,9 +35,13 @@ class Later(NamedTuple):
 
 
 class Elsewhere(NamedTuple):
-    """This node cannot answer (it has pruned, or refuses the method): ask another; `lagging` when it is behind."""
+    """This node cannot answer (it has pruned, or refuses the method): ask another.
+
+    `lagging` when it is behind; `passing` when the trouble is of the moment, and the same request may succeed.
+    """
 
     lagging: bool = False
+    passing: bool = False
 
 
 Verdict = Narrow | Later | Elsewhere
@@ -82,6 +90,10 @@ _TOO_MUCH = re.compile(
     r"|range.{0,60}(?:too|exceed|limit|large|wide|big|not supported)|blocks? range|max results|result window"
     r"|timeout|timed out|took too long|deadline exceeded|reduce|smaller|narrow|cancel"
 )
+_PASSING = re.compile(
+    r"internal (?:server )?error|temporar|unavailable|overload|upstream|bad gateway|no backend"
+    r"|connection (?:reset|refused)|server (?:is )?busy|failed to (?:forward|fetch)|could not (?:forward|connect)"
+)
 _TOO_MUCH_CODES = frozenset({-32005, -32602, -32600, -32000, -32614, 35})
 """Codes that mean a range or result limit somewhere when the text says nothing known."""
 
@@ -101,26 +113,50 @@ def classify(message: str, code: int | None = None) -> Verdict:
     ruled = next((found for rule in _RULES if (found := rule.search(text))), None)
     if ruled:
         return _ruled(ruled)
+    if _PASSING.search(text) and not _TOO_MUCH.search(text):
+        return Elsewhere(passing=True)
     gone = _GONE.search(text) and not _TOO_MUCH.search(text)
     known = _TOO_MUCH.search(text) or code in _TOO_MUCH_CODES
     return Narrow() if known and not gone else Elsewhere()
 
 
 class Sizing(NamedTuple):
-    """How many blocks the next request spans; never above `ceiling`; `streak` counts good answers since a change."""
+    """How many blocks the next request spans: `size`, never above `ceiling`.
+
+    It reaches `wall`, the narrowest range that was refused without a rule, only by small steps; `streak` counts good
+    answers since a change.
+    """
 
     size: int
     ceiling: int
+    wall: int | None = None
     streak: int = 0
 
 
-def grown(sizing: Sizing) -> Sizing:
-    """Widen after a good answer: by a sixteenth of the ceiling every few answers (additive increase)."""
-    if sizing.size >= sizing.ceiling:
-        return sizing._replace(size=sizing.ceiling, streak=0)
+def first_sizing(max_span: int) -> Sizing:
+    """Begin with a range that nearly every node takes."""
+    return Sizing(min(START, max_span), max_span)
+
+
+def grown(sizing: Sizing, asked: int, rows: int) -> Sizing:
+    """Learn from an answer of `rows` logs over `asked` blocks: to ask for about TARGET_ROWS, in steps.
+
+    A range shorter than the size says nothing about what the node takes, and widens nothing. Near a range that was
+    refused the size grows by a sixteenth of it every few answers (additive increase).
+    """
+    fitting = sizing.ceiling if rows == 0 else max(1, asked * TARGET_ROWS // rows)
+    if fitting < sizing.size:
+        return sizing._replace(size=max(fitting, sizing.size // 2), streak=0)
+    if asked < sizing.size or sizing.size >= sizing.ceiling:
+        return sizing
+    wanted = min(sizing.ceiling, fitting // 2, 4 * sizing.size) if rows * 8 < TARGET_ROWS else 0
+    wanted = max(wanted, min(sizing.ceiling, fitting, 2 * sizing.size))
+    if sizing.wall is None or wanted < sizing.wall:
+        return sizing._replace(size=wanted, streak=0)
     if sizing.streak + 1 < GROW_AFTER:
         return sizing._replace(streak=sizing.streak + 1)
-    return sizing._replace(size=min(sizing.ceiling, sizing.size + max(1, sizing.ceiling // 16)), streak=0)
+    size = min(wanted, sizing.size + max(1, sizing.wall // 16))
+    return sizing._replace(size=size, wall=sizing.wall if size < sizing.wall else None, streak=0)
 
 
 def narrowed(sizing: Sizing, asked: int, refusal: Narrow) -> Sizing:
@@ -132,8 +168,9 @@ def narrowed(sizing: Sizing, asked: int, refusal: Narrow) -> Sizing:
     helpful = hint is not None and 0 < hint < asked
     size = hint if helpful and hint is not None else max(1, asked // 2)
     ceiling = min(sizing.ceiling, size) if helpful and refusal.lasting else sizing.ceiling
+    wall = sizing.wall if helpful and refusal.lasting else min(asked, sizing.wall or asked)
     # Requests in flight were sized before another's refusal: a late one must not widen the range again.
-    return Sizing(min(size, ceiling, sizing.size), ceiling)
+    return Sizing(min(size, ceiling, sizing.size), ceiling, wall)
 
 
 def _ruled(found: re.Match[str]) -> Narrow:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from monitor.chain.distrust import Distrust
 from monitor.chain.fault import Lagging
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.errors import ChainUnreachable, NodeRefused
@@ -27,7 +28,7 @@ def job(start: int = 0, stop: int = 1000, fragments: Any = BOTH) -> Job:
 
 async def fetched(node: FakeNode, work: Job, max_span: int = 1000) -> list[tuple[int, int]]:
     async with client(node) as rpc:
-        page = await fetch_logs(rpc, work, Sizer(max_span))
+        page = await fetch_logs(rpc, work, Sizer(max_span), Distrust(rpc, "off"))
     return page.logs.select("block_number", "log_index").rows()
 
 
@@ -107,9 +108,9 @@ async def test_the_size_is_remembered(node):
     node.range_cap = (50, -32614, "eth_getLogs is limited to a 50 range")
     sizer = Sizer(1000)
     async with client(node) as rpc:
-        await fetch_logs(rpc, job(0, 500), sizer)
+        await fetch_logs(rpc, job(0, 500), sizer, Distrust(rpc, "off"))
         before = node.requests
-        await fetch_logs(rpc, job(500, 1000), sizer)
+        await fetch_logs(rpc, job(500, 1000), sizer, Distrust(rpc, "off"))
     assert node.requests - before == 10
 
 
@@ -166,7 +167,7 @@ async def test_a_node_that_stays_behind(node):
 
 async def test_a_body_above_the_bound_is_asked_for_in_parts(node):
     async with client(node, max_body=200_000) as rpc:
-        page = await fetch_logs(rpc, job(), Sizer(1000))
+        page = await fetch_logs(rpc, job(), Sizer(1000), Distrust(rpc, "off"))
     assert page.logs.select("block_number", "log_index").rows() == ALL
 
 
@@ -180,12 +181,12 @@ async def test_payload_too_large_status(node):
 async def test_a_range_that_takes_too_long_is_asked_for_in_parts(node, status):
     node.patience = (6000, status)
     async with client(node, timeout_seconds=0.5) as rpc:
-        page = await fetch_logs(rpc, job(), Sizer(1000))
+        page = await fetch_logs(rpc, job(), Sizer(1000), Distrust(rpc, "off"))
         assert len(page.logs) == len(ALL)
         assert len(node.spans) > 2
     # With another endpoint that is quick enough nothing has to be split.
     async with FakeNode(node.chain).running() as quick, client(node, quick, timeout_seconds=3.0) as rpc:
-        page = await fetch_logs(rpc, job(), Sizer(1000))
+        page = await fetch_logs(rpc, job(), Sizer(1000), Distrust(rpc, "off"))
         assert len(page.logs) == len(ALL)
         assert len(quick.spans) == 1
 
@@ -225,7 +226,7 @@ async def test_lies_are_refused_and_the_truth_is_asked_for_elsewhere(node, words
         with pytest.raises(NodeRefused, match=words):
             await fetched(liar, job(5, 6))
         async with client(liar, node) as rpc:
-            page = await fetch_logs(rpc, job(5, 6), Sizer(10))
+            page = await fetch_logs(rpc, job(5, 6), Sizer(10), Distrust(rpc, "off"))
             assert page.logs.select("block_number", "log_index").rows() == ALL[100:120]
             assert [state.health for state in rpc.endpoints()] == ["benched", "ok"]
 
@@ -238,7 +239,7 @@ async def test_malformed_json(node, raw):
         await rpc.check()
         node.raw = raw
         with pytest.raises(ChainUnreachable):
-            await fetch_logs(rpc, job(5, 6), Sizer(10))
+            await fetch_logs(rpc, job(5, 6), Sizer(10), Distrust(rpc, "off"))
 
 
 async def test_transfers_from_and_to_wallets():

@@ -10,6 +10,7 @@ from monitor.config import load, locate
 from monitor.config.spec import (
     ChainConfig,
     DeploymentConfig,
+    DistrustRange,
     EndpointConfig,
     HealthConfig,
     LabelConfig,
@@ -26,8 +27,8 @@ from monitor.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.toml").read_text(encoding="utf-8")
 TABLES: list[type[BaseModel]] = [
-    ChainConfig, DeploymentConfig, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig, NameConfig,
-    SinkConfig, TokenConfig, WalletsConfig,
+    ChainConfig, DeploymentConfig, DistrustRange, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig,
+    NameConfig, SinkConfig, TokenConfig, WalletsConfig,
 ]  # fmt: skip
 
 

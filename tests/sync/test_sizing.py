@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.sync.sizing import Elsewhere, Later, Narrow, Sizing, classify, grown, narrowed
+from monitor.sync.sizing import (
+    TARGET_ROWS,
+    Elsewhere,
+    Later,
+    Narrow,
+    Sizing,
+    classify,
+    first_sizing,
+    grown,
+    narrowed,
+)
 
 ALCHEMY_SIZE = (
     "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and no limit on "
@@ -61,7 +71,7 @@ TEXTS = [
      Elsewhere(lagging=True)),
     (-32601, "the method eth_getLogs does not exist/is not available", Elsewhere()),
     (-32000, "History has been pruned for this block", Elsewhere()),
-    (-32603, "internal error", Elsewhere()),
+    (-32603, "internal error", Elsewhere(passing=True)),
 ]  # fmt: skip
 
 
@@ -92,17 +102,68 @@ def test_a_refusal_always_shrinks(asked, hint, lasting, ceiling):
 @given(st.integers(1, 5000), st.integers(1, 5000))
 def test_growth_ends_at_the_ceiling(size, ceiling):
     sizing = Sizing(min(size, ceiling), ceiling)
-    for _ in range(4 * 17 * 16):
-        after = grown(sizing)
+    for _ in range(20):
+        after = grown(sizing, sizing.size, 0)
         assert sizing.size <= after.size <= ceiling
         sizing = after
     assert sizing.size == ceiling
 
 
+def asked_for(blocks, density, cap=None, sizing=None):
+    """Read so many blocks with `density` logs each from a node that gives at most `cap`: calls, refusals, most rows."""
+    sizing, done, calls, refused, most = sizing or first_sizing(10**7), 0, 0, 0, 0
+    while done < blocks:
+        span = min(sizing.size, blocks - done)
+        rows = int(span * density)
+        calls += 1
+        if cap is not None and rows > cap:
+            refused += 1
+            sizing = narrowed(sizing, span, Narrow())
+            continue
+        most = max(most, rows)
+        done += span
+        sizing = grown(sizing, span, rows)
+    return calls, refused, most
+
+
+def test_sparse_history_takes_few_calls():
+    assert asked_for(2_000_000, 0.001)[0] < 15
+    assert asked_for(2_000_000, 0.001, sizing=first_sizing(100_000))[0] < 30
+
+
+def test_dense_history_is_asked_for_in_answers_of_one_size():
+    calls, _, most = asked_for(50_000, 100)
+    assert calls < 50_000 * 100 / TARGET_ROWS * 1.6 + 10
+    assert most <= 2_000 * 100
+
+
+@pytest.mark.parametrize("cap", [100, 500, 1000, 10_000])
+def test_a_cap_on_results_is_met_seldom(cap):
+    calls, refused, _ = asked_for(20_000, 20, cap)
+    assert refused <= 0.1 * calls + 12
+    assert calls < 20_000 * 20 / min(cap, TARGET_ROWS) * 2.5 + 20
+
+
+def test_density_that_changes_is_followed():
+    sizing = first_sizing(100_000)
+    for _ in range(10):
+        sizing = grown(sizing, sizing.size, 0)
+    assert sizing.size == 100_000
+    sizing = grown(sizing, sizing.size, 10 * TARGET_ROWS)
+    assert sizing.size == 50_000
+    for _ in range(10):
+        sizing = grown(sizing, sizing.size, sizing.size * 100)
+    assert sizing.size == TARGET_ROWS // 100
+
+
+def test_a_short_range_says_nothing_of_what_a_node_takes():
+    assert grown(Sizing(2000, 10_000), 5, 0).size == 2000
+
+
 def test_a_rule_stays():
     sizing = narrowed(Sizing(2000, 2000), 2000, Narrow(50, lasting=True))
     for _ in range(100):
-        sizing = grown(sizing)
+        sizing = grown(sizing, sizing.size, 0)
     assert sizing.size == 50
 
 

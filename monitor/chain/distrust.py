@@ -1,0 +1,261 @@
+"""Whether to believe an answer of eth_getLogs, and what is done to find out.
+
+`off` believes what has the form of an answer. `bloom` holds it against the blooms of the headers at hand, looks at the
+receipts where a block may hold what the answer lacks, and in history gathers more: the headers of the blocks the answer
+says nothing of, or the same question in another cut. `quorum` asks a second endpoint. `receipts` recomputes the hash of
+every header and the root of the receipts of every block whose bloom says maybe.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from monitor.chain.answers import read_logs
+from monitor.chain.blocks import fetch_headers
+from monitor.chain.call import Answer, Call, decode, known_header, result
+from monitor.chain.check import holes
+from monitor.chain.fault import Fault, Lagging
+from monitor.chain.proof import header_hash
+from monitor.chain.receipts import block_logs
+from monitor.chain.rpc import RpcClient
+from monitor.chain.wire import Lying, filter_parameter
+from monitor.config.spec import DistrustRange, Level
+from monitor.errors import NodeRefused
+from monitor.model.chain import Header
+from monitor.model.span import Span
+from monitor.sync.evidence import Trust, holds, is_crisp, lacking, way
+from monitor.sync.fragment import LogFilter
+
+__all__ = ["Distrust", "Untrue"]
+
+_DECIDED = 20
+"""Blocks in which two answers differ that are looked at: enough to tell who is wrong."""
+_PROOF_BATCH = 50
+"""Blocks whose headers are proved in one request."""
+
+log = logging.getLogger("monitor.chain")
+
+
+class Untrue(Exception):
+    """The answer of the endpoint at `place` is not true, for this reason."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+        self.reason = reason
+
+
+class Distrust:
+    """One chain's memory of whom to believe; `level` is that of blocks in no range of `ranges`."""
+
+    def __init__(self, rpc: RpcClient, level: Level = "bloom", ranges: Sequence[DistrustRange] = ()) -> None:
+        self._rpc = rpc
+        self._level = level
+        self._ranges = ranges
+        self._blooms = True
+        self._trust: dict[int, Trust] = {}
+        self._whole: set[LogFilter] = set()
+
+    def level(self, span: Span) -> Level:
+        """Tell the strictest level that holds for any block of a span."""
+        order: tuple[Level, ...] = ("off", "bloom", "quorum", "receipts")
+        own = [item.level for item in self._ranges if item.first < span.stop and item.last >= span.start]
+        return max(own, key=order.index) if own else self._level
+
+    async def examine(
+        self,
+        wanted: LogFilter,
+        span: Span,
+        logs: pl.DataFrame,
+        headers: Mapping[int, Header],
+        place: int,
+        *,
+        final: bool,
+    ) -> None:
+        """Test the answer of the endpoint at `place`, with the `headers` at hand; raises Untrue.
+
+        Raises NodeRefused where the level demands what no endpoint gives.
+        """
+        level = self.level(span)
+        if level == "off":
+            return
+        if level == "receipts":
+            await self._prove(wanted, span, logs, place)
+            return
+        await self._look(wanted, logs, [one for number, one in headers.items() if number in range(*span)], place)
+        if level == "quorum":
+            await self._again(wanted, span, logs, place, elsewhere=True)
+        elif final:
+            await self._test(wanted, span, logs, headers, place)
+
+    async def _test(
+        self, wanted: LogFilter, span: Span, logs: pl.DataFrame, headers: Mapping[int, Header], place: int
+    ) -> None:
+        """Gather what evidence is worth its price: of strangers always, later of some answers."""
+        trust = self._trust.get(place, Trust())
+        told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
+        how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms)
+        torn = wanted not in self._whole and holes(logs)
+        if not (cheap or torn or trust.is_due):
+            self._trust[place] = trust.skipped()
+            return
+        self._trust[place] = Trust()
+        if torn or how == "again":
+            await self._again(wanted, span, logs, place, elsewhere=False)
+            if torn:
+                # Holes that a second look confirms are other contracts' logs: they are natural to this filter.
+                self._whole.add(wanted)
+        else:
+            found = await fetch_headers(self._rpc, [number for number in range(*span) if number not in told])
+            await self._look(wanted, logs, list(found.values()), place)
+        self._trust[place] = trust.tested()
+
+    async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
+        """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
+        if not self._blooms:
+            return
+        numbers = [one.number for one in headers if len(one.bloom) > 0]
+        present: dict[int, set[bytes]] = {}
+        items: dict[int, set[bytes]] = {}
+        near = logs.filter(pl.col("block_number").is_in(numbers))
+        for number, address, topics in near.select("block_number", "address", "topics").iter_rows():
+            present.setdefault(number, set()).add(address)
+            words = {topics[first : first + 32] for first in range(0, len(topics), 32)}
+            items.setdefault(number, set()).update(words | {address})
+        for one in headers:
+            if not one.bloom:
+                continue
+            own = items.get(one.number, set())
+            if own and not any(one.bloom):
+                self._blooms = False
+                log.warning("%s: its blooms are empty; they are not used", self._rpc.name)
+                return
+            if not holds(one.bloom, own):
+                raise Untrue(place, f"the bloom of block {one.number} rules out logs that were sent for it")
+            if lacking(one.bloom, wanted, present.get(one.number, set())) and is_crisp(one.bloom, wanted):
+                await self._decide(wanted, logs, one, place)
+
+    async def _decide(self, wanted: LogFilter, logs: pl.DataFrame, one: Header, place: int) -> None:
+        try:
+            truth = await block_logs(self._rpc, wanted, one, avoid=frozenset({place}))
+        except NodeRefused:
+            truth = await self._one_block(wanted, one, place)
+        self._compare(logs, truth, one.number, place)
+
+    async def _one_block(self, wanted: LogFilter, one: Header, place: int) -> pl.DataFrame:
+        """Ask for one block's logs by its hash: what is left where nobody gives receipts."""
+        span = Span(one.number, one.number + 1)
+        call = Call("eth_getLogs", (filter_parameter(wanted, span, one.hash),))
+        found, _ = await self._rpc.ask_from(
+            [call], lambda answers: read_logs(result(answers[0]), wanted, span), block=one.number,
+            avoid=frozenset({place}),
+        )  # fmt: skip
+        return found
+
+    @staticmethod
+    def _compare(logs: pl.DataFrame, truth: pl.DataFrame, number: int, place: int) -> None:
+        said = logs.filter(pl.col("block_number") == number)
+        if not _same(said, truth):
+            raise Untrue(place, f"block {number} has {truth.height} wanted logs, it sent {said.height}")
+
+    async def _again(self, wanted: LogFilter, span: Span, logs: pl.DataFrame, place: int, *, elsewhere: bool) -> None:
+        """Ask the same of another endpoint; where there is none, in another cut (no cache knows the answer)."""
+        parts = [span]
+        if not elsewhere and self._rpc.is_alone(place) and span.blocks > 1:
+            middle = span.start + span.blocks // 2
+            parts = [Span(span.start, middle), Span(middle, span.stop)]
+        frames: list[pl.DataFrame] = []
+        others: set[int] = set()
+        for part in parts:
+            found, other = await self._second(wanted, part, place)
+            frames.append(found)
+            others.add(other)
+        if elsewhere and place in others:
+            message = f'{self._rpc.name}: no second endpoint answers, and `distrust = "quorum"` asks for two'
+            raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`, or lower `distrust`")
+        second = pl.concat(frames)
+        if _same(logs, second):
+            return
+        # The first answer may stand although another contradicts it: wherever they differ, it has to be the true one.
+        for number in _differences(logs, second)[:_DECIDED]:
+            said, again = (frame.filter(pl.col("block_number") == number) for frame in (logs, second))
+            if await self._is_wrong(wanted, number, said, again, frozenset({place, *others})):
+                raise Untrue(
+                    place, f"block {number} has {again.height} wanted logs when asked again, not {said.height}"
+                )
+            self._rpc.accuse(min(others), f"block {number} has {said.height} wanted logs, it sent {again.height}")
+
+    async def _second(self, wanted: LogFilter, span: Span, place: int) -> tuple[pl.DataFrame, int]:
+        def accept(answers: Sequence[Answer]) -> pl.DataFrame:
+            last = known_header(answers[1], span.last)
+            found = read_logs(result(answers[0]), wanted, span)
+            if found.height and found["block_number"][-1] == last.number and found["block_hash"][-1] != last.hash:
+                message = f"block {last.number} has another hash in its logs than in its header"
+                raise Lying(message)
+            return found
+
+        calls = [
+            Call("eth_getLogs", (filter_parameter(wanted, span),)),
+            Call("eth_getBlockByNumber", (hex(span.last), False)),
+        ]
+        return await self._rpc.ask_from(calls, accept, block=span.last, avoid=frozenset({place}))
+
+    async def _is_wrong(
+        self, wanted: LogFilter, number: int, said: pl.DataFrame, again: pl.DataFrame, both: frozenset[int]
+    ) -> bool:
+        """Tell whether the first of two answers about a block is wrong: by its receipts, else if it has fewer logs."""
+        try:
+            (one,) = await self._rpc.headers([number])
+            return not _same(said, await block_logs(self._rpc, wanted, one, avoid=both))
+        except Lagging:
+            raise
+        except NodeRefused:
+            # Nobody can tell: nodes leave logs out more often than they make some up.
+            return said.height <= again.height
+
+    async def _prove(self, wanted: LogFilter, span: Span, logs: pl.DataFrame, place: int) -> None:
+        """Prove an answer: hashed headers that follow on each other, and the receipts of all blocks that may matter."""
+        before: Header | None = None
+        for start in range(span.start, span.stop, _PROOF_BATCH):
+            numbers = range(start, min(span.stop, start + _PROOF_BATCH))
+            for one in await self._proved(numbers):
+                if before is not None and one.parent_hash != before.hash:
+                    raise Untrue(place, f"block {one.number} is no child of block {before.number}")
+                before = one
+                said = logs.filter(pl.col("block_number") == one.number)
+                if not one.bloom or said.height or lacking(one.bloom, wanted, ()):
+                    truth = await block_logs(self._rpc, wanted, one, proved=True)
+                    self._compare(logs, truth, one.number, place)
+
+    async def _proved(self, numbers: Sequence[int]) -> list[Header]:
+        def accept(answers: Sequence[Answer]) -> list[Header]:
+            found = []
+            for answer, number in zip(answers, numbers, strict=True):
+                one = known_header(answer, number)
+                said = header_hash(decode(answer, dict[str, Any]))
+                if said is None:
+                    message = f"the hash of block {number} cannot be recomputed: this chain's headers have other fields"
+                    raise Fault(message, kind="refused")
+                if said != one.hash:
+                    message = f"the header of block {number} has another hash than it says"
+                    raise Lying(message)
+                found.append(one)
+            return found
+
+        calls = [Call("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
+        return await self._rpc.ask(calls, accept, block=numbers[-1])
+
+
+def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    return one.drop("block_time").equals(other.drop("block_time"))
+
+
+def _differences(one: pl.DataFrame, other: pl.DataFrame) -> list[int]:
+    columns = [name for name in one.columns if name != "block_time"]
+    only = [one.join(other, on=columns, how="anti"), other.join(one, on=columns, how="anti")]
+    numbers: list[int] = pl.concat(only, how="vertical_relaxed")["block_number"].unique().sort().to_list()
+    return numbers

@@ -1,0 +1,148 @@
+"""Answers that leave something out, at every level of distrust: noticed, held against the right endpoint, mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from monitor.chain.distrust import Distrust
+from monitor.chain.logs import Sizer, fetch_logs
+from monitor.chain.rpc import RpcClient
+from monitor.config.spec import ChainConfig, DistrustRange, EndpointConfig, Level
+from monitor.errors import NodeRefused
+from monitor.model.span import Span
+from monitor.sync.fragment import contract_fragment
+from monitor.sync.plan import Job
+from tests.fakenode import faults
+from tests.fakenode.chain import CHAIN_ID, Chain, Log, Tx, dense
+from tests.fakenode.node import Node
+
+ONE, TWO = contract_fragment(b"\xc1" * 20), contract_fragment(b"\xc2" * 20)
+
+
+@pytest.fixture(scope="module")
+def chain() -> Chain:
+    return dense(blocks=120, logs=20)
+
+
+def client(*nodes: Node) -> RpcClient:
+    found = [EndpointConfig.model_validate({"url": node.url}) for node in nodes]
+    return RpcClient("local", CHAIN_ID, found, timeout_seconds=10)
+
+
+async def read(rpc: RpcClient, chain: Chain, level: Level = "bloom", span: Span | None = None) -> pl.DataFrame:
+    job = Job("logs", (ONE, TWO), span or Span(0, chain.head + 1), final=True)
+    page = await fetch_logs(rpc, job, Sizer(1000), Distrust(rpc, level))
+    return page.logs
+
+
+def places(chain: Chain) -> list[tuple[int, int]]:
+    return [(block.number, int(log["logIndex"], 16)) for block in chain.blocks for log in block.logs]
+
+
+LIES: dict[str, Callable[[list[Any]], Any]] = {
+    "last block": faults.last_block_missing,
+    "a block": faults.a_block_missing,
+    "the second half": faults.truncated,
+    "everything": lambda _: [],
+    "some": faults.some_missing,
+    "the first": lambda found: found[1:],
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_liar_is_benched_and_the_truth_is_read_elsewhere(lie, chain):
+    liar = Node(chain, faults.logs(LIES[lie]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        logs = await read(rpc, chain)
+        assert logs.select("block_number", "log_index").rows() == places(chain)
+        bad, good = rpc.endpoints()
+        assert bad.faults["lying"] > 0
+        assert good.faults.get("lying", 0) == 0
+
+
+@pytest.mark.parametrize("lie", ["last block", "a block", "everything", "some"])
+async def test_nobody_else_to_ask_and_lies_without_end(lie, chain, monkeypatch):
+    monkeypatch.setattr("monitor.chain.logs.MAX_LIES", 2)
+    async with Node(chain, faults.logs(LIES[lie])).running() as liar, client(liar) as rpc:
+        with pytest.raises(NodeRefused, match="contradicts itself"):
+            await read(rpc, chain)
+
+
+async def test_off_believes(chain):
+    async with Node(chain, faults.logs(faults.a_block_missing)).running() as liar, client(liar) as rpc:
+        assert (await read(rpc, chain, "off")).height == len(places(chain)) - 20
+
+
+@pytest.mark.parametrize("level", ["quorum", "receipts"])
+@pytest.mark.parametrize("lie", ["some", "the first"])
+async def test_the_stricter_levels(level, lie, chain):
+    liar = Node(chain, faults.logs(LIES[lie]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        logs = await read(rpc, chain, level, Span(5, 40))
+        assert logs.height == 35 * 20
+        assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+async def test_a_quorum_needs_two(chain):
+    async with Node(chain).running() as node, client(node) as rpc:
+        with pytest.raises(NodeRefused, match="asks for two"):
+            await read(rpc, chain, "quorum")
+    with pytest.raises(ValueError, match="needs another"):
+        ChainConfig.model_validate({"id": 1, "rpc": ["http://localhost"], "distrust": "quorum"})
+
+
+async def test_forged_receipts_do_not_help_a_liar(chain):
+    forger = Node(chain, faults.everywhere(faults.some_missing))
+    async with forger.running(), Node(chain).running() as honest, client(forger, honest) as rpc:
+        logs = await read(rpc, chain, "receipts", Span(5, 20))
+        assert logs.height == 15 * 20
+
+
+async def test_without_receipts_a_block_is_asked_for_by_its_hash(chain):
+    bare = faults.without_methods("eth_getBlockReceipts", "eth_getTransactionReceipt")
+    liar = Node(chain, faults.logs(faults.last_block_missing), bare)
+    async with liar.running(), Node(chain, bare).running() as honest, client(liar, honest) as rpc:
+        assert (await read(rpc, chain)).height == len(places(chain))
+        assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+@pytest.mark.parametrize("bits", [0x00, 0xFF])
+async def test_blooms_that_say_nothing_accuse_nobody(bits, caplog):
+    chain = dense(blocks=40, logs=8, bloom=lambda _: bytes([bits]) * 256)
+    async with Node(chain).running() as node, client(node) as rpc:
+        distrust = Distrust(rpc)
+        for _ in range(2):
+            job = Job("logs", (ONE, TWO), Span(0, chain.head + 1), final=True)
+            page = await fetch_logs(rpc, job, Sizer(1000), distrust)
+            assert page.logs.height == len(places(chain))
+        assert rpc.endpoints()[0].faults == {}
+    assert sum("blooms are empty" in record.message for record in caplog.records) == (bits == 0)
+
+
+async def test_sparse_history_costs_few_calls():
+    chain = Chain()
+    for number in range(1, 3000):
+        chain.mine(*[Tx((Log(b"\xc1" * 20),))] * (number % 1000 == 0))
+    async with Node(chain).running() as node, client(node) as rpc:
+        assert (await read(rpc, chain)).height == 2
+        assert node.methods["eth_getLogs"] <= 9
+        assert node.methods["eth_getBlockByNumber"] <= 9
+
+
+async def test_dense_history_costs_no_headers(chain):
+    async with Node(chain).running() as node, client(node) as rpc:
+        await read(rpc, chain)
+        assert node.methods["eth_getLogs"] == 1
+        assert node.methods["eth_getBlockByNumber"] <= 2, "the last block's, and that of the block without logs"
+
+
+async def test_levels_by_range():
+    ranges = [DistrustRange(first=10, last=19, level="receipts"), DistrustRange(first=15, last=30, level="off")]
+    distrust = Distrust(RpcClient("local", 1, []), "bloom", ranges)
+    assert [distrust.level(Span(*span)) for span in [(0, 10), (0, 11), (18, 22), (20, 25), (31, 40)]] == [
+        "bloom", "receipts", "receipts", "off", "bloom",
+    ]  # fmt: skip

@@ -70,8 +70,6 @@ SLOW = {
     "no batches": always(faults.no_batches()),
     "no finalized tag": always(faults.without_tags(), config='finality = "finalized"'),
     "no receipts": always(faults.without_methods("eth_getBlockReceipts", "eth_getTransactionReceipt")),
-}
-UNMET = {
     "silently without the last block": some(faults.logs(faults.last_block_missing)),
     "silently without some logs": some(faults.logs(faults.some_missing)),
     "HTTP 200 with an error for nobody": some(faults.envelope()),
@@ -81,7 +79,6 @@ UNMET = {
     "truncated answers and receipts": some(faults.everywhere(faults.truncated)),
     "more than can be read": some(faults.huge(140 * 2**20), 0.03),
 }
-"""Rows that are not held yet."""
 HOPELESS = {
     "another chain": (always(faults.wrong_chain(1)), "it serves chain 1, not 31337"),
     "blocks nobody has": (always(faults.gaps(range(100, 600))), "is not known"),
@@ -90,16 +87,11 @@ HOPELESS = {
     "always doubled": (always(faults.logs(faults.doubled)), "comes twice"),
     "always down": (always(faults.status(502)), "HTTP 502"),
 }  # fmt: skip
-WAITING = (pytest.mark.slow, pytest.mark.xfail(reason="what an answer leaves out is not noticed yet", strict=True))
 ROWS = [
     *OFTEN.items(),
     *(pytest.param(*item, marks=pytest.mark.slow) for item in SLOW.items()),
-    *(pytest.param(*item, marks=WAITING) for item in UNMET.items()),
 ]
-LOST = [
-    pytest.param(*found, id=name, marks=WAITING if name == "blocks nobody has" else pytest.mark.slow)
-    for name, found in HOPELESS.items()
-]
+LOST = [pytest.param(*found, id=name, marks=pytest.mark.slow) for name, found in HOPELESS.items()]
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -136,7 +128,6 @@ async def test_a_chain_with_wrong_blooms(bits: Callable[[bytes], bytes], tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="what an answer leaves out is not noticed yet", strict=True)
 async def test_a_liar_is_left_for_the_other_endpoint(thousand, tmp_path):
     liar = Node(thousand, faults.logs(faults.some_missing))
     async with liar.running(), Node(thousand).running() as honest:

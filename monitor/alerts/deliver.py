@@ -94,11 +94,16 @@ class Deliverer:
         self._waiting: dict[_Lane, OutboxRow] = {}
         self._failing: set[str] = set()
         self._tally = {"delivered": 0, "failed": 0, "dead": 0}
+        self._nudged = asyncio.Event()
 
     @property
     def counts(self) -> Counts:
         """What was done since this deliverer was made."""
         return Counts(**self._tally)
+
+    def nudge(self) -> None:
+        """Tell a running deliverer that there may be new alerts: it looks now, not at its next turn."""
+        self._nudged.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop` is set; attempts under way then get a few seconds to end.
@@ -108,8 +113,9 @@ class Deliverer:
         try:
             while not stop.is_set():
                 self._reap()
+                self._nudged.clear()
                 await self._start_due()
-                await _set_within(stop, self._poll_seconds)
+                await _one_within((stop, self._nudged), self._poll_seconds)
             await self._settle(_GRACE_SECONDS)
         finally:
             await self._cancel()
@@ -243,9 +249,11 @@ class Deliverer:
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> None:
+async def _one_within(events: Sequence[asyncio.Event], seconds: float) -> None:
+    """Wait until one of the events is set, for at most some seconds."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
     try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -27,7 +27,7 @@ from monitor.markets.load import Bound
 from monitor.sync.fragment import Want
 from monitor.views.bundle import Bundle
 
-__all__ = ["Engine", "Mode"]
+__all__ = ["Engine", "Mode", "rest_after"]
 
 _DRAIN_SECONDS = 60
 _NEAR = 64
@@ -35,7 +35,9 @@ _NEAR = 64
 _COUNTERS_SECONDS = 5.0
 """Counters that grow while nothing else changes are written down this seldom."""
 _CALM = 5
-"""The judge rests this many times as long as its last judgement took: it never takes more than a sixth of a core."""
+"""The judge rests this many times as long as a long judgement kept the processor: it takes a sixth of it at most."""
+_LONG_SECONDS = 10.0
+"""A shorter judgement earns a rest that is shorter by the square: a small ledger is judged at once."""
 
 
 class Mode(NamedTuple):
@@ -62,6 +64,7 @@ class Engine:
         self.stop = asyncio.Event()
         self.dirty = asyncio.Event()
         self.judge = Judge(config, bundle, writer, reader)
+        self.deliverer: Deliverer | None = None
         self.watched: Sequence[Watched] = ()
         self.children: Sequence[Bound] = ()
         self.wanted: dict[int, list[Wanted]] = {}
@@ -89,7 +92,7 @@ class Engine:
             await self.writer.put_chain(chain.id, name)
             self.wake[chain.id] = asyncio.Event()
         await self.writer.forget_failures()
-        deliverer = self._deliverer()
+        deliverer = self.deliverer = self._deliverer()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -242,18 +245,23 @@ class Engine:
             chains = {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
             if any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
                 continue
-            began = time.monotonic()
-            if self._more(await self.judge.look(), chains):
-                # New wallets, contracts and questions: what they bring comes first, then the judgement.
+            began = time.process_time()
+            before = set(self.watched)
+            look = await self.judge.look()
+            if self._more(look, chains):
+                # New wallets, contracts and questions: what they bring is judged in the next round.
                 self.watch_version += 1
                 for wake in self.wake.values():
                     wake.set()
-                continue
-            await self.judge.commit()
+                if self.mode.until_head:
+                    continue
+            await self.judge.commit({(item.chain_id, item.address) for item in look.watched if item not in before})
             if self.mode.until_head:
                 self.stop.set()
                 return
-            await asyncio.sleep(_CALM * (time.monotonic() - began))
+            if self.deliverer is not None:
+                self.deliverer.nudge()
+            await asyncio.sleep(rest_after(time.process_time() - began))
 
     def _more(self, look: Look, chains: Collection[int]) -> bool:
         """Take over what an evaluation asks for; False when nothing new can be had."""
@@ -264,6 +272,11 @@ class Engine:
             if item.chain_id in chains and item.chain_id not in self.spent:
                 self.wanted.setdefault(item.chain_id, []).append(item)
         return (self.watched, self.children) != known or bool(self.wanted)
+
+
+def rest_after(seconds: float) -> float:
+    """Say how long the judge rests after a judgement that took some seconds of the processor, busy machine or not."""
+    return _CALM * seconds * min(1.0, seconds / _LONG_SECONDS)
 
 
 def _endpoint_row(chain_id: int, item: EndpointState) -> EndpointRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -19,11 +19,12 @@ from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
 from monitor.rules.confidence import calibrated
+from monitor.rules.measure import address_text
 from monitor.rules.withdrawn import withdrawn
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import Bundle
 
-__all__ = ["Judge", "Look"]
+__all__ = ["Judge", "Look", "ready_leads"]
 
 
 class Look(NamedTuple):
@@ -53,17 +54,24 @@ class Judge:
             [Wanted(*row) for row in latest.wanted.iter_rows()],
         )
 
-    async def commit(self) -> None:
-        """Write findings, leads, quarantine and the alerts they call for, in one transaction."""
+    async def commit(self, unread: Collection[tuple[int, bytes]] = ()) -> None:
+        """Write findings, leads, quarantine and the alerts they call for, in one transaction.
+
+        `unread` are wallets (chain id, address) whose transfers are still to come: a lead on a cluster that holds one
+        stays as it was, so that nobody is told of what the next round may take back. A direct match with a list needs
+        no transfers.
+        """
         latest = self._latest
         if latest is None:
             return
         before = self.reader.leads()
         told = announced(self.reader.outbox())
         decided = {row.lead_id: row.disposition for row in self.reader.dispositions()}
+        ready, kept = ready_leads(calibrated([*latest.leads], decided), before, unread)
         findings, leads = _with_retracted(
             latest.findings,
-            calibrated([*latest.leads], decided),
+            ready,
+            kept,
             self.reader.findings(),
             before,
             {lead_id for lead_id, _ in told},
@@ -88,19 +96,45 @@ class Judge:
         await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine)
 
 
+def ready_leads(
+    leads: Sequence[Lead], before: Sequence[Lead], unread: Collection[tuple[int, bytes]]
+) -> tuple[list[Lead], list[Lead]]:
+    """Tell leads that can be judged now from those that wait, and give the latter as they were before."""
+    missing = {f"{chain_id}:{address_text(address)}" for chain_id, address in unread}
+    waiting = [lead for lead in leads if lead.kind != "screening" and not missing.isdisjoint(lead.wallets)]
+    touched = {wallet for lead in waiting for wallet in lead.wallets}
+    names = {lead.lead_id for lead in waiting}
+    ready = [lead for lead in leads if lead.lead_id not in names]
+    standing = {lead.lead_id for lead in ready}
+    kept = [
+        lead
+        for lead in before
+        if lead.kind != "screening" and lead.lead_id not in standing and not touched.isdisjoint(lead.wallets)
+    ]
+    return ready, kept
+
+
 def _with_retracted(
     findings: Sequence[Finding],
     leads: Sequence[Lead],
+    kept: Sequence[Lead],
     old_findings: Sequence[Finding],
     old_leads: Sequence[Lead],
     told: set[str],
     at: int,
 ) -> tuple[list[Finding], list[Lead]]:
     """Keep, as retracted, what a receiver was told of and the evidence no longer holds; forget what nobody was told."""
-    standing = {lead.lead_id for lead in leads}
-    gone = [withdrawn(lead, leads, at) for lead in old_leads if lead.lead_id in told and lead.lead_id not in standing]
-    cited = {name for lead in gone for name in lead.findings} - {finding.finding_id for finding in findings}
-    withdrawn = [
+    standing = {lead.lead_id for lead in (*leads, *kept)}
+    gone = [
+        withdrawn(lead, [*leads, *kept], at)
+        for lead in old_leads
+        if lead.lead_id in told and lead.lead_id not in standing
+    ]
+    known = {finding.finding_id for finding in findings}
+    resting = {name for lead in kept for name in lead.findings} - known
+    cited = {name for lead in gone for name in lead.findings} - known - resting
+    taken_back = [
         msgspec.structs.replace(finding, state="retracted") for finding in old_findings if finding.finding_id in cited
     ]
-    return [*findings, *withdrawn], [*leads, *gone]
+    unchanged = [finding for finding in old_findings if finding.finding_id in resting]
+    return [*findings, *unchanged, *taken_back], [*leads, *kept, *gone]

@@ -344,3 +344,15 @@ async def test_a_failing_sink_is_logged_once_and_once_when_it_recovers(clock, ca
         clock.now += 86_400
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert store.states() == {"alert-1": "delivered"}
+
+
+async def test_a_nudge_sends_what_is_new_before_the_next_turn(clock):
+    store, post = MemoryStore([]), Script(clock)
+    sender, stop = deliverer(store, clock, post, poll_seconds=3600.0), asyncio.Event()
+    task = asyncio.create_task(sender.run(stop))
+    await asyncio.sleep(0.01)
+    store.put([make_row("alert-new")])
+    sender.nudge()
+    await until(lambda: store.rows["alert-new"].state == "delivered")
+    stop.set()
+    await asyncio.wait_for(task, 5)

@@ -96,7 +96,11 @@ class Chain:
 def declared(market: str, event: str, place: int = 0) -> str:
     """Spell an event as the adapter declares it; `place` picks one of several layouts, in the adapter's order."""
     decls = dict.fromkeys(decl for rule in built_in()[market].rules for decl in rule.decls if decl.name == event)
-    decl = list(decls)[place]
+    return spelled(list(decls)[place])
+
+
+def spelled(decl: EventDecl) -> str:
+    """Spell a declaration as Solidity does."""
     arguments = [f"{param.type.canonical()}{' indexed' * param.indexed} {param.name}" for param in decl.params]
     return f"{decl.name}({', '.join(arguments)})"
 

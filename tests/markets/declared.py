@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.markets.chain_of_logs import built_in
+from tests.markets.chain_of_logs import built_in, spelled
 
 MARKETS = built_in()
 
@@ -19,5 +19,4 @@ def decl(market: str, role: str, name: str, topics: int | None = None) -> str:
         for item in rule.decls
         if item.name == name and topics in {None, item.topics()}
     ]
-    words = [f"{x.type.canonical()}{' indexed' if x.indexed else ''} {x.name}" for x in found[0].params]
-    return f"{name}({', '.join(words)})"
+    return spelled(found[0])

@@ -11,7 +11,7 @@ import polars as pl
 from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Type
 from monitor.model.schema import UNIFIED
 
-__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfit", "spellings"]
+__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfits", "spellings"]
 
 AMOUNT = UNIFIED["amount"]
 LIMIT = 10**38
@@ -75,7 +75,7 @@ _SPELLINGS: dict[str, tuple[pl.DataType, Callable[[int], Any]]] = {
 
 
 def column_of(param: Param, values: Sequence[Any]) -> pl.Series:
-    """Make the column of one argument; integers beyond `LIMIT` must have been taken out (see `misfit`)."""
+    """Make the column of one argument; integers beyond `LIMIT` must have been taken out (see `misfits`)."""
     dtype = _dtype(param)
     if dtype == AMOUNT:
         return pl.Series(param.name, values, dtype=pl.Int128).cast(AMOUNT)
@@ -84,12 +84,21 @@ def column_of(param: Param, values: Sequence[Any]) -> pl.Series:
     return pl.Series(param.name, values, dtype=dtype)
 
 
-def misfit(decl: EventDecl, values: Sequence[Any], used: Collection[str]) -> str | None:
-    """Name the first used argument that holds an integer beyond 38 digits, with its exact text."""
-    for param, value in zip(decl.params, values, strict=True):
-        if param.name in used and (found := _beyond(value)) is not None:
-            return f"{param.name} has more than 38 digits: {found}"
-    return None
+def misfits(decl: EventDecl, columns: Sequence[Sequence[Any]], used: Collection[str]) -> dict[int, str]:
+    """Name, by place, the rows in which a used argument holds an integer beyond 38 digits, with its exact text."""
+    found: dict[int, str] = {}
+    for param, column in zip(decl.params, columns, strict=True):
+        kind = _dtype(param)
+        if param.name not in used or not column:
+            continue
+        if kind == AMOUNT and min(column) > -LIMIT and max(column) < LIMIT:
+            continue
+        if kind == AMOUNT or isinstance(kind, (pl.List, pl.Struct)):
+            beyond = ((place, _beyond(value)) for place, value in enumerate(column))
+            for place, number in beyond:
+                if number is not None:
+                    found.setdefault(place, f"{param.name} has more than 38 digits: {number}")
+    return found
 
 
 def _beyond(value: Any) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from monitor.abi import EventDecl, Undecodable, compile_event
-from monitor.markets.columns import AMOUNT, CONTEXT, arguments, column_of, misfit, spellings
+from monitor.markets.columns import CONTEXT, column_of, misfits, spellings
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
@@ -144,7 +144,7 @@ def map_logs(
             fresh += [_puts(part, rule, logs)] if rule.table else []
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
     return Mapped(
-        pl.concat([empty(_MAPPED), *rows]),
+        pl.concat([empty(_MAPPED), *rows], how="diagonal"),
         pl.DataFrame(faults, schema=aside, orient="row").unique(maintain_order=True),
         pl.concat([empty(TABLES), *fresh]),
         pl.concat([empty(WANTED), *wanted]).unique().sort(list(WANTED)),
@@ -209,7 +209,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
 def _jobs(
     logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
 ) -> Iterator[_Job]:
-    layouts = {item.market: _layouts(markets[item.market]) for item in bound}
+    layouts = {name: _layouts(markets[name]) for name in {item.market for item in bound}}
     place, kinds = _kinds(bound)
     first = pl.col("topics").list.first()
     keyed = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left").with_columns(
@@ -273,7 +273,6 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
     if not mapping:
         return logs.select("_row")
     used = frozenset().union(*map(used_columns, mapping))
-    wide = {name for name, dtype in arguments(job.decl).items() if name in used and _holds_wide(dtype)}
     values, rows = [], []
     decode = compile_event(job.decl)
     for row, topics, data in zip(logs["_row"], logs["topics"].to_list(), logs["data"].to_list(), strict=True):
@@ -282,12 +281,16 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
         except Undecodable as error:
             faults.append((row, job.bound.market, job.bound.role, f"{job.decl.name}: {error}"))
             continue
-        if wide and (reason := misfit(job.decl, decoded, wide)):
-            faults.append((row, job.bound.market, job.bound.role, f"{job.decl.name}: {reason}"))
-            continue
         rows.append(row)
         values.append(decoded)
-    columns = list(zip(*values, strict=True)) if values else [()] * len(job.decl.params)
+    columns: list[Sequence[Any]] = list(zip(*values, strict=True)) if values else [()] * len(job.decl.params)
+    if wrong := misfits(job.decl, columns, used):
+        faults += [
+            (rows[place], job.bound.market, job.bound.role, f"{job.decl.name}: {reason}")
+            for place, reason in wrong.items()
+        ]
+        rows = [row for place, row in enumerate(rows) if place not in wrong]
+        columns = [[value for place, value in enumerate(column) if place not in wrong] for column in columns]
     own = [
         column_of(param, column)
         for param, column in zip(job.decl.params, columns, strict=True)
@@ -296,10 +299,6 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
     own += spellings(job.decl, columns, used)
     kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
     return _context(kept, job.bound).with_columns(own)
-
-
-def _holds_wide(dtype: pl.DataType) -> bool:
-    return dtype == AMOUNT or isinstance(dtype, (pl.List, pl.Struct))
 
 
 def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
@@ -344,11 +343,8 @@ def _run(
 
 
 def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.DataFrame:
-    held = rows.with_columns(pl.lit(rule.place).alias("_rule"), *(pl.lit(v).alias(k) for k, v in named.items()))
-    return held.select(
-        (pl.col(name) if name in held.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in _MAPPED.items()
-    )
+    place = pl.lit(rule.place, dtype=_MAPPED["_rule"]).alias("_rule")
+    return rows.with_columns(place, *(pl.lit(value).alias(name) for name, value in named.items()))
 
 
 def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
@@ -357,6 +353,6 @@ def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
     return put.with_columns(
         pl.lit(rule.table).alias("table"),
         pl.col("lease_id").alias("key"),
-        pl.col("_value").alias("value"),
+        (pl.col("_value") if "_value" in put.columns else pl.lit(None)).alias("value"),
         pl.lit(rule.verb == "table.delete").alias("gone"),
     ).select(pl.col(name).cast(dtype) for name, dtype in TABLES.items())

@@ -17,6 +17,7 @@ from monitor.model.schema import UNIFIED
 __all__ = ["Fault", "Outcome", "compiled", "evaluate", "used_columns"]
 
 MAX_REASON = 300
+_NONE = {"_row": pl.Int64(), "lease_id": pl.String()}
 
 
 class Fault(NamedTuple):
@@ -27,9 +28,10 @@ class Fault(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Rows of a rule (`_row`, `lease_id`, `_value`, `_gap`, unified columns) and what could not be mapped.
+    """Rows of a rule and what could not be mapped.
 
-    `_gap` says why a row has no key although its rule gives one: what it looked up is not known.
+    Columns: `_row`, the unified columns the rule sets, `lease_id` and `_gap` where it has a key, `_value` where it has
+    one. `_gap` says why a row has no key although its rule gives one: what it looked up is not known.
     """
 
     rows: pl.DataFrame
@@ -65,11 +67,11 @@ def evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:
         if frame.height <= 1:
             reason = "cannot be computed: " + str(error).strip().partition("\n")[0]
             faults = [Fault(row, reason[:MAX_REASON]) for row in frame["_row"].to_list()]
-            return Outcome(_shaped(frame.head(0)), faults, [])
+            return Outcome(pl.DataFrame(schema=_NONE), faults, [])
         half = frame.height // 2
         parts = [evaluate(part, rule, known) for part in (frame.head(half), frame.slice(half))]
         return Outcome(
-            pl.concat([part.rows for part in parts]),
+            pl.concat([part.rows for part in parts], how="diagonal"),
             [fault for part in parts for fault in part.faults],
             [frame for part in parts for frame in part.wanted],
         )
@@ -99,7 +101,6 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:
     if rule.key:
         gap = pl.lit(f"{rule.verb} has no key: {_missing(rule)}")
         rows = rows.with_columns(pl.when(pl.col("lease_id").is_null()).then(gap).alias("_gap"))
-    rows = _shaped(rows)
     if wrong:
         rows = rows.filter(~pl.col("_row").is_in(list(wrong)))
     return Outcome(rows, list(wrong.values()), reads)
@@ -112,15 +113,3 @@ def _missing(rule: Rule) -> str:
 
 def _shown(value: object) -> str:
     return text_of(value) if isinstance(value, bytes) else str(value)
-
-
-def _shaped(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give every rule's rows the same columns."""
-    schema = {"lease_id": pl.String(), "_value": pl.String(), "_gap": pl.String(), **UNIFIED}
-    return rows.select(
-        pl.col("_row").cast(pl.Int64),
-        *(
-            (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
-            for name, dtype in schema.items()
-        ),
-    )

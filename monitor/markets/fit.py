@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import polars as pl
-from eth_utils.address import to_checksum_address
+from eth_hash.auto import keccak
 
 __all__ = ["fit", "fits", "key_text", "text_of"]
 
 _ADDRESS = 20
+_CACHED = 1 << 16
 
 
 def text_of(raw: bytes) -> str:
     """Spell bytes as text: an address by EIP-55, anything else in lower-case hex."""
-    return to_checksum_address(raw) if len(raw) == _ADDRESS else "0x" + raw.hex()
+    return _checksummed(raw) if len(raw) == _ADDRESS else "0x" + raw.hex()
+
+
+@lru_cache(maxsize=_CACHED)
+def _checksummed(raw: bytes) -> str:
+    # eth-utils takes three times as long, and the same wallets come again with every evaluation.
+    digits = raw.hex()
+    marks = keccak(digits.encode()).hex()
+    return "0x" + "".join([digit.upper() if mark > "7" else digit for digit, mark in zip(digits, marks, strict=False)])
 
 
 def fits(source: pl.DataType, target: pl.DataType) -> bool:
@@ -40,11 +50,21 @@ def fit(column: pl.Series, target: pl.DataType) -> tuple[pl.Series, pl.Series]:
     if column.dtype == target:
         return column, pl.repeat(value=False, n=len(column), eager=True)
     if target == pl.String() and column.dtype == pl.Binary():
-        texts = {raw: text_of(raw) for raw in column.unique().to_list() if raw is not None}
-        spelled = [None if raw is None else texts[raw] for raw in column.to_list()]
-        return pl.Series(column.name, spelled, dtype=pl.String), pl.repeat(value=False, n=len(column), eager=True)
+        return _spelled(column), pl.repeat(value=False, n=len(column), eager=True)
     cast = column.cast(target, strict=False)
     return cast, cast.is_null() & column.is_not_null()
+
+
+def _spelled(column: pl.Series) -> pl.Series:
+    """Spell a column of bytes as `text_of` does."""
+    hexed = ("0x" + column.bin.encode("hex")).alias(column.name)
+    address = column.bin.size() == _ADDRESS
+    if not address.any():
+        return hexed
+    known = column.filter(address).unique()
+    table = pl.DataFrame({"raw": known, "text": [_checksummed(raw) for raw in known.to_list()]})
+    texts = column.alias("raw").to_frame().join(table, on="raw", how="left", maintain_order="left")["text"]
+    return texts.fill_null(hexed).alias(column.name)
 
 
 def key_text(frame: pl.DataFrame, parts: Sequence[str]) -> pl.Series:

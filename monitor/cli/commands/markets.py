@@ -60,10 +60,17 @@ def show_one(name: str, fmt: Format) -> None:
 
 @command.command("check")
 @click.argument("folder", required=False)
-def check(folder: str | None) -> None:
+@click.option("--notes", is_flag=True, help="Also list fields no rule reads, missing start blocks, verbs without effect.")
+def check(folder: str | None, *, notes: bool) -> None:
     """Check every adapter (or those in FOLDER): expressions, roles, verbs, clashes; each problem with file and line."""
+    from monitor.markets.advice import advice
+
     markets = _load(folder, checked=True)
-    click.echo(f"{len(markets)} markets: ok", err=True)
+    remarks = advice(markets)
+    for remark in remarks if notes else ():
+        click.echo(remark.text())
+    more = "" if notes or not remarks else f", {len(remarks)} notes (--notes lists them)"
+    click.echo(f"{len(markets)} markets: ok{more}", err=True)
 
 
 @command.command("decode")

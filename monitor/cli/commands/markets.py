@@ -60,7 +60,9 @@ def show_one(name: str, fmt: Format) -> None:
 
 @command.command("check")
 @click.argument("folder", required=False)
-@click.option("--notes", is_flag=True, help="Also list fields no rule reads, missing start blocks, verbs without effect.")
+@click.option(
+    "--notes", is_flag=True, help="Also list fields no rule reads, missing start blocks, verbs without effect."
+)
 def check(folder: str | None, *, notes: bool) -> None:
     """Check every adapter (or those in FOLDER): expressions, roles, verbs, clashes; each problem with file and line."""
     from monitor.markets.advice import advice

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from monitor.views.output import Format
     from monitor.views.snapshot import Snapshot
 
-__all__ = ["Filter", "at_option", "listing", "read_snapshot", "show"]
+__all__ = ["Filter", "at_option", "listing", "parse_address", "read_snapshot", "show"]
 
 Row = dict[str, Any]
+_ADDRESS_BYTES = 20
 
 
 class Filter(NamedTuple):
@@ -93,3 +94,18 @@ def _matches(value: Any, wanted: str) -> bool:
     if isinstance(value, list | tuple):
         return any(_matches(item, wanted) for item in value)
     return str("" if value is None else value).casefold() == wanted.casefold()
+
+
+def parse_address(text: str) -> bytes:
+    """Read an address argument, with or without `0x`; raises InputError for anything else."""
+    from monitor.errors import InputError
+
+    digits = text.removeprefix("0x")
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        raw = b""
+    if len(raw) != _ADDRESS_BYTES or len(digits) != 2 * _ADDRESS_BYTES:
+        message = f"{text!r} is no address"
+        raise InputError(message, hint="write 0x and 40 hex digits")
+    return raw

@@ -20,12 +20,13 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import AMOUNT, LEASES, TRANSFERS, empty
 from monitor.views.checksum import checksummed
 from monitor.views.labelstore import all_labels
-from monitor.wallets.clusters import members, merge, nodes
+from monitor.wallets.clusters import members, nodes
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import ZERO_ADDRESS, hubs
 from monitor.wallets.labels import OWNER, SERVICES, labels_frame
 from monitor.wallets.links import links
+from monitor.wallets.merging import merge
 from monitor.wallets.relations import MOVES, related
 
 __all__ = ["OPTIONAL", "REQUIRED", "cluster_file"]

@@ -23,6 +23,7 @@ from monitor.rules.measure import address_text
 from monitor.rules.withdrawn import withdrawn
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import Bundle
+from monitor.wallets.entities import Entities
 
 __all__ = ["Judge", "Look", "ready_leads"]
 
@@ -44,10 +45,13 @@ class Judge:
         self.writer = writer
         self.reader = reader
         self._latest: Assembled | None = None
+        self._entities = Entities()
 
     async def look(self) -> Look:
         """Evaluate the whole ledger; tell what else to read, each sorted."""
-        latest = self._latest = await asyncio.to_thread(assemble, self.reader, self.bundle, self.config)
+        latest = self._latest = await asyncio.to_thread(
+            assemble, self.reader, self.bundle, self.config, None, self._entities
+        )
         return Look(
             [Watched(*row) for row in latest.world.watch.iter_rows()],
             latest.children,

@@ -20,7 +20,8 @@ from monitor.rules.judge import Judgement, judge
 from monitor.rules.models import models
 from monitor.rules.names import NAMES
 from monitor.rules.rule import Override
-from monitor.wallets.clusters import cluster_table, members, merge, nodes, wallet_table
+from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
+from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
@@ -76,10 +77,11 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     judgement: Judgement
 
 
-def evaluate(inputs: Inputs) -> World:
+def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
     """Compute facts, wallets and judgement; pure, and the same for any order of rows.
 
-    Raises ConfigError for a wrong rule override.
+    `entities` of an earlier evaluation save grouping wallets whose evidence did not change; they are brought up to date
+    and change nothing in the result. Raises ConfigError for a wrong rule override.
     """
     events = inputs.events
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
@@ -99,7 +101,9 @@ def evaluate(inputs: Inputs) -> World:
     busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
     found = links(rented, history, moved, funders, busy, inputs.labels)
     known = nodes(persons, funders, found, busy, moved)
-    placed = members(known, merge(pair_scores(found), _owners(inputs.labels)))
+    grouping = Entities() if entities is None else entities
+    grouping.become(pair_scores(found), _owners(inputs.labels))
+    placed = members(known, grouping.groups)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
     wallets = wallet_table(known, placed, inputs.labels, rented, as_of)
     facts = Facts(

@@ -24,6 +24,7 @@ from monitor.rules.pipeline import Inputs, World, evaluate
 from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
+from monitor.wallets.entities import Entities
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
 
@@ -106,12 +107,21 @@ def _market_logs(
         logs = pl.concat([logs, reader.logs_frame(upto=upto, addresses=fresh)])
 
 
-def assemble(reader: Reader, bundle: Bundle, config: Config, upto: Mapping[int, int] | None = None) -> Assembled:
-    """Compute facts, clusters, findings and leads from the ledger; pure given what the reader returns."""
-    return compute(read_rows(reader, bundle, upto), bundle, config)
+def assemble(
+    reader: Reader,
+    bundle: Bundle,
+    config: Config,
+    upto: Mapping[int, int] | None = None,
+    entities: Entities | None = None,
+) -> Assembled:
+    """Compute facts, clusters, findings and leads from the ledger; pure given what the reader returns.
+
+    `entities` as in `monitor.rules.pipeline.evaluate`.
+    """
+    return compute(read_rows(reader, bundle, upto), bundle, config, entities)
 
 
-def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
+def compute(rows: Rows, bundle: Bundle, config: Config, entities: Entities | None = None) -> Assembled:
     """Compute facts, clusters, findings and leads; pure."""
     decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, reads=rows.reads)
     feeds = _feeds(bundle)
@@ -133,7 +143,8 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
             emits={name: _emits(market) for name, market in bundle.markets.items()},
-        )
+        ),
+        entities,
     )
     refused = pl.concat([decoded.quarantine, world.token_quarantine])
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")

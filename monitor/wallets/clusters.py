@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import polars as pl
 
 from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
-from monitor.wallets.evidence import PairScore
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MAX_SOFT_UNION", "MEMBERS", "cluster_table", "members", "merge", "nodes", "wallet_table"]
+__all__ = ["MEMBERS", "cluster_table", "members", "nodes", "wallet_table"]
 
 MEMBERS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(), "cluster_id": pl.String()}
 NODES: dict[str, pl.DataType] = {
@@ -21,9 +20,6 @@ NODES: dict[str, pl.DataType] = {
     "first_seen": pl.Int64(),
     "last_seen": pl.Int64(),
 }
-MAX_SOFT_UNION = 100
-"""Two groups of more than two wallets each merge only up to this size: one wrong link must not join two crowds."""
-_ALWAYS = 2
 
 
 def nodes(
@@ -61,44 +57,6 @@ def nodes(
     )
     joined = roles.join(spans, on=["chain_id", "address"], how="left")
     return joined.select(pl.col(name).cast(kind) for name, kind in NODES.items()).sort("chain_id", "address")
-
-
-def merge(pairs: Iterable[PairScore], owners: Mapping[bytes, str]) -> dict[bytes, bytes]:
-    """Join accepted pairs, strongest first, and name each wallet's group by its lowest address.
-
-    `owners` = owner labels; groups with different owners stay apart. Pairs must come sorted (`pair_scores`).
-    """
-    root: dict[bytes, bytes] = {}
-    size: dict[bytes, int] = {}
-    owner: dict[bytes, str] = {}
-
-    def find(address: bytes) -> bytes:
-        path = []
-        while (up := root.setdefault(address, address)) != address:
-            path.append(address)
-            address = up
-        for each in path:
-            root[each] = address
-        return address
-
-    for pair in pairs:
-        if not pair.accepted:
-            continue
-        low, high = sorted((find(pair.a), find(pair.b)))
-        if low == high:
-            continue
-        sizes = sorted((size.get(low, 1), size.get(high, 1)))
-        declared = "declared" in pair.families
-        if sizes[0] > _ALWAYS and sum(sizes) > MAX_SOFT_UNION and not declared:
-            continue
-        names = {name for each in (low, high) if (name := owner.get(each, owners.get(each))) is not None}
-        if len(names) > 1:
-            continue
-        root[high] = low
-        size[low] = sum(sizes)
-        for name in names:
-            owner[low] = name
-    return {address: find(address) for address in root}
 
 
 def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes]) -> pl.DataFrame:

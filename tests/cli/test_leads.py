@@ -111,3 +111,23 @@ def test_explain_without_a_path_exits_1(ledger):
     assert asked.code == 1
     assert (asked.json()["path"], asked.json()["joined"], asked.json()["edge_disjoint_paths"]) == ([], False, 0)
     assert ledger.run("explain", "0x12", stranger).code == 2
+
+
+def test_the_neighbourhood_of_a_wallet_is_drawn(ledger):
+    made = ledger.read("leads", "show", names(ledger)[0], "--format", "json").json()
+    anchor, member = made["wallets"][0]["address"], made["wallets"][-1]["address"]
+    done = ledger.run("wallets", "show", anchor)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(anchor)
+    assert "══ " in done.out
+    told = ledger.run("wallets", "show", anchor, "--depth", "5", "--format", "json")
+    assert member in told.out
+    assert told.json()["cluster_id"] == made["lead"]["cluster_id"]
+    assert ledger.run("wallets", "show", "0x" + "1" * 40).code == 2
+
+
+def test_what_became_of_the_clusters(ledger):
+    came = ledger.run("clusters", "--since", "0", "--format", "json").json()
+    assert {row["change"] for row in came} == {"new"}
+    named = {row["cluster_id"] for row in ledger.read("clusters", "--format", "json").json()}
+    assert {row["cluster_id"] for row in came} == named

@@ -1,12 +1,13 @@
+from collections import Counter
 from decimal import Decimal
 
 import polars as pl
 
 from monitor.facts.bounds import AMOUNT_LIMIT
 from monitor.model.schema import CLUSTERS, LINKS, WALLETS
-from monitor.wallets.clusters import MAX_SOFT_UNION, merge
 from monitor.wallets.evidence import PairScore
 from monitor.wallets.explain import explain
+from monitor.wallets.merging import LARGEST, MAX_SOFT_UNION, merge
 from tests.facts.rows import MARKET, native_tx, time_of, token_log, tx, who
 from tests.wallets.worlds import Rows, broker, crowd, label_rows, lease, pay, send, wallets
 
@@ -131,6 +132,19 @@ def test_two_crowds_do_not_merge_over_one_link():
     assert groups[who(1)] != groups[who(1001)]
     small = merge([*star(1, 10), *star(1001, 10), bridge], {})
     assert small[who(1)] == small[who(1001)]
+
+
+def test_a_group_that_grew_leaf_by_leaf_is_split_but_never_what_was_declared():
+    def star(center: int, leaves: range, *families: str) -> list[PairScore]:
+        return [PairScore(who(center), who(n), 200, families, accepted=True) for n in leaves]
+
+    soft = star(1, range(2, 202), "flow", "funding") + star(2, range(1002, 1202), "flow", "funding")
+    sizes = Counter(merge(soft, {}).values())
+    assert max(sizes.values()) <= LARGEST
+    assert sum(sizes.values()) == 401
+    declared = star(1, range(2, 402), "declared")
+    assert set(merge(declared, {}).values()) == {who(1)}
+    assert set(merge(declared + star(1, range(1002, 1004), "flow", "funding"), {}).values()) == {who(1)}
 
 
 def test_explanation_walks_the_accepted_links_with_their_transactions():

@@ -10,12 +10,13 @@ from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import people
 from monitor.facts.transfers import transfers
-from monitor.wallets.clusters import cluster_table, members, merge, nodes, wallet_table
+from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS
 from monitor.wallets.links import links
+from monitor.wallets.merging import merge
 from tests.facts.rows import (
     BLOCK_SECONDS,
     DAY,

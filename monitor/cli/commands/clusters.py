@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.context import load_config
-from monitor.cli.listing import Filter, listing
+from monitor.cli.listing import Filter, listing, read_snapshot, show
+
+if TYPE_CHECKING:
+    from monitor.views.output import Format
 
 _listed = listing(
     "clusters",
@@ -19,15 +22,29 @@ _listed = listing(
 )
 
 
-def _clusters(transfers: str | None, out: str | None, **rest: Any) -> None:
-    """List the ledger's clusters, or cluster a file of transfers."""
+def _clusters(transfers: str | None, out: str | None, since: str | None, **rest: Any) -> None:
+    """List the ledger's clusters or what became of them, or cluster a file of transfers."""
     if (transfers is None) != (out is None):
         message = "--transfers and --out go together"
         raise click.UsageError(message)
-    if transfers is None or out is None:
+    if since is not None:
+        _changes(since, rest["at"], rest["fmt"])
+    elif transfers is None or out is None:
         click.get_current_context().invoke(_listed, **rest)
     else:
         _from_file(Path(transfers), Path(out))
+
+
+def _changes(since: str, at: str | None, fmt: Format) -> None:
+    from monitor.wallets.entities import lineage
+
+    before, after = (
+        dict(read_snapshot(when).wallets.select("address", "cluster_id").iter_rows()) for when in (since, at)
+    )
+    rows = [
+        {"change": change.kind, "cluster_id": change.name, "others": change.others} for change in lineage(before, after)
+    ]
+    show(rows, fmt, columns=("change", "cluster_id", "others"))
 
 
 def _from_file(source: Path, target: Path) -> None:
@@ -54,6 +71,11 @@ command = click.Command(
             metavar="FILE",
             help="Read no ledger but this CSV or Parquet file of transfers: columns from, to; optional chain, kind, "
             "token, value, timestamp, block, tx.",
+        ),
+        click.Option(
+            ["--since"],
+            metavar="BLOCK|TIME",
+            help="What became of the clusters of then until --at, or now: new, merged, split, gone.",
         ),
         click.Option(["--out"], metavar="FILE", help="Write address,cluster_id of every address of --transfers."),
     ],

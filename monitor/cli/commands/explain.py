@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.listing import at_option, read_snapshot
+from monitor.cli.listing import at_option, parse_address, read_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _LONG = 10
 """Hops above which a chain of good links is a weak one all the same."""
-_ADDRESS_BYTES = 20
 
 
 @click.command("explain")
@@ -31,7 +30,7 @@ def command(a: str, b: str, at: str | None, fmt: str) -> int:
     """Show the strongest path of evidence between wallets A and B, hop by hop; exit 1 when there is none."""
     from monitor.wallets.explain import explain
 
-    ends = (_address(a), _address(b))
+    ends = (parse_address(a), parse_address(b))
     found = explain(read_snapshot(at).links, *ends)
     if fmt == "json":
         click.echo(json.dumps(_made(*ends, found), indent=2))
@@ -113,17 +112,3 @@ def _lines(found: Explanation) -> Iterator[str]:
     for rest in found.without:
         left = f"still joined, weakest hop {rest.bits} bits" if rest.joined else "not joined"
         yield f"without {rest.family}: {left}"
-
-
-def _address(text: str) -> bytes:
-    from monitor.errors import InputError
-
-    digits = text.removeprefix("0x")
-    try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        raw = b""
-    if len(raw) != _ADDRESS_BYTES or len(digits) != 2 * _ADDRESS_BYTES:
-        message = f"{text!r} is no address"
-        raise InputError(message, hint="write 0x and 40 hex digits")
-    return raw

@@ -1,7 +1,8 @@
 """Event declarations: text becomes a canonical signature, a topic0 and a compiled decoder.
 
-May import `monitor.errors`, eth-abi (the reference and the fallback) and eth-hash. Knows nothing of markets, chains or
-frames; does no I/O. A payload that cannot be decoded raises `Undecodable`, which the caller turns into data.
+May import `monitor.errors`, eth-abi (the reference and the fallback) and eth-hash, and in `columnar`, which reads many
+logs of one event at once, NumPy and polars. Knows nothing of markets or chains; does no I/O. A payload that cannot be
+decoded raises `Undecodable`, which the caller turns into data.
 """
 
 from monitor.abi.compiled import compile_event

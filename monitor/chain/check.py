@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from monitor.chain.wire import Lying
-from monitor.model.page import PLACE
+from monitor.model.page import PLACE, is_sorted
 from monitor.model.span import Span
 from monitor.sync.fragment import LogFilter
 
@@ -20,7 +20,7 @@ def checked(rows: pl.DataFrame, wanted: LogFilter, span: Span) -> pl.DataFrame:
     """Sort LOG_ROWS by place and check that every log is wanted, in span and agrees with the others; raises Lying."""
     if rows.is_empty():
         return rows
-    if not _is_sorted(rows):
+    if not is_sorted(rows):
         rows = rows.sort(PLACE)
     for number in (rows["block_number"][0], rows["block_number"][-1]):
         if not span.start <= number < span.stop:
@@ -32,12 +32,6 @@ def checked(rows: pl.DataFrame, wanted: LogFilter, span: Span) -> pl.DataFrame:
         raise Lying(message)
     check_order(rows)
     return rows
-
-
-def _is_sorted(rows: pl.DataFrame) -> bool:
-    """Whether rows stand by place; much less than a sort, and what honest nodes send."""
-    block, log = (rows[name].to_numpy() for name in PLACE)
-    return bool(((block[1:] > block[:-1]) | ((block[1:] == block[:-1]) & (log[1:] >= log[:-1]))).all())
 
 
 def fits(wanted: LogFilter) -> pl.Expr:

@@ -21,7 +21,7 @@ from monitor.ledger.frames import frame_of, tail_rows
 from monitor.ledger.rows import Conflict
 from monitor.ledger.segments import SEGMENT_ROWS, Segment
 from monitor.model.chain import Header, RawTransfer
-from monitor.model.page import PLACE, Page
+from monitor.model.page import PLACE, Page, is_sorted
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
 
@@ -68,9 +68,9 @@ class Store:
         logs, blocks = self._agreed(chain_id, pages)
         final = self._final(chain_id)
         kept = logs
-        if logs.filter(pl.col("block_number") <= final).height >= self.segment_rows:
-            self._put_segment(chain_id, self._beside_tail(chain_id, logs.filter(pl.col("block_number") <= final)))
-            kept = logs.filter(pl.col("block_number") > final)
+        if (logs["block_number"] <= final).sum() >= self.segment_rows:
+            done, kept = _parted(logs, pl.col("block_number") <= final)
+            self._put_segment(chain_id, self._beside_tail(chain_id, done))
         used = {*kept["block_number"].unique(), *(item.block_number for item in transfers)}
         self._insert_headers(chain_id, headers, blocks.filter(pl.col("block_number").is_in(used)), final)
         rows = [(chain_id, *row) for row in kept.select(_TAIL).rows()]
@@ -158,8 +158,10 @@ class Store:
     def _beside_tail(self, chain_id: int, logs: pl.DataFrame) -> pl.DataFrame:
         """Leave out the logs that the tail holds already."""
         keys = (chain_id, logs["block_number"].min(), logs["block_number"].max())
-        held = tail_rows(self.connection, "logs.chain_id = ? AND block_number BETWEEN ? AND ?", keys)
-        return new_rows(chain_id, logs, held)
+        where = "logs.chain_id = ? AND block_number BETWEEN ? AND ?"
+        if not self.connection.execute(f"SELECT EXISTS (SELECT 1 FROM logs WHERE {where})", keys).fetchone()[0]:
+            return logs
+        return new_rows(chain_id, logs, tail_rows(self.connection, where, keys))
 
     def _overlapping(self, chain_id: int, first: int, last: int) -> list[Segment]:
         query = f"SELECT {', '.join(Segment._fields)} FROM segments WHERE chain_id = ? AND first <= ? AND last >= ?"
@@ -167,7 +169,7 @@ class Store:
 
     def _put_segment(self, chain_id: int, rows: pl.DataFrame) -> None:
         if rows.height:
-            segment = segments.write(self.folder, chain_id, rows.sort(PLACE))
+            segment = segments.write(self.folder, chain_id, rows if is_sorted(rows) else rows.sort(PLACE))
             marks = ", ".join("?" * len(segment))
             self.connection.execute(f"INSERT INTO segments ({', '.join(Segment._fields)}) VALUES ({marks})", segment)
 
@@ -227,6 +229,11 @@ class Store:
             start, stop = min(start, low), max(stop, high)
         self.connection.execute(f"DELETE FROM coverage WHERE {touching}", keys)
         self.connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
+
+
+def _parted(rows: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    fitting = rows.select(condition).to_series()
+    return (rows, rows.clear()) if fitting.all() else (rows.filter(fitting), rows.filter(~fitting))
 
 
 def _native_row(chain_id: int, item: RawTransfer) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
 
-__all__ = ["PLACE", "Page", "log_rows", "sorted_rows"]
+__all__ = ["PLACE", "Page", "is_sorted", "log_rows", "sorted_rows"]
 
 PLACE = ("block_number", "log_index")
 """What tells the logs of one chain apart."""
@@ -33,6 +33,13 @@ def log_rows(logs: Iterable[RawLog]) -> pl.DataFrame:
     """Make a LOG_ROWS frame of logs, in their order."""
     rows = [(*log[:6], b"".join(log.topics), log.data, log.block_time) for log in logs]
     return pl.DataFrame(rows, schema=LOG_ROWS, orient="row")
+
+
+def is_sorted(rows: pl.DataFrame, *, once: bool = False) -> bool:
+    """Whether rows stand by place on the chain (with `once`, each place once): much less work than sorting them."""
+    block, log = (rows[name].to_numpy() for name in PLACE)
+    later = log[1:] > log[:-1] if once else log[1:] >= log[:-1]
+    return bool(((block[1:] > block[:-1]) | ((block[1:] == block[:-1]) & later)).all())
 
 
 def sorted_rows(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

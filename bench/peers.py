@@ -6,17 +6,17 @@ import argparse
 import asyncio
 import sqlite3
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from canned import ADDRESS, EVENT, FIRST, TOPIC0
 
 
 def cryo_raw(url: str, blocks: int, folder: Path, span: int) -> int:
     """Store raw logs as Parquet, `span` blocks a call."""
-    import cryo
-    import polars as pl
-
+    cryo: Any = import_module("cryo")
     cryo.freeze(
         "logs", rpc=url, contract=[ADDRESS], blocks=[f"{FIRST}:{FIRST + blocks}"], output_dir=str(folder),
         inner_request_size=span, chunk_size=span * 20, no_verbose=True, max_concurrent_requests=8,
@@ -26,24 +26,23 @@ def cryo_raw(url: str, blocks: int, folder: Path, span: int) -> int:
 
 async def tiders(url: str, blocks: int, folder: Path, span: int) -> int:
     """Fetch, decode and store as Parquet."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from tiders_core import evm_decode_events
-    from tiders_core.ingest import ProviderConfig, ProviderKind, Query, QueryKind, evm, start_stream
-
+    arrow: Any = import_module("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    core: Any = import_module("tiders_core")
+    ingest: Any = import_module("tiders_core.ingest")
     names = ("block_number", "block_hash", "transaction_hash", "transaction_index", "log_index", "address", "data")
-    fields = evm.LogFields(**dict.fromkeys((*names, "topic0", "topic1", "topic2", "topic3"), True))
-    query = evm.Query(
-        from_block=FIRST, to_block=FIRST + blocks - 1, fields=evm.Fields(log=fields),
-        logs=[evm.LogRequest(address=[ADDRESS], topic0=[TOPIC0])],
+    fields = ingest.evm.LogFields(**dict.fromkeys((*names, "topic0", "topic1", "topic2", "topic3"), True))
+    query = ingest.evm.Query(
+        from_block=FIRST, to_block=FIRST + blocks - 1, fields=ingest.evm.Fields(log=fields),
+        logs=[ingest.evm.LogRequest(address=[ADDRESS], topic0=[TOPIC0])],
     )  # fmt: skip
-    config = ProviderConfig(kind=ProviderKind.RPC, url=url, stop_on_head=True, batch_size=span)
-    stream = start_stream(config, Query(kind=QueryKind.EVM, params=query))
+    config = ingest.ProviderConfig(kind=ingest.ProviderKind.RPC, url=url, stop_on_head=True, batch_size=span)
+    stream = ingest.start_stream(config, ingest.Query(kind=ingest.QueryKind.EVM, params=query))
     rows, writer = 0, None
     while (batch := await stream.next()) is not None:
-        decoded = evm_decode_events(EVENT, batch["logs"], hstack=True)
-        writer = writer or pq.ParquetWriter(folder / "logs.parquet", decoded.schema, compression="zstd")
-        writer.write_table(pa.Table.from_batches([decoded]))
+        decoded = core.evm_decode_events(EVENT, batch["logs"], hstack=True)
+        writer = writer or parquet.ParquetWriter(folder / "logs.parquet", decoded.schema, compression="zstd")
+        writer.write_table(arrow.Table.from_batches([decoded]))
         rows += decoded.num_rows
     if writer is not None:
         writer.close()

@@ -45,6 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hardware": (_C + "hardware", "List accelerators, read GPU names."),
     "export": (_C + "export", "Write all tables as CSV with a manifest."),
     "verify": (_C + "verify", "Check an export against its manifest."),
+    "backup": (_C + "backup", "Copy the ledger, also while a daemon writes."),
+    "prune": (_C + "prune", "Forget what no market needs, or all above a block."),
     "config": (_C + "config", "Show or check the configuration."),
     "completion": (_C + "completion", "Print the completion script of a shell."),
     "sim": (_C + "sim", "Play worlds with known truth and score the leads."),

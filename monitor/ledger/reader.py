@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,6 +76,11 @@ class Reader:
                 yield self
             finally:
                 self._connection.rollback()
+
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy all tables as they are at one moment; segments are files of their own."""
+        with self._guard, translated(self.path):
+            self._connection.backup(target)
 
     def data_version(self) -> int:
         """Count that changes when another process commits."""

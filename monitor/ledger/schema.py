@@ -7,18 +7,20 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from monitor.errors import LedgerError, LedgerNewer
 from monitor.ledger import reads
 
-__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "translated"]
+__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
 
 SCHEMA_VERSION = 4
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
 BUSY_SECONDS = 15.0
+T = TypeVar("T")
 WAL_BYTES = 64 * 2**20
 
 _REPORTS = """
@@ -158,6 +160,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
                 return connection
     message = f"the ledger {path} cannot be opened"
     raise LedgerError(message, hint="check its permissions")
+
+
+def transaction(connection: sqlite3.Connection, path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Do work in one transaction, whole or not at all; raises LedgerError for what goes wrong below."""
+    with translated(path):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.rollback()
+            raise
+        return result
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -9,7 +9,7 @@ segments. A log is stored once: what comes again is compared with what is there 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -92,7 +92,8 @@ class Store:
         final = self._final(chain_id)
         if to_number < final:
             message = f"chain {chain_id} would have to go back to block {to_number}, but block {final} was final"
-            raise DeepReorg(message, hint="check the endpoint; if the chain really changed, index into a new ledger")
+            repair = f"`monitor prune --chain {chain_id} --above {to_number}`, then run again"
+            raise DeepReorg(message, hint=f"check the endpoint; if the chain really changed: {repair}")
         self._cut(chain_id, to_number)
 
     def finalize(self, chain_id: int, upto: int) -> None:
@@ -102,6 +103,39 @@ class Store:
             self.connection.execute("UPDATE chains SET finalized = ? WHERE chain_id = ?", (upto, chain_id))
             self._drop_headers(chain_id, before, upto)
             self._seal(chain_id)
+
+    def held(self) -> list[Segment]:
+        """List all segments."""
+        rows = self.connection.execute(
+            f"SELECT {', '.join(Segment._fields)} FROM segments ORDER BY chain_id, first, name"
+        )
+        return [Segment(*row) for row in rows.fetchall()]
+
+    def replace(self, segment: Segment, rows: pl.DataFrame) -> None:
+        """Put `rows` in the place of a segment, or nothing where there are none; its file stays till `clean`."""
+        self.connection.execute(
+            "DELETE FROM segments WHERE chain_id = ? AND name = ?", (segment.chain_id, segment.name)
+        )
+        self._put_segment(segment.chain_id, rows)
+
+    def reopen(self, chain_id: int, above: int) -> None:
+        """Forget the tail and the coverage above a block, also where it was final."""
+        self._cut(chain_id, above)
+        self.connection.execute("UPDATE chains SET finalized = min(finalized, ?) WHERE chain_id = ?", (above, chain_id))
+
+    def forget(self, wanted: Collection[tuple[int, bytes]]) -> None:
+        """Forget logs in the tail and coverage of contracts that are not wanted (chain id, address)."""
+        execute = self.connection.execute
+        for chain_id, fragment in execute("SELECT DISTINCT chain_id, fragment FROM coverage").fetchall():
+            kind, _, address = fragment.partition(":")
+            if kind == "logs" and (chain_id, bytes.fromhex(address)) not in wanted:
+                execute("DELETE FROM coverage WHERE chain_id = ? AND fragment = ?", (chain_id, fragment))
+        for chain_id, address in execute("SELECT DISTINCT chain_id, address FROM logs").fetchall():
+            if (chain_id, address) not in wanted:
+                gone = execute("DELETE FROM logs WHERE chain_id = ? AND address = ?", (chain_id, address)).rowcount
+                self._count(chain_id, -gone)
+        for (chain_id,) in execute("SELECT chain_id FROM chains").fetchall():
+            self._drop_headers(chain_id, 0, self._final(chain_id))
 
     def _cut(self, chain_id: int, to_number: int) -> None:
         execute, above = self.connection.execute, (chain_id, to_number)

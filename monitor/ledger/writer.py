@@ -16,7 +16,7 @@ from monitor.errors import LedgerError
 from monitor.ledger import judgement, reads
 from monitor.ledger.lock import Lock
 from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report
-from monitor.ledger.schema import open_writer, segment_folder, translated
+from monitor.ledger.schema import open_writer, segment_folder, transaction, translated
 from monitor.ledger.store import Store
 from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
 from monitor.model.lead import Disposition, Finding, Lead
@@ -159,7 +159,7 @@ class Writer:
         if self._connection is None:
             message = f"the ledger {self.path} is not open"
             raise LedgerError(message, hint="use `async with Writer(path)`")
-        return _transaction(self._connection, self.path, work)
+        return transaction(self._connection, self.path, work)
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -189,18 +189,6 @@ def record_disposition(path: Path, lead_id: str, disposition: Disposition, reaso
     row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
     connection = open_writer(path, upgrade=False)
     try:
-        _transaction(connection, path, lambda opened: judgement.put_disposition(opened, row))
+        transaction(connection, path, lambda opened: judgement.put_disposition(opened, row))
     finally:
         connection.close()
-
-
-def _transaction(connection: sqlite3.Connection, path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
-    with translated(path):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.rollback()
-            raise
-        return result

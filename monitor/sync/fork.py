@@ -78,6 +78,5 @@ def last_common(chain_id: int, known: Sequence[Header], canonical: Mapping[int, 
 def deep_reorg(chain_id: int, finalized: int) -> DeepReorg:
     """Word the error for a fork below the finalised block."""
     message = f"chain {chain_id} changed at or below block {finalized}, which was final"
-    return DeepReorg(
-        message, hint="check that the endpoint serves the right network; if it does, index into a new ledger"
-    )
+    repair = f"`monitor prune --chain {chain_id} --above BLOCK` with a block before the fork, then run again"
+    return DeepReorg(message, hint=f"check that the endpoint serves the right network; if it does: {repair}")

@@ -1,0 +1,122 @@
+"""Care of a ledger: take away what nobody needs, open a span again after a deep fork, copy it while a daemon writes."""
+
+# ruff: noqa: S608 - statements are put together from names in this file; values are always bound
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Collection
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from monitor.errors import InputError, LedgerError
+from monitor.ledger import segments
+from monitor.ledger.lock import Lock
+from monitor.ledger.reader import Reader
+from monitor.ledger.schema import open_writer, segment_folder, transaction, translated
+from monitor.ledger.segments import Segment
+from monitor.ledger.store import Store
+from monitor.model.schema import LOG_ROWS
+
+__all__ = ["Pruned", "backup", "prune", "prune_above"]
+
+
+class Pruned(NamedTuple):
+    """How many logs went, and how many bytes of files with them."""
+
+    logs: int
+    freed: int
+
+
+def prune(path: Path, wanted: Collection[tuple[int, bytes]]) -> Pruned:
+    """Forget the logs and the coverage of contracts that are not in `wanted` (chain id, address).
+
+    Segments without such logs stay as they are. Raises LedgerLocked while a daemon writes, and LedgerError.
+    """
+
+    def work(store: Store) -> None:
+        for segment in store.held():
+            addresses = [address for chain_id, address in wanted if chain_id == segment.chain_id]
+            lazy = segments.scan(store.folder, [segment]).filter(pl.col("address").is_in(addresses))
+            rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
+            if rows.height < segment.rows:
+                store.replace(segment, rows)
+        store.forget(wanted)
+
+    return _done(path, work)
+
+
+def prune_above(path: Path, chain_id: int, above: int) -> Pruned:
+    """Forget everything of a chain above a block, final or not, and open its coverage again from there.
+
+    The way back after a fork deeper than finality, and from a segment that is lost. Raises as `prune` does.
+    """
+
+    def work(store: Store) -> None:
+        for segment in store.held():
+            if segment.chain_id != chain_id or segment.last <= above:
+                continue
+            rows = pl.DataFrame(schema=LOG_ROWS)
+            if segment.first <= above:
+                lazy = segments.scan(store.folder, [segment]).filter(pl.col("block_number") <= above)
+                rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
+            store.replace(segment, rows)
+        store.reopen(chain_id, above)
+
+    return _done(path, work)
+
+
+def backup(path: Path, target: Path) -> int:
+    """Copy a ledger as it is at one moment, also while a daemon writes; returns the bytes copied.
+
+    Every segment is checked on the way. Raises InputError when something stands at `target`, LedgerError otherwise.
+    """
+    target = target.expanduser().resolve()
+    folder = segment_folder(target)
+    if target.exists() or folder.exists():
+        message = f"{target} exists"
+        raise InputError(message, hint="name a file that does not; a backup never overwrites")
+    with Reader(path) as reader, translated(target), closing(sqlite3.connect(target)) as copy:
+        reader.copy_to(copy)
+        copy.execute("PRAGMA journal_mode=WAL")
+        held = [Segment(*row) for row in copy.execute(f"SELECT {', '.join(Segment._fields)} FROM segments").fetchall()]
+        for segment in held:
+            folder.mkdir(exist_ok=True)
+            segments.check(segment_folder(reader.path), segment)
+            shutil.copyfile(segment_folder(reader.path) / segment.name, folder / segment.name)
+            segments.check(folder, segment)
+    return target.stat().st_size + sum(segment.size for segment in held)
+
+
+def _done(path: Path, work: Callable[[Store], None]) -> Pruned:
+    path = path.expanduser().resolve()
+    if not path.exists():
+        message = f"there is no ledger at {path}"
+        raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
+    lock = Lock(path)
+    try:
+        with closing(open_writer(path)) as connection:
+            store = Store(connection, segment_folder(path))
+            before = _size(store)
+            transaction(connection, path, lambda _: work(store))
+            # Nobody writes now; who still reads by an older snapshot is told that a file is missing.
+            with translated(path):
+                store.clean()
+                connection.execute("VACUUM")
+            after = _size(store)
+    finally:
+        lock.release()
+    return Pruned(before.logs - after.logs, before.freed - after.freed)
+
+
+def _size(store: Store) -> Pruned:
+    logs, size = store.connection.execute(
+        """SELECT (SELECT coalesce(sum(tail), 0) FROM chains) + coalesce(sum(rows), 0), coalesce(sum(size), 0)
+           FROM segments"""
+    ).fetchone()
+    pages, each = (store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    return Pruned(logs, size + pages * each)

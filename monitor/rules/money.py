@@ -11,6 +11,8 @@ __all__ = ["with_micro"]
 _BIG = pl.Int128()
 _TOKENS_LIMIT = 10**12
 """Whole tokens of one transfer that are believed; times a price below 10^12 millionths they fit 38 digits."""
+_WORTH_LIMIT = 10**15
+"""Millionths of one transfer that are believed, a billion dollars: nine thousand of them still add up in Int64."""
 _MICRO = 6
 _DECIMALS_LIMIT = 30
 
@@ -37,5 +39,6 @@ def with_micro(frame: pl.DataFrame, tokens: pl.DataFrame, name: str = "micro") -
         scaled = units // pl.lit(10**shift, dtype=_BIG) if shift >= 0 else units * pl.lit(10**-shift, dtype=_BIG)
         believed = units <= pl.lit(min(_TOKENS_LIMIT * 10**decimals, 10**37), dtype=_BIG)
         worth = scaled * pl.col("_each") // pl.lit(10**_MICRO, dtype=_BIG)
-        value = pl.when((pl.col("_decimals") == decimals) & believed).then(worth).otherwise(value)
+        sane = believed & (worth <= pl.lit(_WORTH_LIMIT, dtype=_BIG))
+        value = pl.when((pl.col("_decimals") == decimals) & sane).then(worth).otherwise(value)
     return joined.with_columns(value.cast(AMOUNT).alias(name)).drop("_decimals", "_each")

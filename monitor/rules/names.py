@@ -12,12 +12,13 @@ from typing import Protocol
 
 import polars as pl
 
-__all__ = ["NAMES", "NameLike", "alike", "names_frame", "plain"]
+__all__ = ["MAX_LENGTH", "NAMES", "NameLike", "alike", "names_frame", "plain"]
 
 NAMES: dict[str, pl.DataType] = {"name": pl.String(), "source": pl.String(), "date": pl.String()}
 """`source` = the list it stands on, `date` = ISO date of that list."""
 
 MAX_LENGTH = 200
+"""Characters of a name that are compared and shown; what a chain says may be a megabyte."""
 
 
 class NameLike(Protocol):

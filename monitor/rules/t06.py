@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from monitor.rules.facts import Facts
+from monitor.rules.hops import further
 from monitor.rules.measure import DAY, MAX_POSITIONS
 from monitor.rules.money import with_micro
 from monitor.rules.report import quiet_chains, report
@@ -28,7 +29,12 @@ def check(facts: Facts, params: Params) -> Outcome:
     direct = facts.moves.join(sources.unique("sender", keep="first"), on="sender", how="inner").with_columns(
         pl.lit(1).alias("hops"), pl.col("position").alias("origin")
     )
-    arrived = _before_leases(facts, pl.concat([direct, _second(facts, direct, params)]), params)
+    open_ended = direct.join(facts.strangers.rename({"address": "recipient"}), on="recipient", how="anti")
+    arrived = _before_leases(
+        facts,
+        pl.concat([direct, further(facts.moves, open_ended, onward=True, seconds=params["hop_days"] * DAY)]),
+        params,
+    )
     asset = ["cluster_id", *_ASSET]
     touched = arrived.select("cluster_id").unique()
     mine = facts.clusters.join(touched, on="cluster_id", how="semi").rename({"address": "recipient"})
@@ -74,22 +80,6 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 def _hex(column: str) -> pl.Expr:
     return pl.col(column).bin.encode("hex").fill_null("")
-
-
-def _second(facts: Facts, direct: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """Follow what a middle wallet, no hub, passed on soon after."""
-    middle = direct.join(facts.strangers.rename({"address": "recipient"}), on="recipient", how="anti").select(
-        *_ASSET,
-        pl.col("recipient").alias("sender"),
-        pl.col("at").alias("came"),
-        pl.col("amount").alias("came_amount"),
-        *("source", "label", "origin"),
-    )
-    after = facts.moves.join(middle, on=["chain_id", "kind", "token", "sender"], how="inner", nulls_equal=True)
-    passed = after.filter(pl.col("at").is_between(pl.col("came"), pl.col("came") + params["hop_days"] * DAY))
-    return passed.with_columns(
-        pl.lit(2).alias("hops"), pl.min_horizontal("amount", "came_amount").alias("amount")
-    ).select(direct.columns)
 
 
 def _before_leases(facts: Facts, moved: pl.DataFrame, params: Params) -> pl.DataFrame:

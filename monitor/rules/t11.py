@@ -103,7 +103,10 @@ def tail(everything: int, near: int, drawn: int, hit: int) -> Fraction:
 
     It is the permutation test's p-value in closed form (hypergeometric tail), exact and without chance.
     """
-    if everything > _MAX_SIZES and drawn <= _MAX_SIZES:
+    if drawn > _MAX_SIZES:
+        near, everything, hit = (each * _MAX_SIZES // drawn for each in (near, everything, hit))
+        drawn = _MAX_SIZES
+    if everything > _MAX_SIZES:
         near, everything = max(hit, near * _MAX_SIZES // everything), max(_MAX_SIZES, drawn)
     drawn, hit = min(drawn, everything), min(hit, drawn)
     most = min(near, drawn)

@@ -6,9 +6,10 @@ import polars as pl
 
 from monitor.model.lead import Finding
 from monitor.rules.facts import POSITION, Facts
+from monitor.rules.hops import further
 from monitor.rules.measure import DAY, MAX_POSITIONS
 from monitor.rules.money import with_micro
-from monitor.rules.names import alike
+from monitor.rules.names import MAX_LENGTH, alike
 from monitor.rules.report import evidence, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
@@ -71,7 +72,9 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
         near = facts.moves.join(listed.rename({"address": other}), on=other, how="inner").with_columns(
             pl.lit(1).alias("hops"), pl.col("position").alias("origin")
         )
-        both = pl.concat([near, _second(facts, near, side, other, params)])
+        through = near.join(facts.strangers.rename({"address": side}), on=side, how="anti")
+        onward = side == "recipient"
+        both = pl.concat([near, further(facts.moves, through, onward=onward, seconds=params["hop_days"] * DAY)])
         placed = both.join(mine.rename({"address": side}), on=side, how="inner")
         touched = mine.join(placed.select("cluster_id").unique(), on="cluster_id", how="semi")
         total = (
@@ -122,26 +125,10 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
     )
 
 
-def _second(facts: Facts, near: pl.DataFrame, side: str, other: str, params: Params) -> pl.DataFrame:
-    """Follow the money one wallet further, soon after it came (or soon before it went on)."""
-    stay = params["hop_days"] * DAY
-    middle = near.join(facts.strangers.rename({"address": side}), on=side, how="anti").select(
-        *_ASSET, pl.col(side).alias(other), pl.col("at").alias("near_at"), pl.col("amount").alias("near_amount"),
-        "origin", "entry", "list", "list_date",
-    )  # fmt: skip
-    onward = facts.moves.join(middle, on=["chain_id", "kind", "token", other], how="inner", nulls_equal=True)
-    passed = (pl.col("at") - pl.col("near_at")) * (1 if side == "recipient" else -1)
-    return (
-        onward.filter(passed.is_between(0, stay))
-        .with_columns(pl.lit(2).alias("hops"), pl.min_horizontal("amount", "near_amount").alias("amount"))
-        .select(near.columns)
-    )
-
-
 def _named(facts: Facts, params: Params) -> tuple[Finding, ...]:
     """Compare the names providers declare with the names the user gave; for review only, no points."""
     told = facts.supply.filter(pl.col("name").is_not_null() & pl.col("provider").is_not_null()).with_columns(
-        pl.struct(POSITION).alias("position")
+        pl.struct(POSITION).alias("position"), pl.col("name").str.slice(0, MAX_LENGTH)
     )
     wanted = facts.names.sort("name", "source", "date").unique("name", keep="first", maintain_order=True)
     close = alike(

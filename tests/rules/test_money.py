@@ -1,0 +1,71 @@
+"""Dollars by column, chance in closed form, and hops: exact, bounded, and safe from what a chain may say."""
+
+from decimal import Decimal
+from fractions import Fraction
+from itertools import combinations
+
+import polars as pl
+
+from monitor.facts.inputs import TOKENS
+from monitor.rules.money import with_micro
+from monitor.rules.t11 import tail
+from tests.facts.rows import USDC
+from tests.rules.judged import found, judged
+from tests.rules.play import DAY_BLOCKS, START, each, lease, send
+from tests.wallets.worlds import label_rows
+
+OTHER = bytes.fromhex("bb" * 20)
+PRICES = pl.DataFrame(
+    [(1, USDC, 6, Decimal(1)), (1, OTHER, 18, Decimal("2500.5")), (2, USDC, 2, Decimal("0.35"))],
+    schema=TOKENS,
+    orient="row",
+)
+
+
+def micro(chain: int, token: bytes | None, amount: int) -> Decimal | None:
+    frame = pl.DataFrame(
+        [(chain, token, Decimal(amount))],
+        schema={"chain_id": pl.Int64(), "token": pl.Binary(), "amount": pl.Decimal(38, 0)},
+        orient="row",
+    )
+    value: Decimal | None = with_micro(frame, PRICES)["micro"][0]
+    return value
+
+
+def test_dollars_are_exact_and_rounded_down():
+    assert micro(1, USDC, 1_234_567) == 1_234_567
+    assert micro(1, OTHER, 10**18) == 2_500_500_000
+    assert micro(1, OTHER, 3 * 10**11) == 0
+    assert micro(2, USDC, 199) == 696_500
+
+
+def test_what_has_no_price_or_is_beyond_belief_is_unknown():
+    assert micro(3, USDC, 10**6) is None
+    assert micro(1, None, 10**6) is None
+    assert micro(1, USDC, 10**15) == 10**15
+    assert micro(1, USDC, 10**15 + 1) is None
+    assert micro(1, OTHER, 10**37) is None
+
+
+def test_the_tail_is_what_shuffling_gives():
+    sizes = [1, 1, 1, 0, 0, 0, 0]
+    draws = list(combinations(sizes, 4))
+    assert tail(7, 3, 4, 2) == Fraction(sum(sum(draw) >= 2 for draw in draws), len(draws))
+    assert tail(7, 3, 4, 0) == 1
+    assert 0 < tail(200_000, 2_000, 20, 18) < Fraction(1, 1000)
+    assert 0 < tail(200_000, 100_000, 50_000, 25_000) <= 1
+
+
+def test_dust_from_a_listed_wallet_makes_no_flood():
+    flood = each(*(send(60, 70, 1, block=START - 900 + n, log=3) for n in range(300)))
+    onward = each(*(send(70, 1, 50, block=START - 500 + n, log=4) for n in range(300)))
+    world = judged(flood + onward + lease(1, 1, block=START), label_rows((60, "Listed", "listed")))
+    assert {finding.values["exposed_usd"] for finding in found(world, "T21")} <= {"300"}
+
+
+def test_what_a_tenant_sent_on_to_a_listed_wallet_counts_too():
+    rows = lease(1, 1, block=START) + send(1, 70, 4_000, block=START + DAY_BLOCKS)
+    rows += send(70, 60, 3_500, block=START + 2 * DAY_BLOCKS)
+    (finding,) = found(judged(rows, label_rows((60, "Listed", "listed"))), "T21")
+    assert (finding.values["direction"], finding.values["hops"]) == ("to", "2")
+    assert finding.values["exposed_usd"] == "3500"

@@ -57,7 +57,8 @@ def decode_file(
     schema = {"_row": pl.Int64(), **LOGS}
     logs = pl.DataFrame([tuple(record[name] for name in schema) for record in records], schema=schema, orient="row")
     logs = logs.with_columns(pl.col("chain_id").fill_null(_NOWHERE))
-    mapped = map_logs(logs, markets, [*bound, *_recognised(records, markets, bound)])
+    everything = [*bound, *_recognised(records, markets, bound)]
+    mapped = map_logs(logs, markets, everything)
     best: dict[int, Row] = {}
     ranks: dict[int, tuple[int, int]] = {}
     for found in mapped.rows.sort("_row", "_rule").iter_rows(named=True):
@@ -68,7 +69,8 @@ def decode_file(
         if ranks.get(row, (1, 0))[0]:
             best[row] = Row(market, _chain(records[row]["chain_id"]), role, "", "", "", "{}", reason)
             ranks[row] = (0, 0)
-    return [best.get(row) or _nothing(record, known) for row, record in enumerate(records)]
+    owners = {(item.chain_id, item.address): item for item in everything}
+    return [best.get(row) or _nothing(record, owners, markets) for row, record in enumerate(records)]
 
 
 def _recognised(
@@ -203,10 +205,14 @@ def _chain(chain_id: int | None) -> str:
     return "" if chain_id is None else str(chain_id)
 
 
-def _nothing(record: Mapping[str, Any], known: Sequence[tuple[bytes, int]]) -> Row:
+def _nothing(
+    record: Mapping[str, Any], owners: Mapping[tuple[int, bytes], Bound], markets: Mapping[str, Market]
+) -> Row:
     """Explain a log that no rule took: of no market, or one that the adapter's filters pass over."""
     chain = _chain(record["chain_id"])
-    if any(address == record["address"] and chain == str(at) for address, at in known):
-        return Row("", chain, "", "", "ignore", "", "{}", "")
+    if owner := owners.get((record["chain_id"] or _NOWHERE, record["address"])):
+        decls = [x for rule in markets[owner.market].rules if owner.role in rule.roles for x in rule.decls]
+        name = next((decl.name for decl in decls if record["topics"][:1] == [decl.topic0]), "")
+        return Row(owner.market, chain, owner.role, name, "ignore", "", "{}", "")
     where = f" on chain {chain}" if chain else ""
     return Row("", chain, "", "", "", "", "{}", f"{text_of(record['address'])} is no market's contract{where}")

@@ -148,3 +148,15 @@ def test_a_file_that_is_no_array_of_logs_is_refused(text, what):
 
 def test_an_empty_array_gives_no_rows():
     assert rows_of([]) == []
+
+
+def test_a_log_that_a_filter_passes_over_still_names_its_market_and_event():
+    flow = (
+        "FlowUpdated(address indexed token, address indexed sender, address indexed receiver, int96 flowRate,"
+        " int256 totalSenderFlowRate, int256 totalReceiverFlowRate, bytes userData)"
+    )
+    item = rpc("rent", flow, [PROVIDER, RENTER, PROVIDER, 1, 1, 1, b""])
+    markets = built_in()
+    item |= {"address": next(x.address for x in markets["aleph_superfluid"].deployments if x.chain == 8453)}
+    (row,) = decode_file(json.dumps([item]).encode(), markets, bind_everywhere(markets), 8453)
+    assert (row.market, row.event, row.verb, row.reason) == ("aleph_superfluid", "FlowUpdated", "ignore", "")

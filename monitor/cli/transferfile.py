@@ -22,7 +22,7 @@ from monitor.views.checksum import checksummed
 from monitor.views.labelstore import all_labels
 from monitor.wallets.clusters import members, nodes
 from monitor.wallets.evidence import pair_scores
-from monitor.wallets.funding import first_funders
+from monitor.wallets.funding import DUST_FRACTION, first_funders
 from monitor.wallets.hubs import ZERO_ADDRESS, hubs
 from monitor.wallets.labels import OWNER, SERVICES, labels_frame
 from monitor.wallets.links import links
@@ -98,8 +98,12 @@ def _read(path: Path) -> _Moves:
 
 def _by_rarity(moves: _Moves, raw: pl.Series, labels: pl.DataFrame) -> pl.Series:
     """Name each address's cluster, after its lowest address, from who dealt with whom."""
+    largest = pl.col("value").max().over("chain", "kind", "token", "recipient")
     real = moves.rows.filter(
-        pl.col("recipient").is_not_null() & (pl.col("sender") != pl.col("recipient")) & (pl.col("value") > 0)
+        pl.col("recipient").is_not_null()
+        & (pl.col("sender") != pl.col("recipient"))
+        & (pl.col("value") > 0)
+        & (pl.col("value") * DUST_FRACTION >= largest)
     ).with_columns(pl.concat_str("chain", "kind", "token", separator=" ").alias("kind"))
     known = real.filter(pl.col("tx") != "").unique(["sender", "recipient", "kind", "tx"], maintain_order=True)
     single = pl.concat([real.filter(pl.col("tx") == ""), known])

@@ -4,8 +4,8 @@ Without times and values there is one family of evidence, so rarity does what th
 weights were chosen on folds of the development half of a public benchmark (docs/wallets.md tells what was tried):
 
 - A wallet with more than `HUB` counterparties connects nobody.
-- A thin relation, one transfer or money that went one way to a wallet nobody else knows, says nothing where either side
-  has more than `BUSY` counterparties: payrolls, airdrops, dust and withdrawals look like that.
+- A thin relation, where money went one way only, says nothing where either side has more than `BUSY` counterparties:
+  payrolls, airdrops, dust and withdrawals look like that.
 - A relation weighs 1, half for a single transfer, double from four on, half more when money went both ways, times
   `RARE` over the counterparties of its busier side.
 """
@@ -71,8 +71,6 @@ def _edges(pairs: pl.DataFrame, degree: Ids, hub: np.ndarray[tuple[int], np.dtyp
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     transfers, both = pairs["transfers"].to_numpy(), pairs["both"].to_numpy()
     busier = np.maximum(degree[a], degree[b])
-    leaf = np.minimum(degree[a], degree[b]) == 1
-    thin = (transfers == 1) | (leaf & ~both)
-    keep = ~hub[a] & ~hub[b] & (~thin | (busier <= BUSY))
+    keep = ~hub[a] & ~hub[b] & (both | (busier <= BUSY))
     times = np.where(transfers == 1, 0.5, np.where(transfers >= _OFTEN, 2.0, 1.0)) * np.where(both, 1.5, 1.0)
     return Edges(a, b, times * RARE / np.maximum(busier, RARE)).only(keep)

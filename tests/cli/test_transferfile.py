@@ -183,6 +183,35 @@ def test_transfers_without_a_time_among_timed_ones_are_nobodys_first(tmp_path):
     assert len({first[shown(number)] for number in (FUNDER, *KIN)}) == 1
 
 
+MONTH = 30 * DAY
+ATTACKER = 900
+CROWD = range(1000, 1500)
+LIVES = [(wallet(3 * n + 20_000), wallet(n), 10**18, START - n * DAY) for n in CROWD]
+SCENES = {
+    "an exchange pays out five hundred strangers": [(wallet(EXCHANGE), wallet(n), 10**18, START + n) for n in CROWD],
+    "a payroll of eighty, every month": [
+        (wallet(ATTACKER), wallet(n), 10**18, START + month * MONTH) for n in CROWD[:80] for month in range(12)
+    ],
+    "dust from one to many": [(wallet(ATTACKER), wallet(n), 10**9, START + n) for n in CROWD[:40]],
+    "a look-alike poisons a history and is paid once by mistake": [
+        (wallet(ATTACKER), wallet(CROWD[0]), 1, START),
+        (wallet(CROWD[0]), wallet(ATTACKER), 10**18, START + DAY),
+    ],
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("columns", [("from", "to", "value", "timestamp"), ("from", "to", "value")])
+def test_nobody_is_joined_by_what_others_do_to_them(scene, columns, tmp_path):
+    rows = [row[: len(columns)] for row in LIVES + SCENES[scene]]
+    found = clusters(write(tmp_path / "t.csv", rows, columns), tmp_path)
+    strangers = [found[shown(n)] for n in CROWD if shown(n) in found]
+    assert len(set(strangers)) == len(strangers)
+    for center in (EXCHANGE, ATTACKER):
+        if "timestamp" in columns or "look-alike" not in scene:
+            assert found.get(shown(center)) not in strangers
+
+
 @pytest.mark.slow
 def test_the_public_benchmark_is_beaten(tmp_path):
     folder = Path(__file__).parents[3] / "shared" / "wallets" / "benchmark"

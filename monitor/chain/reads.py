@@ -6,6 +6,7 @@ else as a batch of eth_call. What a contract refuses or a node cannot tell is an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -33,6 +34,7 @@ MAX_INPUT = 128 * 1024
 _FAILURE = 200
 _REVERTED = 3
 _ADDRESS, _WORD = 20, 32
+_DAY_SECONDS = 86_400
 
 
 class Wanted(NamedTuple):
@@ -69,21 +71,30 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 
 class ChainReads:
-    """Fetches reads of one chain, at most `budget` of them while it lives."""
+    """Fetches reads of one chain, at most `budget` of them a day."""
 
     def __init__(self, rpc: RpcClient, budget: int) -> None:
         self.rpc = rpc
-        self.left = budget
+        self._budget = budget
+        self._used = 0
+        self._day = 0
         self._multicall: bool | None = None
+
+    @property
+    def left(self) -> int:
+        """How many may still be fetched today, counted from the start of the event loop's clock."""
+        today = int(asyncio.get_running_loop().time() // _DAY_SECONDS)
+        if today != self._day:
+            self._day, self._used = today, 0
+        return max(0, self._budget - self._used)
 
     async def fetch(self, wanted: Sequence[Wanted]) -> list[Read]:
         """Fetch as many reads as the budget allows, oldest first.
 
-        A transaction that stands in another block than asked gives no row: the chain moved. Raises ChainUnreachable
-        when no endpoint answers.
+        What the node cannot tell is a row with its failure. Raises ChainUnreachable when no endpoint answers.
         """
-        taken = sorted(wanted)[: max(0, self.left)]
-        self.left -= len(taken)
+        taken = sorted(wanted)[: self.left]
+        self._used += len(taken)
         calls = [item for item in taken if item.kind == "call"]
         found: list[Read] = []
         for number, group in groupby(calls, key=lambda item: item.block_number):
@@ -130,14 +141,13 @@ class ChainReads:
     async def _transactions(self, wanted: Sequence[Wanted]) -> list[Read]:
         calls = [Call("eth_getTransactionByHash", (f"0x{item.payload.hex()}",)) for item in wanted]
 
-        def accept(answers: Sequence[Answer]) -> list[Read | None]:
+        def accept(answers: Sequence[Answer]) -> list[Read]:
             return [_sent(item, decode_optional(answer, _Sent)) for item, answer in zip(wanted, answers, strict=True)]
 
         try:
-            answers = await self.rpc.ask(calls, accept)
+            return await self.rpc.ask(calls, accept)
         except NodeRefused as error:
             return [Read(*item, None, _line(error.message)) for item in wanted]
-        return [read for read in answers if read is not None]
 
 
 def _eth_call(number: int, target: bytes, data: bytes) -> Call:
@@ -194,11 +204,11 @@ def _kept(item: Wanted, data: bytes) -> Read:
     return Read(*item, data, None)
 
 
-def _sent(item: Wanted, answer: _Sent | None) -> Read | None:
+def _sent(item: Wanted, answer: _Sent | None) -> Read:
     if answer is None:
         return Read(*item, None, "the transaction is not known to the node")
     if answer.block_number is None or quantity(answer.block_number) != item.block_number:
-        return None
+        return Read(*item, None, "the node has the transaction in another block")
     if fixed(answer.hash, _WORD) != item.payload:
         message = "asked for one transaction, got another"
         raise Lying(message)

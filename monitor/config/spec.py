@@ -220,7 +220,7 @@ class ChainConfig(_Table):
     native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
     """Blocks before a wallet's first lease that are read in full for native funding; 0 leaves native funding out."""
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
-    """Contract calls and transactions a run may ask for, where a market's logs do not say enough."""
+    """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough."""
     explorer: str = ""
     tokens: dict[str, TokenConfig] = {}
 

@@ -68,8 +68,7 @@ class Engine:
         self.watched: Sequence[Watched] = ()
         self.children: Sequence[Bound] = ()
         self.wanted: dict[int, list[Wanted]] = {}
-        self.spent: set[int] = set()
-        """Chains whose budget of reads is used up."""
+        self.reads: dict[int, ChainReads] = {}
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         self.started: set[int] = set()
@@ -152,7 +151,7 @@ class Engine:
         follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress, wake)
         follower.upto = self.mode.last
         self.progress.follow(chain.id, lambda: _traffic(source))
-        reads = ChainReads(source.rpc, chain.max_reads)
+        reads = self.reads[chain.id] = ChainReads(source.rpc, chain.max_reads)
         try:
             await self._steps(chain, follower, reads)
         finally:
@@ -166,7 +165,6 @@ class Engine:
             changed = await follower.step() or changed
             if not follower.behind and (wanted := self.wanted.pop(chain.id, ())):
                 changed = await fill(reads, follower, self.writer, self.progress, wanted) or changed
-                self.spent |= {chain.id} if reads.left == 0 else set()
             await self._well(chain, follower)
             if follower.behind:
                 self.wake[chain.id].clear()
@@ -269,7 +267,7 @@ class Engine:
         self.watched, self.children = look.watched, look.children
         self.wanted = {}
         for item in look.wanted:
-            if item.chain_id in chains and item.chain_id not in self.spent:
+            if item.chain_id in chains and item.chain_id in self.reads and self.reads[item.chain_id].left:
                 self.wanted.setdefault(item.chain_id, []).append(item)
         return (self.watched, self.children) != known or bool(self.wanted)
 

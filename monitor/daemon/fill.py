@@ -30,5 +30,5 @@ async def fill(
     if failed:
         progress.say(f"{follower.source.name}: {len(failed)} of {len(found)} reads could not be had: {failed[0]}")
     if len(wanted) > len(found) and reads.left == 0:
-        progress.say(f"{follower.source.name}: the budget of reads (max_reads) is used up; the rest stays unknown")
+        progress.say(f"{follower.source.name}: today's budget of reads (max_reads) is used up; the rest stays unknown")
     return bool(found)

@@ -77,7 +77,8 @@ async def test_a_transaction_gives_sender_recipient_value_and_input():
         asked = Wanted(LOCAL, block, "transaction", b"", sent)
         (read,) = await ChainReads(rpc, 100).fetch([asked])
         assert read.result == sender + play.at["market"] + bytes(32) + call_data("act", ["uint256"], [5])
-        assert await ChainReads(rpc, 100).fetch([asked._replace(block_number=at)]) == []
+        (elsewhere,) = await ChainReads(rpc, 100).fetch([asked._replace(block_number=at)])
+        assert elsewhere.failure == "the node has the transaction in another block"
         (unknown,) = await ChainReads(rpc, 100).fetch([asked._replace(payload=b"\x01" * 32)])
         assert unknown.failure == "the transaction is not known to the node"
 
@@ -90,6 +91,8 @@ async def test_the_budget_is_kept_and_the_oldest_come_first():
         assert len(await reads.fetch([wanted(play, at, 1), wanted(play, at, 2)])) == 1
         assert await reads.fetch(asked) == []
         assert reads.left == 0
+        reads._day -= 1
+        assert reads.left == 3
 
 
 @pytest.mark.parametrize("result", ["nothex", "0x0", 7, None])

@@ -63,6 +63,8 @@ class Engine:
         self.mode = mode
         self.stop = asyncio.Event()
         self.dirty = asyncio.Event()
+        self.caught_up = False
+        """Whether a judgement had all it asked for; before that, none is written that has not."""
         self.judge = Judge(config, bundle, writer, reader)
         self.deliverer: Deliverer | None = None
         self.watched: Sequence[Watched] = ()
@@ -251,9 +253,10 @@ class Engine:
                 self.watch_version += 1
                 for wake in self.wake.values():
                     wake.set()
-                if self.mode.until_head:
+                if not self.caught_up:
                     continue
             await self.judge.commit({(item.chain_id, item.address) for item in look.watched if item not in before})
+            self.caught_up = True
             if self.mode.until_head:
                 self.stop.set()
                 return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 import msgspec
+import polars as pl
 
 from monitor.alerts.message import announced, diff
 from monitor.alerts.outbox import outbox_rows
@@ -19,13 +21,16 @@ from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
 from monitor.rules.confidence import calibrated
+from monitor.rules.facts import Facts
 from monitor.rules.measure import address_text
 from monitor.rules.withdrawn import withdrawn
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import Bundle
 from monitor.wallets.entities import Entities
 
-__all__ = ["Judge", "Look", "ready_leads"]
+__all__ = ["Judge", "Look", "reach", "ready_leads"]
+
+_WALLET = {"chain_id": pl.Int64(), "address": pl.Binary()}
 
 
 class Look(NamedTuple):
@@ -61,9 +66,8 @@ class Judge:
     async def commit(self, unread: Collection[tuple[int, bytes]] = ()) -> None:
         """Write findings, leads, quarantine and the alerts they call for, in one transaction.
 
-        `unread` are wallets (chain id, address) whose transfers are still to come: a lead on a cluster that holds one
-        stays as it was, so that nobody is told of what the next round may take back. A direct match with a list needs
-        no transfers.
+        `unread` are wallets (chain id, address) whose transfers are still to come: a lead within their reach stays as
+        it was, so that nobody is told of what the next round may take back. A direct match with a list needs none.
         """
         latest = self._latest
         if latest is None:
@@ -71,7 +75,7 @@ class Judge:
         before = self.reader.leads()
         told = announced(self.reader.outbox())
         decided = {row.lead_id: row.disposition for row in self.reader.dispositions()}
-        ready, kept = ready_leads(calibrated([*latest.leads], decided), before, unread)
+        ready, kept = ready_leads(calibrated([*latest.leads], decided), before, reach(latest.world.facts, unread))
         findings, leads = _with_retracted(
             latest.findings,
             ready,
@@ -100,13 +104,34 @@ class Judge:
         await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine)
 
 
+def reach(facts: Facts, unread: Collection[tuple[int, bytes]]) -> frozenset[str]:
+    """Name the wallets (`chain:address`) whose story may change with transfers that are still to come.
+
+    They are the unread ones that are no hubs (a hub stays one whatever else is read), who dealt with them, and who
+    leases from any of these.
+    """
+    if not unread:
+        return frozenset()
+    hubs = facts.hubs.select("address")
+    start = pl.DataFrame(sorted(unread), schema=_WALLET, orient="row").join(hubs, on="address", how="anti")
+    dealt = [(facts.transfers, "sender", "recipient"), (facts.leases, "renter", "provider")]
+    both = [*dealt, *((frame, there, here) for frame, here, there in dealt)]
+    near = pl.concat([start, *(_across(start, *tie) for tie in both)]).join(hubs, on="address", how="anti")
+    tenants = _across(near, facts.leases, "provider", "renter")
+    return frozenset(f"{chain_id}:{address_text(each)}" for chain_id, each in pl.concat([near, tenants]).iter_rows())
+
+
+def _across(wallets: pl.DataFrame, frame: pl.DataFrame, here: str, there: str) -> pl.DataFrame:
+    met = frame.join(wallets.rename({"address": here}), on=["chain_id", here], how="semi")
+    return met.select("chain_id", pl.col(there).alias("address")).drop_nulls().unique()
+
+
 def ready_leads(
-    leads: Sequence[Lead], before: Sequence[Lead], unread: Collection[tuple[int, bytes]]
+    leads: Sequence[Lead], before: Sequence[Lead], missing: AbstractSet[str]
 ) -> tuple[list[Lead], list[Lead]]:
-    """Tell leads that can be judged now from those that wait, and give the latter as they were before."""
-    missing = {f"{chain_id}:{address_text(address)}" for chain_id, address in unread}
+    """Tell leads that can be judged now from those with a wallet that is `missing` something, as those were before."""
     waiting = [lead for lead in leads if lead.kind != "screening" and not missing.isdisjoint(lead.wallets)]
-    touched = {wallet for lead in waiting for wallet in lead.wallets}
+    touched = missing | {wallet for lead in waiting for wallet in lead.wallets}
     names = {lead.lead_id for lead in waiting}
     ready = [lead for lead in leads if lead.lead_id not in names]
     standing = {lead.lead_id for lead in ready}

@@ -64,7 +64,7 @@ class EndpointState(NamedTuple):
 
     `latency_seconds` is the mean of its answers, `head` the newest block it reported (-1: none), `calls` how many it
     was sent, `received` the bytes of its answers, `faults` how many of each kind it made, `rate` the calls a second it
-    is held to (inf: no limit known).
+    is held to (inf: no limit known), `batch` the calls it takes in one request.
     """
 
     label: str
@@ -76,6 +76,7 @@ class EndpointState(NamedTuple):
     faults: Mapping[str, int] = {}
     rate: float = inf
     received: int = 0
+    batch: int = 1
 
 
 class Bell:
@@ -147,6 +148,7 @@ class Endpoint:
             faults,
             self._bucket.rate,
             self.received,
+            self.batch.size,
         )
 
     def standing(

@@ -34,13 +34,19 @@ class HeadState(NamedTuple):
 
 
 async def advance(
-    rpc: RpcClient, state: HeadState, finality: Finality, chain_id: int
+    rpc: RpcClient, state: HeadState, finality: Finality, chain_id: int, announced: Header | None = None
 ) -> tuple[tuple[Change, ...], HeadState]:
     """Look at the head once: the changes since `state`, in the order to apply them, and the state after them.
 
-    Raises DeepReorg when the chain changed below finality, and Lagging when it moved while it was read: look again.
+    A head that was `announced` (newHeads) is taken for the newest without asking; finality by tag then stays where it
+    was. Raises DeepReorg when the chain changed below finality, and Lagging when it moved while it was read: look
+    again.
     """
-    newest, final = await _look(rpc, finality)
+    if announced is None:
+        newest, final = await _look(rpc, finality)
+    else:
+        newest = announced
+        final = newest.number - finality.depth if finality.kind == "depth" else state.finalized
     changes = await _changes(rpc, state, newest, final, chain_id)
     moved = state
     for change in changes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -13,11 +15,11 @@ from monitor.chain.blocks import fetch_headers, fetch_transfers
 from monitor.chain.distrust import Distrust
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.fault import Lagging
-from monitor.chain.head import Finality, HeadState, advance
+from monitor.chain.head import NEAR, Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig
-from monitor.errors import NodeRefused
+from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
 from monitor.model.page import Page, log_rows
 from monitor.sync.fork import is_linked
@@ -33,7 +35,9 @@ class ChainSource:
     """One chain's endpoints and the head seen through them; use it as an async context manager.
 
     `known` and `finalized` are where the ledger stands (`Reader.window`). A `patient` source waits for ever while no
-    endpoint answers; others raise ChainUnreachable.
+    endpoint answers; others raise ChainUnreachable. Where an endpoint is a WebSocket, new heads are heard as they come,
+    and `announce` is called for each: the next `poll` takes it without asking. Silence changes nothing: who polls every
+    `poll_seconds` looks by itself.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class ChainSource:
         known: Sequence[Header] = (),
         finalized: int = -1,
         patient: bool = False,
+        announce: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.chain_id = chain.id
@@ -61,6 +66,10 @@ class ChainSource:
         self._distrust = Distrust(self.rpc, chain.distrust, chain.distrust_ranges)
         self._state = HeadState(_newest_run(known), finalized)
         self._looks = 0
+        self._announce = announce
+        self._announced: Header | None = None
+        self._looked_at = -inf
+        self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -79,9 +88,13 @@ class ChainSource:
         except BaseException:
             await self.close()
             raise
+        self._listening = asyncio.create_task(self._listen(), name=f"heads {self.name}")
 
     async def close(self) -> None:
         """Close the session."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
         await self.rpc.__aexit__(None, None, None)
 
     @property
@@ -110,8 +123,13 @@ class ChainSource:
 
     async def poll(self) -> tuple[Change, ...]:
         """Look at the head once; raises DeepReorg, ChainUnreachable, NodeRefused."""
+        now = asyncio.get_running_loop().time()
+        announced, self._announced = self._announced, None
+        if now - self._looked_at > self._poll_seconds or not _is_next(self._state, announced):
+            # What was announced is news of somebody; now and then, and where it does not follow, the head is asked for.
+            announced, self._looked_at = None, now
         try:
-            changes, self._state = await advance(self.rpc, self._state, self._finality, self.chain_id)
+            changes, self._state = await advance(self.rpc, self._state, self._finality, self.chain_id, announced)
         except Lagging as error:
             self._looks += 1
             if self._looks >= _LOOKS:
@@ -120,6 +138,15 @@ class ChainSource:
             return ()
         self._looks = 0
         return changes
+
+    async def _listen(self) -> None:
+        def heard(header: Header) -> None:
+            self._announced = header
+            if self._announce is not None:
+                self._announce()
+
+        with suppress(ChainUnreachable):
+            await self.rpc.follow(heard)
 
     async def changes(self) -> AsyncIterator[Change]:
         """Follow the head for ever, one look per `poll_seconds`; raises as `poll` does.
@@ -180,6 +207,11 @@ def _page(
     anchor = {} if job.final else {job.span.last: known[job.span.last]}
     found = {**headers, **anchor}
     return Page(tuple(found[number] for number in sorted(found)), logs, tuple(transfers), coverage)
+
+
+def _is_next(state: HeadState, announced: Header | None) -> bool:
+    """Whether an announced head is near enough to be followed by its parents from what is known."""
+    return announced is not None and bool(state.known) and 0 < announced.number - state.known[-1].number <= NEAR
 
 
 def _newest_run(known: Sequence[Header]) -> tuple[Header, ...]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from monitor.alerts.ssrf import check_url, resolve_target
 from monitor.chain.calls import erc20_decimals, has_code
+from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
 from monitor.errors import ConfigError, MonitorError
@@ -25,6 +26,7 @@ __all__ = ["Check", "examine"]
 _HEAD_AGE = 600
 _CATALOGUE_DAYS = 180
 _MAX_CONTRACTS = 40
+_FEW_BLOCKS = 500
 
 
 class Check(NamedTuple):
@@ -105,17 +107,17 @@ def _files() -> Iterator[Check]:
 
 async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:
     checks = []
-    for endpoint in chain.rpc:
+    for place, endpoint in enumerate(chain.rpc):
         what = f"chain {name}"
         try:
             async with RpcClient(name, chain.id, [endpoint], timeout_seconds=chain.timeout_seconds, attempts=1) as rpc:
-                checks += await _endpoint(what, chain, rpc, bundle)
+                checks += await _endpoint(what, chain, place, rpc, bundle)
         except MonitorError as error:
             checks.append(Check("fail", what, error.message, error.hint))
     return checks
 
 
-async def _endpoint(what: str, chain: ChainConfig, rpc: RpcClient, bundle: Bundle) -> list[Check]:
+async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, bundle: Bundle) -> list[Check]:
     began = time.monotonic()
     await rpc.check()
     head = await rpc.block_number()
@@ -127,6 +129,7 @@ async def _endpoint(what: str, chain: ChainConfig, rpc: RpcClient, bundle: Bundl
     if abs(age) > _HEAD_AGE:
         when = f"{age // 60} minutes old" if age > 0 else f"{-age // 60} minutes ahead of this clock"
         checks.append(Check("warn", what, f"{label}: its head is {when}", "the node lags, or a clock is wrong"))
+    checks += _abilities(what, label, head, await probe(rpc, head, pushes=chain.rpc[place].pushes))
     contracts = sorted({item.address: item for item in bundle.bound if item.chain_id == chain.id}.items())
     for address, item in contracts[:_MAX_CONTRACTS]:
         if not await has_code(rpc, address):
@@ -136,6 +139,30 @@ async def _endpoint(what: str, chain: ChainConfig, rpc: RpcClient, bundle: Bundl
         if chain_id == chain.id:
             checks += await _token(what, label, rpc, token, info.decimals)
     return checks
+
+
+def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[Check]:
+    """Say what an endpoint has, and for each thing it lacks what follows and what helps."""
+    few = found.span < min(_FEW_BLOCKS, head + 1)
+    fix = "history will take many requests; a paid plan or an own node takes more blocks" if few else ""
+    yield Check("warn" if few else "ok", what, f"{label}: takes {found.span} blocks in a request for logs", fix)
+    if not found.batches:
+        yield Check("warn", what, f"{label}: takes no batches", "works, with more requests: mind its rate limit")
+    if not found.receipts:
+        fix = "doubts about its logs are settled by a second look; add an endpoint that has it"
+        yield Check("warn", what, f"{label}: no eth_getBlockReceipts", fix)
+    if not found.archive:
+        fix = "contract reads at old blocks need an archive node; logs do not"
+        yield Check("warn", what, f"{label}: no state of old blocks", fix)
+    if found.lag is None:
+        fix = 'finality falls back to finality_depth; set finality = "depth" to say so'
+        yield Check("warn", what, f"{label}: no finalized tag", fix)
+    else:
+        yield Check("ok", what, f"{label}: the finalized block is {found.lag} behind the head")
+    if found.news is not None:
+        text = "pushes new heads" if found.news else "pushed no head within a quarter of a minute"
+        fix = "" if found.news else "the head is polled every poll_seconds instead"
+        yield Check("ok" if found.news else "warn", what, f"{label}: {text}", fix)
 
 
 async def _token(what: str, label: str, rpc: RpcClient, token: bytes, decimals: int) -> Sequence[Check]:

@@ -121,7 +121,8 @@ class Engine:
     async def _follow(self, name: str, chain: ChainConfig) -> None:
         while True:
             window = self.reader.window(chain.id)
-            source = ChainSource(name, chain, known=window.known, finalized=window.finalized)
+            wake = self.wake[chain.id]
+            source = ChainSource(name, chain, known=window.known, finalized=window.finalized, announce=wake.set)
             try:
                 async with source:
                     self.started.add(chain.id)

@@ -1,16 +1,43 @@
-"""`monitor verify`: an export against its manifest."""
+"""`monitor verify`: an export against its manifest, or the ledger against a node."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.context import load_config
+
+if TYPE_CHECKING:
+    from monitor.daemon.audit import Audit
+    from monitor.model.span import Span
+
 
 @click.command("verify")
-@click.argument("directory")
-def command(directory: str) -> int:
-    """Recompute sizes, row counts and SHA-256 of an export in DIRECTORY; exit 1 when anything differs."""
+@click.argument("directory", required=False)
+@click.option("--chain", help="Hold the ledger's logs of this chain against a node, instead of an export.")
+@click.option("--range", "blocks", metavar="A-B", help="With --chain: the blocks, both included.")
+@click.option("--endpoint", metavar="URL", help="With --chain: the node to ask [default: the chain's own].")
+def command(directory: str | None, chain: str | None, blocks: str | None, endpoint: str | None) -> int:
+    """Recompute sizes, row counts and SHA-256 of an export in DIRECTORY; exit 1 when anything differs.
+
+    With --chain, read the logs of the markets' contracts again from another node and compare them with the ledger's:
+    exit 1 when they differ, 3 when the node cannot be asked.
+    """
+    from monitor.errors import InputError
+
+    if chain is not None and directory is None:
+        return _chain(chain, _span(blocks), endpoint)
+    if directory is None or chain is not None:
+        message = "name either the DIRECTORY of an export or a --chain"
+        raise InputError(message, hint="`monitor verify --help` shows both")
+    return _export(directory)
+
+
+def _export(directory: str) -> int:
     from monitor.export import verify_manifest
     from monitor.views.clean import terminal
 
@@ -20,3 +47,46 @@ def command(directory: str) -> int:
     if not problems:
         click.echo(f"{directory}: every file is as its manifest says", err=True)
     return 1 if problems else 0
+
+
+def _chain(name: str, span: Span, endpoint: str | None) -> int:
+    from monitor.config.spec import EndpointConfig
+    from monitor.daemon.audit import audit
+    from monitor.errors import InputError
+    from monitor.views.bundle import load_bundle
+
+    config = load_config().config
+    if name not in config.chains:
+        message = f"there is no chain {name} in the configuration"
+        raise InputError(message, hint="`monitor config show` lists the tables [chains.…]")
+    chain = config.chains[name]
+    if endpoint is not None:
+        # One endpoint is no quorum.
+        own = EndpointConfig.model_validate({"url": endpoint})
+        chain = chain.model_copy(update={"rpc": [own], "distrust": "bloom", "distrust_ranges": []})
+    found = asyncio.run(audit(config, load_bundle(config), name, span, chain))
+    return _told(name, span, found)
+
+
+def _told(name: str, span: Span, found: Audit) -> int:
+    for one in found.differences:
+        click.echo(f"block {one.block}, log {one.log_index}: {one.what}")
+    if found.differing > len(found.differences):
+        click.echo(f"and {found.differing - len(found.differences)} more")
+    click.echo(
+        f"{name}, blocks {span.start}-{span.last}: {found.logs} logs over {found.blocks} blocks of coverage compared, "
+        f"{found.differing or 'none'} differ",
+        err=True,
+    )
+    return 1 if found.differing else 0
+
+
+def _span(text: str | None) -> Span:
+    from monitor.errors import InputError
+    from monitor.model.span import Span
+
+    parts = re.fullmatch(r"(\d{1,15})-(\d{1,15})", text or "")
+    if parts is None or int(parts[1]) > int(parts[2]):
+        message = f"--range wants two block numbers like 100-200, not {text or 'nothing'}"
+        raise InputError(message, hint="the first block comes first; both are included")
+    return Span(int(parts[1]), int(parts[2]) + 1)

@@ -1,0 +1,81 @@
+"""The ledger held against another node, and what doctor finds out about endpoints."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakenode import faults
+from tests.fakenode.chain import dense
+from tests.fakenode.node import Node
+from tests.fakenode.truth import lay_out
+from tests.node.drive import monitor
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return dense(blocks=60, logs=8)
+
+
+async def test_a_ledger_is_held_against_another_node(chain, tmp_path):
+    other = dense(blocks=60, logs=8, seed=0)
+    for block in (other.blocks[30], other.blocks[31]):
+        block.logs.pop()
+    async with Node(chain).running() as node, Node(chain).running() as same, Node(other).running() as less:
+        place = lay_out(tmp_path, [node.url])
+        assert (await monitor(place, "backfill")).code == 0
+        found = await monitor(place, "verify", "--chain", "fake", "--range", "5-50", "--endpoint", same.url)
+        assert (found.code, found.out) == (0, "")
+        assert "none differ" in found.err
+        bloomless = ("verify", "--chain", "fake", "--range", "5-50", "--endpoint", less.url)
+        missing = await monitor(place, *bloomless)
+        assert missing.code == 1, missing.err
+        assert missing.out.splitlines() == [
+            "block 30, log 7: only in the ledger",
+            "block 31, log 7: only in the ledger",
+        ]
+        assert "2 differ" in missing.err
+
+
+async def test_a_node_that_does_not_answer(chain, tmp_path):
+    async with Node(chain).running() as node:
+        place = lay_out(tmp_path, [node.url])
+        assert (await monitor(place, "backfill")).code == 0
+    done = await monitor(place, "verify", "--chain", "fake", "--range", "5-50", "--endpoint", "http://127.0.0.1:9/")
+    assert done.code == 3, done.err
+
+
+async def test_questions_that_make_no_sense(chain, tmp_path):
+    async with Node(chain).running() as node:
+        place = lay_out(tmp_path, [node.url])
+        assert (await monitor(place, "backfill", "--to", "20")).code == 0
+        for args, words in [
+            (["--chain", "fake", "--range", "9-5"], "--range wants"),
+            (["--chain", "fake"], "--range wants"),
+            (["--chain", "nowhere", "--range", "5-9"], "there is no chain nowhere"),
+            (["--chain", "fake", "--range", "500-900"], "covers no block"),
+            ([], "name either"),
+        ]:
+            done = await monitor(place, "verify", *args)
+            assert done.code == 2, (args, done.err)
+            assert words in done.err
+
+
+@pytest.mark.slow
+async def test_doctor_tells_what_an_endpoint_has_and_lacks(chain, tmp_path):
+    poor = Node(
+        chain,
+        faults.without_methods("eth_getBlockReceipts"),
+        faults.without_tags(),
+        faults.no_batches(),
+        faults.range_cap(10, -32614, "eth_getLogs is limited to a 10 range"),
+    )
+    async with poor.running(), Node(chain).running() as good:
+        place = lay_out(tmp_path, [poor.url, good.ws_url])
+        found = await monitor(place, "doctor")
+    lines = found.out.splitlines()
+    mine = "\n".join(line for line in lines if poor.url in line)
+    for words in ("no eth_getBlockReceipts", "no finalized tag", "no batches", "10 blocks"):
+        assert words in mine, found.out
+    theirs = "\n".join(line for line in lines if good.ws_url in line)
+    assert "60 blocks" in theirs, found.out
+    assert "pushed no head" in theirs, "nobody mined"

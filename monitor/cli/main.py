@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "markets": (_C + "markets", "List, show, check and try the market adapters."),
     "hardware": (_C + "hardware", "List accelerators, read GPU names."),
     "export": (_C + "export", "Write all tables as CSV with a manifest."),
-    "verify": (_C + "verify", "Check an export against its manifest, or the ledger against a node."),
+    "verify": (_C + "verify", "Check an export by its manifest, or the ledger by a node."),
     "backup": (_C + "backup", "Copy the ledger, also while a daemon writes."),
     "prune": (_C + "prune", "Forget what no market needs, or all above a block."),
     "config": (_C + "config", "Show or check the configuration."),

@@ -55,6 +55,11 @@ _RULES = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\(\s*{_NUMBER}\s*>\s*{_NUMBER}\s*\)",
+        rf"range:?\s*[\d,]+,?\s*max(?:imum)?:?\s*{_NUMBER}\s*(k)?\b",
+        rf"requested:?\s*[\d,]+,?\s*max(?:imum)?:?\s*{_NUMBER}\s*(k)?\b",
+        rf"range [\d,]+ exceeds (?:the )?limit of {_NUMBER}\s*(k)?",
+        rf"range.{{0,20}} exceeds (?:the )?maximum {_NUMBER}\s*(k)?",
+        rf"range greater than {_NUMBER}\s*(k)? max",
         rf"too many blocks .{{0,60}}maximum is set to {_NUMBER}",
         rf"block range greater than {_NUMBER}",
         rf"(?:is |are )?limited to (?:a |an )?{_NUMBER}\s*(k)?\s*(?:block|range)",
@@ -67,10 +72,15 @@ _RULES = tuple(
         rf"exceeds? max(?:imum)? block range:?\s*{_NUMBER}\s*(k)?",
         rf"at most {_NUMBER}\s*(k)? blocks",
         rf"(?:ranges?|range of|more than) (?:over )?{_NUMBER}\s*(k)? blocks",
-        rf"range (?:is )?(?:too (?:large|wide|big)|exceeds?|limit)[^0-9]{{0,40}}{_NUMBER}\s*(k)?",
+        (
+            rf"range (?:is )?(?:too (?:large|wide|big)|exceeds?|limit)[^0-9]{{0,40}}{_NUMBER}(?!\d)\s*(k)?"
+            r"(?! ?(?:result|log|event))"
+        ),
         rf"{_NUMBER}\s*(k)?[- ]blocks? (?:range )?(?:limit|maximum|max)",
     )
 )
+_ANKR = ("block range is too wide", -32600, 3_000)
+"""Ankr tells no number: text, code and the limit of its public endpoints."""
 _LATER = re.compile(
     r"rate.?limit|too many requests?|requests? (?:per|rate)|request (?:limit|count)|/sec(?:ond)?\b|per second"
     r"|compute units|throughput|\bquota\b|credits|capacity exceeded|throttl|slow down|try again later|over capacity"
@@ -117,7 +127,7 @@ def classify(message: str, code: int | None = None) -> Verdict:
         return Elsewhere(passing=True)
     gone = _GONE.search(text) and not _TOO_MUCH.search(text)
     known = _TOO_MUCH.search(text) or code in _TOO_MUCH_CODES
-    return Narrow() if known and not gone else Elsewhere()
+    return _untold(text, code) if known and not gone else Elsewhere()
 
 
 class Sizing(NamedTuple):
@@ -171,6 +181,12 @@ def narrowed(sizing: Sizing, asked: int, refusal: Narrow) -> Sizing:
     wall = sizing.wall if helpful and refusal.lasting else min(asked, sizing.wall or asked)
     # Requests in flight were sized before another's refusal: a late one must not widen the range again.
     return Sizing(min(size, ceiling, sizing.size), ceiling, wall)
+
+
+def _untold(text: str, code: int | None) -> Narrow:
+    if code == _ANKR[1] and text.strip().rstrip(".") == _ANKR[0]:
+        return Narrow(_ANKR[2], lasting=True)
+    return Narrow()
 
 
 def _ruled(found: re.Match[str]) -> Narrow:

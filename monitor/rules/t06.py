@@ -90,9 +90,8 @@ def _before_leases(facts: Facts, moved: pl.DataFrame, params: Params) -> pl.Data
         opened, left_on="at", right_on="opened_at", by="cluster_id", strategy="forward", check_sortedness=False
     )
     soon = (pl.col("opened_at") - pl.col("at")) <= params["before_days"] * DAY
-    return near.filter(soon.fill_null(False)).unique(
-        ["cluster_id", "position", "source"], keep="any", maintain_order=False
-    )
+    kept = near.filter(soon.fill_null(False)).sort("cluster_id", "position", "source", "hops")
+    return kept.unique(["cluster_id", "position", "source"], keep="first", maintain_order=True)
 
 
 RULE = Rule(

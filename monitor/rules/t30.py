@@ -28,7 +28,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         large, on=_OWNER, how="semi"
     )
     group = ["chain_id", "kind", "key"]
-    few = shared.unique([*group, "provider"], keep="first").filter(
+    ordered = shared.sort(*group, "provider", "at", "position")
+    few = ordered.unique([*group, "provider"], keep="first", maintain_order=True).filter(
         pl.len().over(group).is_between(2, params["max_owners"])
     )
     pairs = few.join(few, on=group, how="inner", suffix="_other").filter(pl.col("provider") != pl.col("provider_other"))

@@ -1,7 +1,7 @@
 """Who dealt with whom in a table that says nothing but from and to: relations, their rarity, and the groups they form.
 
 Without times and values there is one family of evidence, so rarity does what the second family does elsewhere. The
-weights were chosen on folds of the development half of a public benchmark (docs/wallets.md tells what was tried):
+weights were chosen on the development half of a public benchmark (docs/wallets.md tells what was tried):
 
 - A wallet with more than `HUB` counterparties connects nobody.
 - A thin relation, where money went one way only, says nothing where either side has more than `BUSY` counterparties:

@@ -18,9 +18,12 @@ from monitor.dash.details.page import (
 )
 from monitor.dash.world import World
 from monitor.views import format as fmt
+from monitor.views.neighbours import drawn, neighbours
 from monitor.views.tables import Row
 
 __all__ = ["wallet_page"]
+
+_STEPS = 2
 
 
 def wallet_page(world: World, target_id: str) -> Page | None:
@@ -44,6 +47,8 @@ def wallet_page(world: World, target_id: str) -> Page | None:
         fact("H100e hours", wallet["h100e_hours"]),
         heading("What ties it to others"),
         note(f"{links.height} links; a link is evidence that two wallets act together, not who holds them."),
+        *(note(line, "cyan") for line in drawn(neighbours(snapshot.links, snapshot.wallets, raw, _STEPS))),
+        note("\u2550\u2550 joins two wallets, \u2500\u2500 is a mere candidate.", "dim"),
     ]
     rows: list[Row] = []
     if wallet["cluster_id"]:

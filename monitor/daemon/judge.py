@@ -24,8 +24,9 @@ from monitor.rules.confidence import calibrated
 from monitor.rules.facts import Facts
 from monitor.rules.measure import address_text
 from monitor.rules.withdrawn import withdrawn
-from monitor.views.assemble import Assembled, assemble
+from monitor.views.assemble import Assembled, conclude
 from monitor.views.bundle import Bundle
+from monitor.views.reading import Reading
 from monitor.wallets.entities import Entities
 
 __all__ = ["Judge", "Look", "reach", "ready_leads"]
@@ -51,17 +52,20 @@ class Judge:
         self.reader = reader
         self._latest: Assembled | None = None
         self._entities = Entities()
+        self._reading = Reading(reader, bundle)
 
     async def look(self) -> Look:
         """Evaluate the whole ledger; tell what else to read, each sorted."""
-        latest = self._latest = await asyncio.to_thread(
-            assemble, self.reader, self.bundle, self.config, None, self._entities
-        )
+        latest = self._latest = await asyncio.to_thread(self._evaluate)
         return Look(
             [Watched(*row) for row in latest.world.watch.iter_rows()],
             latest.children,
             [Wanted(*row) for row in latest.wanted.iter_rows()],
         )
+
+    def _evaluate(self) -> Assembled:
+        read, rows = self._reading.read()
+        return conclude(read, rows, self.bundle, self.config, self._entities)
 
     async def commit(self, unread: Collection[tuple[int, bytes]] = ()) -> None:
         """Write findings, leads, quarantine and the alerts they call for, in one transaction.

@@ -218,6 +218,11 @@ class Reader:
         where, values = scan.Limits(upto=upto or {}).where("block_number", "block_number")
         return reads.frame(self._rows(f"{reads.SELECT} WHERE {where} ORDER BY 1, 2, 3, 4, 5", values))
 
+    def row_counts(self) -> tuple[int, int]:
+        """Count logs and native transactions, wherever they stand."""
+        with self.snapshot():
+            return sum(count for _, count in self._rows(_COUNT_LOGS)), self._rows("SELECT count(*) FROM native")[0][0]
+
     def findings(self) -> list[Finding]:
         """List findings by id."""
         rows = self._rows("SELECT body FROM findings ORDER BY finding_id")

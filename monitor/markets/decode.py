@@ -87,15 +87,17 @@ def decode_logs(
     bound: Iterable[Bound],
     tables: pl.DataFrame | None = None,
     reads: pl.DataFrame | None = None,
+    children: Iterable[Bound] = (),
 ) -> Decoded:
     """Decode and map the logs of bound contracts; logs of other contracts are passed over.
 
     A log gives one event per rule that matches it, none when the adapter ignores it, and a row of quarantine when it
     is unknown, undecodable, does not fit, or belongs to a subject nothing has named yet. `tables` are puts decoded
-    earlier, `reads` (READS) what the chain said beside logs. The rows' order does not matter.
+    earlier and `children` contracts that earlier logs announced, `reads` (READS) what the chain said beside logs. The
+    rows' order does not matter.
     """
     logs = logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
-    mapped = map_logs(logs, markets, bound, tables, reads)
+    mapped = map_logs(logs, markets, bound, tables, reads, children)
     place = logs.select("_row", *(pl.col(_source(name)).alias(name) for name in POSITION))
     meant = mapped.rows.filter(~pl.col("verb").is_in(_SILENT))
     events = meant.filter(pl.col("_gap").is_null()).join(place, on="_row", how="left")
@@ -124,12 +126,14 @@ def map_logs(
     bound: Iterable[Bound],
     tables: pl.DataFrame | None = None,
     reads: pl.DataFrame | None = None,
+    children: Iterable[Bound] = (),
 ) -> Mapped:
     """Map logs that carry their place in `_row`: tables first, so that lookups see every put."""
     held = empty(TABLES) if tables is None else tables
     faults: list[tuple[int, str, str, str]] = []
     watched = list(bound)
-    jobs = list(_jobs(logs, markets, [*watched, *find_children(logs, markets, watched)], faults))
+    born = [*watched, *children]
+    jobs = list(_jobs(logs, markets, [*born, *find_children(logs, markets, born)], faults))
     frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
     told = empty(READS) if reads is None else reads
     places = _places(watched)

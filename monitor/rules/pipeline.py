@@ -14,7 +14,7 @@ from monitor.facts.people import people
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
-from monitor.model.schema import CLUSTERS, empty
+from monitor.model.schema import CLUSTERS, QUARANTINE, empty
 from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, judge
 from monitor.rules.models import models
@@ -45,6 +45,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     events: pl.DataFrame
     token_logs: pl.DataFrame
     native: pl.DataFrame
+    transfers: pl.DataFrame | None = None
+    """Token and native rows decoded already (TRANSFERS, in chain order); `token_logs` and `native` then say nothing."""
     hardware: Resolve
     tokens: pl.DataFrame
     quotes: pl.DataFrame = msgspec.field(default_factory=lambda: empty(QUOTES))
@@ -89,7 +91,10 @@ def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
     rented = leases(events, hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
     history = lease_events(events)
-    moved, refused = transfers(inputs.token_logs, inputs.native)
+    if inputs.transfers is None:
+        moved, refused = transfers(inputs.token_logs, inputs.native)
+    else:
+        moved, refused = inputs.transfers, empty(QUARANTINE)
     persons = people(events, providers=True)
     watch = empty(WATCH)
     if inputs.limits is not None:

@@ -12,12 +12,14 @@ import polars as pl
 from monitor.config import Config
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
+from monitor.facts.transfers import transfers
 from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, QuarantineRow
 from monitor.markets.decode import decode_logs, find_children
 from monitor.markets.load import Bound, Market
 from monitor.model.lead import Finding, Lead
+from monitor.model.schema import empty
 from monitor.rules.legal import LegalFile, legal_status
 from monitor.rules.names import names_frame
 from monitor.rules.pipeline import Inputs, World, evaluate
@@ -28,7 +30,7 @@ from monitor.wallets.entities import Entities
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
 
-__all__ = ["Assembled", "Rows", "assemble", "compute", "read_rows"]
+__all__ = ["Assembled", "Read", "Rows", "assemble", "compute", "conclude", "decode", "read_rows"]
 
 
 class Assembled(NamedTuple):
@@ -121,15 +123,40 @@ def assemble(
     return compute(read_rows(reader, bundle, upto), bundle, config, entities)
 
 
+class Read(NamedTuple):
+    """The rows of a ledger decoded: EVENTS and QUARANTINE in any order, TABLES, WANTED, TRANSFERS in chain order."""
+
+    events: pl.DataFrame
+    quarantine: pl.DataFrame
+    tables: pl.DataFrame
+    wanted: pl.DataFrame
+    transfers: pl.DataFrame
+
+
 def compute(rows: Rows, bundle: Bundle, config: Config, entities: Entities | None = None) -> Assembled:
     """Compute facts, clusters, findings and leads; pure."""
-    decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, reads=rows.reads)
+    return conclude(decode(rows, bundle), rows, bundle, config, entities)
+
+
+def decode(rows: Rows, bundle: Bundle, tables: pl.DataFrame | None = None) -> Read:
+    """Decode rows; pure. `tables` are what markets' tables held before them."""
+    decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, tables, rows.reads, rows.children)
+    moved, refused = transfers(
+        rows.token_logs.select(list(RAW_LOGS)),
+        rows.native.filter(pl.col("value").is_not_null()).select(list(NATIVE)),
+    )
+    return Read(decoded.events, pl.concat([decoded.quarantine, refused]), decoded.tables, decoded.wanted, moved)
+
+
+def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: Entities | None = None) -> Assembled:
+    """Compute facts, clusters, findings and leads from all that was decoded; of `rows` what is not logs; pure."""
     feeds = _feeds(bundle)
     world = evaluate(
         Inputs(
-            events=decoded.events,
-            token_logs=rows.token_logs.select(list(RAW_LOGS)),
-            native=rows.native.filter(pl.col("value").is_not_null()).select(list(NATIVE)),
+            events=read.events,
+            token_logs=empty(RAW_LOGS),
+            native=empty(NATIVE),
+            transfers=read.transfers,
             hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
             tokens=_token_frame(bundle),
             quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
@@ -146,11 +173,12 @@ def compute(rows: Rows, bundle: Bundle, config: Config, entities: Entities | Non
         ),
         entities,
     )
-    refused = pl.concat([decoded.quarantine, world.token_quarantine])
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
-    put_aside = [QuarantineRow(**dict(zip(names, row, strict=True))) for row in refused.select(names).iter_rows()]
-    wanted = pl.concat([decoded.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
-    return Assembled(world, decoded.events, put_aside, rows.chains, rows.children, wanted)
+    put_aside = [
+        QuarantineRow(**dict(zip(names, row, strict=True))) for row in read.quarantine.select(names).iter_rows()
+    ]
+    wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
+    return Assembled(world, read.events, put_aside, rows.chains, rows.children, wanted)
 
 
 def _emits(market: Market) -> frozenset[str]:

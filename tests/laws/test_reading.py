@@ -1,0 +1,97 @@
+"""Law 7: reading on from what is held gives what reading everything gives, whatever the chain did in between."""
+
+import random
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from monitor.config import load
+from monitor.ledger.reader import Reader
+from monitor.ledger.writer import Writer
+from monitor.model.page import log_rows
+from monitor.model.span import Span
+from monitor.sim.anvil import CHAIN_ID
+from monitor.sim.generate import generate
+from monitor.sim.trial import describe_folder
+from monitor.sim.twin import play_twin
+from monitor.sim.world import describe
+from monitor.views.assemble import assemble, conclude
+from monitor.views.bundle import load_bundle
+from monitor.views.reading import Reading
+
+LATE = 5
+"""One in so many transfers comes to the ledger after its block is final, as a new wallet's history does."""
+
+
+class Chain:
+    """A twin world that enters a ledger in pieces."""
+
+    def __init__(self, twin, writer, seed):
+        self.twin, self.writer, self.chance = twin, writer, random.Random(seed)
+        self.contracts = set(twin.blocks)
+        self.late = {
+            (log.block_number, log.log_index) for log in twin.logs if self.chance.randrange(LATE) == 0 and log.topics
+        }
+
+    async def extend(self, first, last, *, late=False):
+        headers = [header for header in self.twin.headers if first <= header.number <= last]
+        logs = [
+            log
+            for log in self.twin.logs
+            if first <= log.block_number <= last and ((log.block_number, log.log_index) in self.late) == late
+        ]
+        moved = [item for item in self.twin.transfers if first <= item.block_number <= last and not late]
+        covered = {"late" if late else "early": Span(first, last + 1)}
+        used = {log.block_number for log in logs} | {item.block_number for item in moved}
+        known = headers if not late else [header for header in headers if header.number in used]
+        await self.writer.extend(CHAIN_ID, known, log_rows(logs), moved, covered)
+
+
+def same(read, rows, reader, bundle, config):
+    one, other = conclude(read, rows, bundle, config), assemble(reader, bundle, config)
+    assert one.world.judgement == other.world.judgement
+    assert one.children == other.children
+    assert sorted(map(repr, one.quarantine)) == sorted(map(repr, other.quarantine))
+    assert_frame_equal(one.wanted, other.wanted)
+    assert_frame_equal(one.world.watch, other.world.watch)
+    for name in ("leases", "lease_events", "transfers", "capacity", "supply", "members", "wallets", "hubs", "links"):
+        assert_frame_equal(getattr(one.world.facts, name), getattr(other.world.facts, name))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
+    made = generate(seed=seed, actors=20)
+    twin = play_twin(made.script)
+    head = len(twin.headers)
+    world = describe(made.script, CHAIN_ID, twin.blocks, head=head)
+    describe_folder(made, world, tmp_path, "http://127.0.0.1:1")
+    config = load(str(tmp_path / "config.toml")).config
+    bundle = load_bundle(config)
+    async with Writer(Path(config.ledger.path)) as writer:
+        await writer.put_chain(CHAIN_ID, "local")
+        chain = Chain(twin, writer, seed)
+        cuts = sorted(chain.chance.sample(range(head // 2, head), 4))
+        with Reader(Path(config.ledger.path)) as reader:
+            reading, at = Reading(reader, bundle), -1
+            for number, cut in enumerate(cuts):
+                await chain.extend(at + 1, cut)
+                same(*reading.read(), reader, bundle, config)
+                if number == 1:
+                    back = cut - 40
+                    await writer.revert(CHAIN_ID, back)
+                    read, rows = reading.read()
+                    assert rows.chains[0].head == back
+                    same(read, rows, reader, bundle, config)
+                    await chain.extend(back + 1, cut)
+                    read, _ = reading.read()
+                await writer.finalize(CHAIN_ID, cut - 50)
+                at = cut
+            before = reading.anew
+            read, rows = reading.read()
+            same(read, rows, reader, bundle, config)
+            assert reading.anew == before == 1
+            assert 0 < rows.logs.height < read.events.height / 2
+            await chain.extend(0, cuts[1], late=True)
+            same(*reading.read(), reader, bundle, config)
+            assert reading.anew == before + 1

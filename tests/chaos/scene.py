@@ -118,9 +118,16 @@ def lease_opened(lease: int, renter: bytes) -> Log:
     return _event("open", lease, MACHINES[0], renter, PEOPLE[0], renter, 1, 10**6, 10**7, 1_760_000_000 + HOUR)
 
 
-def moods(chance: random.Random, scene: Scene) -> list[Fault]:
-    """Draw what is wrong with an endpoint for a while; none leaves out logs without a word."""
+def moods(chance: random.Random, scene: Scene, *, lies: bool) -> list[Fault]:
+    """Draw what is wrong with an endpoint for a while; only one that `lies` leaves out logs without a word."""
     chain = scene.chain
+    silent: Sequence[Fault] = (
+        faults.logs(faults.last_block_missing),
+        faults.logs(faults.some_missing),
+        faults.logs(lambda _: []),
+        faults.everywhere(faults.truncated),
+        faults.gaps({chance.randrange(chain.head + 1)}),
+    )
     seen = chain.upto(max(scene.floor, chain.head - chance.randrange(8)))
     known: Sequence[Fault] = (
         faults.lag(chance.randint(1, 12)),
@@ -141,7 +148,9 @@ def moods(chance: random.Random, scene: Scene) -> list[Fault]:
         faults.without_methods("eth_getBlockReceipts"),
     )
     return [
-        faults.sometimes(chance.choice((0.1, 0.3, 1.0)), chance.choice(known), chance.randrange(1000))
+        faults.sometimes(
+            chance.choice((0.1, 0.3, 1.0)), chance.choice((*known, *silent) if lies else known), chance.randrange(1000)
+        )
         for _ in range(chance.randrange(4))
     ]
 

@@ -24,8 +24,9 @@ CODES = {0, 1, 3, 130, -9, None}
 """A daemon may end by itself (1: disk or finality, 3: no usable endpoint), be ended, or go on."""
 
 
-def configured(folder: Path, urls: list[str], chance: random.Random, depth: int | None) -> Place:
+def configured(folder: Path, urls: list[str], chance: random.Random, depth: int | None, *, lies: bool) -> Place:
     lines = [
+        f'distrust = "{"receipts" if lies else "bloom"}"',
         "poll_seconds = 0.05",
         "timeout_seconds = 1",
         f"max_span = {chance.choice((3, 17, 100, 2000))}",
@@ -37,16 +38,16 @@ def configured(folder: Path, urls: list[str], chance: random.Random, depth: int 
     return lay_out(folder, urls, chain="\n".join(lines))
 
 
-async def episode(place: Place, scene: Scene, nodes: list[Node], chance: random.Random) -> str:
+async def episode(place: Place, scene: Scene, nodes: list[Node], chance: random.Random, *, lies: bool) -> str:
     """Run the daemon for a while in a world that moves, and end it in one of several ways; what it said."""
     for node in nodes:
-        node.faults = moods(chance, scene)
+        node.faults = moods(chance, scene, lies=lies)
     async with Forked(place, "run") as daemon:
         for _ in range(chance.randrange(1, 9)):
             await asyncio.sleep(chance.random() * 0.2)
             scene.move()
             if chance.random() < 0.3:
-                chance.choice(nodes).faults = moods(chance, scene)
+                chance.choice(nodes).faults = moods(chance, scene, lies=lies)
         match chance.choice(("kill", "kill", "interrupt", "disk", "go on")):
             case "kill":
                 daemon.kill()
@@ -71,21 +72,21 @@ async def export(place: Place, name: str) -> dict[str, bytes]:
 
 async def play(seed: int, folder: Path) -> None:
     chance = random.Random(seed)
-    depth = chance.choice((None, 8, 40))
+    depth, lies = chance.choice((None, 8, 40)), chance.random() < 0.5
     scene = Scene(seed, depth)
     nodes = [Node(scene.chain) for _ in range(chance.choice((1, 1, 2)))]
     async with nodes[0].running(), nodes[-1].running():
         options = random.Random(seed)
-        place = configured(folder / "shaken", [node.url for node in nodes], options, depth)
+        place = configured(folder / "shaken", [node.url for node in nodes], options, depth, lies=lies)
         for _ in range(chance.randint(2, 6)):
-            said = await episode(place, scene, nodes, chance)
+            said = await episode(place, scene, nodes, chance, lies=lies)
             assert "Traceback" not in said, said
         for node in nodes:
             node.faults = []
         code, said = await finished(place, "backfill")
         assert code == 0, said
         assert_holds(place, scene.chain)
-        calm = configured(folder / "calm", [nodes[0].url], random.Random(seed), depth)
+        calm = configured(folder / "calm", [nodes[0].url], random.Random(seed), depth, lies=lies)
         code, said = await finished(calm, "backfill")
         assert code == 0, said
         assert await export(place, "export") == await export(calm, "export")

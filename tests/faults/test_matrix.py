@@ -49,8 +49,16 @@ OFTEN = {
     "10 requests a second, then 429": Row(lambda: faults.rate_limit(10), (NARROW,)),
     "half-written bodies": some(faults.half_written()),
     "a backend behind the balancer lags": some(faults.lag(30), 0.3),
+    "silently without the last block": some(faults.logs(faults.last_block_missing)),
+    "silently without some logs": some(faults.logs(faults.some_missing)),
+    "HTTP 200 with an error for nobody": some(faults.envelope()),
 }
 SLOW = {
+    "silently without a block": some(faults.logs(faults.a_block_missing)),
+    "silently without the second half": some(faults.logs(faults.truncated)),
+    "silently without any log": some(faults.logs(lambda _: [])),
+    "truncated answers and receipts": some(faults.everywhere(faults.truncated)),
+    "more than can be read": some(faults.huge(140 * 2**20), 0.03),
     "clean": always(Fault()),
     "500 results, Infura's text": always(faults.result_cap(500, faults.infura)),
     "500 results, limit exceeded": always(faults.result_cap(500, faults.bare)),
@@ -70,20 +78,13 @@ SLOW = {
     "no batches": always(faults.no_batches()),
     "no finalized tag": always(faults.without_tags(), config='finality = "finalized"'),
     "no receipts": always(faults.without_methods("eth_getBlockReceipts", "eth_getTransactionReceipt")),
-    "silently without the last block": some(faults.logs(faults.last_block_missing)),
-    "silently without some logs": some(faults.logs(faults.some_missing)),
-    "HTTP 200 with an error for nobody": some(faults.envelope()),
-    "silently without a block": some(faults.logs(faults.a_block_missing)),
-    "silently without the second half": some(faults.logs(faults.truncated)),
-    "silently without any log": some(faults.logs(lambda _: [])),
-    "truncated answers and receipts": some(faults.everywhere(faults.truncated)),
-    "more than can be read": some(faults.huge(140 * 2**20), 0.03),
 }
 HOPELESS = {
     "another chain": (always(faults.wrong_chain(1)), "it serves chain 1, not 31337"),
     "blocks nobody has": (always(faults.gaps(range(100, 600))), "is not known"),
     "always too many results": (always(faults.result_cap(2, faults.bare), faults.without_methods(
         "eth_getBlockReceipts", "eth_getTransactionReceipt")), "limit exceeded"),
+    "always without logs": (always(faults.everywhere(lambda _: []), config='distrust = "receipts"'), "another root"),
     "always doubled": (always(faults.logs(faults.doubled)), "comes twice"),
     "always down": (always(faults.status(502)), "HTTP 502"),
 }  # fmt: skip
@@ -91,7 +92,10 @@ ROWS = [
     *OFTEN.items(),
     *(pytest.param(*item, marks=pytest.mark.slow) for item in SLOW.items()),
 ]
-LOST = [pytest.param(*found, id=name, marks=pytest.mark.slow) for name, found in HOPELESS.items()]
+LOST = [
+    pytest.param(*found, id=name, marks=() if name == "always without logs" else pytest.mark.slow)
+    for name, found in HOPELESS.items()
+]
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)

@@ -64,11 +64,6 @@ def sometimes(share: float, fault: Fault, seed: int = 0) -> Fault:
     )
 
 
-def only(method: str, fault: Fault) -> Fault:
-    """Befall requests with a call of this method."""
-    return fault._replace(when=lambda asked: fault.when(asked) and any(call.method == method for call in asked.calls))
-
-
 def between(first: int, last: int, fault: Fault) -> Fault:
     """Befall the requests with these numbers, counted from 1."""
     return fault._replace(when=lambda asked: fault.when(asked) and first <= asked.number <= last)

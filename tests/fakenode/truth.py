@@ -26,7 +26,7 @@ SCHEMA = {
 }  # fmt: skip
 
 
-def truth(chain: Chain, last: int | None = None) -> pl.DataFrame:
+def truth(chain: Chain) -> pl.DataFrame:
     """Write the logs of the bound contracts as `Reader.logs_frame` must give them."""
     addresses = {f"0x{address.hex()}" for address in CONTRACTS.values()}
     rows = [
@@ -35,7 +35,7 @@ def truth(chain: Chain, last: int | None = None) -> pl.DataFrame:
             _bytes(log["transactionHash"]), int(log["transactionIndex"], 16), int(log["logIndex"], 16),
             _bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"]),
         )
-        for block in chain.blocks[: None if last is None else last + 1]
+        for block in chain.blocks
         for log in block.logs
         if log["address"] in addresses
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from monitor.daemon.follow import Follower
 from monitor.daemon.judge import Judge, Look
 from monitor.daemon.progress import Progress, Traffic
 from monitor.daemon.watch import Watched, wants
-from monitor.errors import ChainUnreachable, ConfigError, MonitorError, WrongChain
+from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, MonitorError, WrongChain
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import FOLLOWING, Conflict, EndpointRow, Report
 from monitor.ledger.writer import Writer
@@ -132,6 +132,10 @@ class Engine:
                 # A source made anew takes its bearings from the ledger.
                 await self._ill(chain, error)
                 await self._pause(chain)
+            except DeepReorg as error:
+                # What the ledger holds and what the node says exclude each other: a person decides.
+                await self._ill(chain, error)
+                return
 
     async def _check_contracts(self, name: str, chain: ChainConfig, source: ChainSource) -> None:
         """Look once for code at every contract: none at a configured one ends the run, at a built-in one is said."""
@@ -205,23 +209,28 @@ class Engine:
             self._reported[chain.id] = (now, report)
             await self.writer.put_report(chain.id, report)
 
-    async def _ill(self, chain: ChainConfig, error: ChainUnreachable | Conflict) -> None:
+    async def _ill(self, chain: ChainConfig, error: ChainUnreachable | Conflict | DeepReorg) -> None:
         """Say once that a chain fails and go on with the others.
 
-        A wrong chain id, the first contact with every chain, and work that is to end at the head fail for good.
+        A wrong chain id, the first contact with every chain, work that is to end at the head, and a fork below finality
+        where no other chain is well fail for good.
         """
         if isinstance(error, Conflict):
             return
         self.broken.add(chain.id)
         self.settled.pop(chain.id, None)
-        hopeless = not self.started and len(self.broken) == len(self.wake)
+        deep = isinstance(error, DeepReorg)
+        hopeless = (deep or not self.started) and len(self.broken) == len(self.wake)
         if isinstance(error, WrongChain) or hopeless or self.mode.until_head:
             raise error
         if chain.id not in self.said:
             self.said.add(chain.id)
-            self.progress.say(f"{error.message}; going on with the others, trying again. hint: {error.hint}")
+            now = "it is stopped, the others go on" if deep else "going on with the others, trying again"
+            self.progress.say(f"{error.message}; {now}. hint: {error.hint}")
             before = self._reported.pop(chain.id, (0.0, Report()))[1]
-            await self.writer.put_report(chain.id, msgspec.structs.replace(before, state=f"failing: {error.message}"))
+            await self.writer.put_report(
+                chain.id, msgspec.structs.replace(before, state=f"{'stopped' if deep else 'failing'}: {error.message}")
+            )
         self.dirty.set()
 
     async def _pause(self, chain: ChainConfig) -> None:

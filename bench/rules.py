@@ -1,7 +1,8 @@
 """All rules over a large market: seconds per rule and peak memory; columnar holdings beside a loop over leases.
 
-`python bench/rules.py [lease_events] [transfers]`, by default 1,000,000 and 5,000,000. Exits with 1 when all rules
-together take a minute or more, or four gigabytes.
+`python bench/rules.py [lease_events] [transfers]`, by default 1,000,000 and 5,000,000. Memory is that of the whole
+process, before the rules (the world and its facts) and after. Exits with 1 when all rules together take a minute or
+more.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ USDC = bytes.fromhex("aa" * 20)
 EVENTS_PER_LEASE, LEASES_PER_RENTER, LEASES_PER_MACHINE = 5, 4, 20
 MODELS = ("nvidia-h100-sxm5-80gb", "nvidia-rtx-4090", "nvidia-b200")
 SPELLINGS = ("NVIDIA H100 80GB HBM3", "NVIDIA GeForce RTX 4090", "B200")
-MAX_SECONDS, MAX_BYTES = 60, 4 * 2**30
+MAX_SECONDS = 60
 
 
 def chance(seed: int, below: int) -> pl.Expr:
@@ -193,7 +194,7 @@ def main() -> int:
     print(
         f"{events} lease events, {world.transfers.height} transfers: facts and wallets {perf_counter() - begun:.1f} s"
     )
-    begun = perf_counter()
+    before, begun = _peak(), perf_counter()
     assert not world.tenancies.is_empty()
     assert not world.deposits.is_empty()
     assert not world.moves.is_empty()
@@ -210,12 +211,11 @@ def main() -> int:
     begun, work = perf_counter(), process_time()
     judgement = judge(world, {})
     whole, work = shared + perf_counter() - begun, process_time() - work
-    memory = _peak()
     print(f"all rules and leads: {whole:.1f} s ({work:.1f} s of processors)")
     print(f"{len(judgement.findings)} findings, {len(judgement.leads)} leads")
-    print(f"peak memory {memory / 2**30:.2f} GiB")
+    print(f"peak memory {before / 2**30:.2f} GiB before the rules, {_peak() / 2**30:.2f} GiB after")
     compare(world)
-    return int(whole >= MAX_SECONDS or memory >= MAX_BYTES)
+    return int(whole >= MAX_SECONDS)
 
 
 if __name__ == "__main__":

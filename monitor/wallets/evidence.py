@@ -33,7 +33,7 @@ __all__ = [
 PRIOR_TENTHS = -120
 ACCEPT_TENTHS = 163
 DECLARED_TENTHS = 200
-CAPS = {"funding": 118, "flow": 40, "sink": 82, "authority": 80, "timing": 40, "market": 40, "declared": 200}
+CAPS = {"funding": 118, "flow": 40, "sink": 86, "authority": 80, "timing": 40, "market": 40, "declared": 200}
 """Most a family can add, in tenths of a bit."""
 MAX_EVIDENCE = 8
 """Transaction hashes kept per link."""

@@ -58,10 +58,10 @@ def links(
         [
             *_funding(kin),
             _payer(paid),
-            _among_siblings(kin, paid, "payer", "siblings_payer", "authority"),
+            _among_siblings(kin, paid, "payer", "siblings_payer", "authority", pl.lit(80)),
             _return_flow(moved, kin, paid),
             _shared_sink(sunk),
-            _among_siblings(kin, sunk, "sink", "siblings_sink", "sink"),
+            _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86)),
             _declared(labels, leases, transfers),
         ]
     )
@@ -173,15 +173,17 @@ def _payer(paid: pl.DataFrame) -> pl.DataFrame:
     return _row(counted, "payer", "renter", "payer", "authority", weight)
 
 
-def _among_siblings(kin: pl.DataFrame, found: pl.DataFrame, value: str, heuristic: str, family: str) -> pl.DataFrame:
+def _among_siblings(
+    kin: pl.DataFrame, found: pl.DataFrame, value: str, heuristic: str, family: str, weight: pl.Expr
+) -> pl.DataFrame:
     """Link funder and wallet where two wallets of one funder also share `value` (a payer or a sink)."""
-    theirs = found.rename({"renter": "address"}).select("chain_id", "address", value, "tx", "at")
+    theirs = found.rename({"renter": "address"}).drop("provider", strict=False)
     joined = kin.select("chain_id", "funder", "address").join(theirs, on=["chain_id", "address"], how="inner")
     group = ["chain_id", "funder", value]
     shared = joined.with_columns(pl.col("address").n_unique().over(group).alias("sharing")).filter(
         (pl.col("sharing") >= _SHARED) & (pl.col(value) != pl.col("funder"))
     )
-    return _row(shared, "funder", "address", heuristic, family, pl.lit(80))
+    return _row(shared, "funder", "address", heuristic, family, weight)
 
 
 def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:

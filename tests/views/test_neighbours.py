@@ -32,7 +32,7 @@ def test_the_drawing_and_the_json_say_the_same():
     found = neighbours(LINKED, pl.DataFrame(schema=WALLETS), who(1), 2)
     lines = list(drawn(found))
     assert [line[:5] for line in lines] == ["├══ 0", "└── 0", "    └"]
-    assert "17.2 bits from funding, sink; 1 transactions" in lines[0]
+    assert "17.6 bits from funding, sink; 1 transactions" in lines[0]
     told = rows(found)
     assert [item["merges"] for item in told] == [True, False]
     assert told[1]["neighbours"][0]["step"] == 2

@@ -174,8 +174,8 @@ def test_a_second_road_and_a_family_too_many_show_in_the_explanation():
     found = explain(pl.DataFrame(rows, schema=LINKS, orient="row"), who(1), who(2))
     assert found.disjoint == 2
     assert {rest.family: (rest.joined, rest.bits) for rest in found.without} == {
-        "authority": (True, Decimal("17.2")),
-        "funding": (False, None),
+        "authority": (True, Decimal("17.6")),
+        "funding": (True, Decimal("16.6")),
         "sink": (True, Decimal("17.0")),
     }
 
@@ -187,3 +187,14 @@ def test_hours_count_what_was_held():
     assert row["roles"] == ["payer", "renter"]
     cluster = world.clusters.filter(pl.col("cluster_id") == row["cluster_id"]).row(0, named=True)
     assert (cluster["size"], cluster["renters"], cluster["payers"], cluster["providers"]) == (1, 1, 1, 0)
+
+
+def test_thirty_wallets_of_one_funder_that_sweep_to_one_place_are_one_owner():
+    rows = crowd()
+    for n in range(30):
+        rows += pay(70, 100 + n, block=9_000 + 400 * n, nonce=n) + send(100 + n, 77, 40, block=30_000 + n)
+        rows += lease(600 + n, 100 + n, block=9_200 + 400 * n, provider=400 + n % 7, gpus=1 + n % 9)
+    assert wallets(rows).together(70, *range(100, 130))
+    others = sum((send(3000 + n, 77, 40, block=31_000 + n) for n in range(60)), Rows([], [], []))
+    swept = wallets(rows + others).links.filter(pl.col("heuristic") == "siblings_sink")
+    assert swept["weight"].unique().to_list() == [Decimal("3.0")]

@@ -90,11 +90,14 @@ async def plain(url: str, blocks: int, folder: Path, span: int) -> int:
 def main() -> None:
     """Run one side and print the number of logs it stored."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=["cryo", "tiders", "plain"])
-    parser.add_argument("url", nargs="?", help="without it, tell whether the side is installed")
+    parser.add_argument("side", choices=["cryo", "tiders", "plain"], nargs="?")
+    parser.add_argument("url", nargs="?")
     parser.add_argument("--blocks", type=int, default=0)
     parser.add_argument("--span", type=int, default=100)
     options = parser.parse_args()
+    if not options.url:
+        print("sides of bench/backfill.py")
+        return
     with tempfile.TemporaryDirectory() as name:
         side = {"cryo": cryo_raw, "tiders": tiders, "plain": plain}[options.side]
         found = side(options.url, options.blocks, Path(name), options.span)

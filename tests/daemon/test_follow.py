@@ -26,7 +26,7 @@ class Source:
     """Answers a job when the test says so."""
 
     def __init__(self, head: int, finalized: int) -> None:
-        self.chain_id, self.head, self.finalized = 1, head, finalized
+        self.chain_id, self.head, self.finalized, self.width = 1, head, finalized, 10
         self.asked: list[Job] = []
         self.gates: dict[int, asyncio.Event] = {}
         self.moved: set[int] = set()

@@ -76,7 +76,8 @@ class Follower:
         moved = False
         nudge = loop.create_task(self._wake.wait())
         try:
-            while self._start() and not moved and not nudge.done() and loop.time() < until:
+            # Nothing is started on a chain that moved: it would be asked by what is known no more.
+            while not moved and not nudge.done() and loop.time() < until and self._start():
                 timeout = max(0.0, min(until - loop.time(), _BATCH_SECONDS))
                 await asyncio.wait({*self._flying, nudge}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 for page in self._landed():
@@ -86,7 +87,7 @@ class Follower:
                     changed = await self._flush() or changed
         finally:
             nudge.cancel()
-        self.behind = moved or bool(self._flying)
+        self.behind = moved or bool(self._flying or self._planned or self._plan())
         if not self.behind:
             changed = await self._flush() or changed
         if moved:

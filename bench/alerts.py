@@ -3,8 +3,7 @@
 `python bench/alerts.py [blocks]`, by default 90. On a local node with the demo's world a daemon runs as its own
 process; then every second a block brings some transfers and one lease of a wallet on a list, which is worth one alert.
 Beside it stands how long an alert would take whose daemon looked only every five seconds, were everything else free.
-Exits with 1 when the 99th percentile takes two seconds or more, or an alert is missing or was
-taken back.
+Exits with 1 when the 99th percentile takes two seconds or more, or an alert is missing or was taken back.
 """
 
 from __future__ import annotations

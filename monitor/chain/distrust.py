@@ -34,6 +34,8 @@ __all__ = ["Distrust", "Untrue"]
 
 _DECIDED = 20
 """Blocks in which two answers differ that are looked at: enough to tell who is wrong."""
+_SAMPLE = 4
+"""Blooms looked at beside a second look, for as many first answers of an endpoint."""
 _PROOF_BATCH = 50
 """Blocks whose headers are proved in one request."""
 
@@ -104,14 +106,19 @@ class Distrust:
             self._trust[place] = trust.skipped()
             return
         self._trust[place] = Trust()
-        if torn or how == "again":
+        again = torn or how == "again"
+        blanks = [number for number in range(*span) if number not in told]
+        if again:
+            # Who has no logs at all says the same again: a few blooms of a stranger's first answers show that.
+            blanks = blanks[:: -(-len(blanks) // _SAMPLE) or 1] if trust.proven < _SAMPLE else []
+        if self._blooms and blanks:
+            found = await fetch_headers(self._rpc, blanks)
+            await self._look(wanted, logs, list(found.values()), place)
+        if again:
             await self._again(wanted, span, logs, place, elsewhere=False)
             if torn:
                 # Holes that a second look confirms are other contracts' logs: they are natural to this filter.
                 self._whole.add(wanted)
-        else:
-            found = await fetch_headers(self._rpc, [number for number in range(*span) if number not in told])
-            await self._look(wanted, logs, list(found.values()), place)
         self._trust[place] = trust.tested()
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:

@@ -85,6 +85,7 @@ HOPELESS = {
     "always too many results": (always(faults.result_cap(2, faults.bare), faults.without_methods(
         "eth_getBlockReceipts", "eth_getTransactionReceipt")), "limit exceeded"),
     "always without logs": (always(faults.everywhere(lambda _: []), config='distrust = "receipts"'), "another root"),
+    "a node without its logs": (always(faults.logs(lambda _: [])), "wanted logs, it sent 0"),
     "always doubled": (always(faults.logs(faults.doubled)), "comes twice"),
     "always down": (always(faults.status(502)), "HTTP 502"),
 }  # fmt: skip

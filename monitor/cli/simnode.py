@@ -12,6 +12,7 @@ from monitor.sim.anvil import Anvil
 from monitor.sim.generate import Generated
 from monitor.sim.node import Node
 from monitor.sim.player import build, perform
+from monitor.sim.script import DAY
 from monitor.sim.trial import describe_folder
 from monitor.sim.world import World, describe
 
@@ -21,7 +22,7 @@ __all__ = ["play_on_node"]
 def play_on_node(generated: Generated, folder: Path) -> World:
     """Play, write configuration and truth, and fill the ledger through the node; raises as the daemon does."""
     with asyncio.Runner() as runner:
-        node = Anvil()
+        node = Anvil(genesis=generated.script.start - DAY)
         runner.run(node.__aenter__())
         try:
             world = runner.run(_play(generated, node.url))

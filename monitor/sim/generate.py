@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from monitor.errors import InputError
-from monitor.sim.anvil import GENESIS
 from monitor.sim.archetypes import ADVERSARIES, CARES, HONEST, Care, Scene, Services
 from monitor.sim.archetypes.plaza import Plaza
 from monitor.sim.script import DAY, Script
 from monitor.sim.stage import Stage, build_stage
 from monitor.sim.venues import fund_credits
 
-__all__ = ["HONEST_SHARE", "MIN_ACTORS", "REPORTING", "TUNING", "Difficulty", "Generated", "generate"]
+__all__ = ["HONEST_SHARE", "MIN_ACTORS", "REPORTING", "START", "TUNING", "Difficulty", "Generated", "generate"]
 
 Difficulty = Literal["naive", "moderate", "careful", "mixed"]
 
@@ -23,6 +22,8 @@ TUNING = range(1, 21)
 """Seeds that thresholds may be tried on."""
 REPORTING = range(101, 111)
 """Seeds that are only reported on; nothing is tuned on them."""
+START = 1_738_368_000
+"""2025-02-01: the story holds a day on which a control took effect, for those who hurry before it."""
 _DAYS = 330
 _BYSTANDERS = 230
 """More than 200, the degree from which a wallet counts as a hub that connects nobody."""
@@ -35,9 +36,7 @@ class Generated(NamedTuple):
     services: Services
 
 
-def generate(
-    *, seed: int, actors: int = 400, difficulty: Difficulty = "mixed", start: int = GENESIS + DAY
-) -> Generated:
+def generate(*, seed: int, actors: int = 400, difficulty: Difficulty = "mixed", start: int = START) -> Generated:
     """Write a world: same arguments, same steps; raises InputError for too few actors.
 
     Adversaries come in turn, so that a few worlds hold every kind; honest kinds are drawn by their shares.

@@ -11,6 +11,7 @@ from monitor.sim.archetypes import ADVERSARIES, CARES, HONEST
 from monitor.sim.generate import HONEST_SHARE, REPORTING, TUNING, generate
 from monitor.sim.node import Node
 from monitor.sim.player import build, perform
+from monitor.sim.script import DAY
 from monitor.sim.trial import judge_world, write_world
 from monitor.sim.twin import play_twin
 
@@ -82,11 +83,11 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 
 @pytest.mark.node
 @pytest.mark.slow
-async def test_a_generated_world_is_the_same_on_a_node(anvil: Anvil):
+async def test_a_generated_world_is_the_same_on_a_node():
     script = generate(seed=3, actors=20).script
     twin = play_twin(script)
     first = len(script.stage.deployed) + 2
-    async with Node(anvil.url) as node:
+    async with Anvil(genesis=script.start - DAY) as anvil, Node(anvil.url) as node:
         await build(node, script.stage, {}, rich=script.wallet("exchange"), before=script.start)
         nonces = {script.stage.deployer: len(script.stage.deployed) + len(script.stage.setup) + 2}
         await perform(node, script.steps(), nonces)

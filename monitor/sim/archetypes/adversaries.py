@@ -97,23 +97,24 @@ def rolling_owner(scene: Scene) -> None:
 
 
 def splitter(scene: Scene) -> None:
-    """Split one need over many wallets, each just below a whole machine's size."""
+    """Split one need over many wallets and orders, each order just below a whole machine's size."""
     renters, at = scene.wallets("renter", scene.random.randrange(8, 12)), scene.day(70, 200)
-    funder = scene.treasury("funder", at - 50 * DAY, "reference", cost_dollars("H100", 7 * 12 * 2, 25 * 24))
+    funder = scene.treasury("funder", at - 50 * DAY, "reference", cost_dollars("H100", 14 * 12 * 2, 25 * 24))
     hops: list[bytes] = []
     for number, renter in enumerate(renters):
         start = at + number * scene.random.randrange(2, 26) * HOUR
-        hops += scene.bring(funder, renter, start, "reference", cost_dollars("H100", 7, 21 * 24))
-        deal = scene.plaza.take("reference", start, 20 * 24, renter, "H100", 7)
-        scene.plaza.give_back(start + 19 * DAY, deal, renter)
+        hops += scene.bring(funder, renter, start, "reference", cost_dollars("H100", 14, 21 * 24))
+        for which in range(2):
+            deal = scene.plaza.take("reference", start + which * 4 * HOUR, 20 * 24, renter, "H100", 7)
+            scene.plaza.give_back(start + 19 * DAY + which * HOUR, deal, renter)
     scene.truth(
         "splitter below a limit",
         "proxy",
         renters=renters,
         others=[funder, *hops],
-        typologies=["T11", *_FRESH[scene.care.name]],
+        typologies=["T04", "T11", *_FRESH[scene.care.name]],
         lead_expected=True,
-        why="many wallets of one funder take seven GPUs each within days",
+        why="many wallets of one funder take seven GPUs an order within days",
     )
 
 
@@ -146,7 +147,7 @@ def card_pool(scene: Scene) -> None:
 def hopper(scene: Scene) -> None:
     """Take a cluster at one market after another with wallets of one funder."""
     at, renters = scene.day(70, 180), scene.wallets("renter", 6)
-    venues = ("reference", "spheron", "deeplink_dbc") * 2
+    venues = [venue for venue in ("reference", "spheron", "deeplink_dbc") for _ in range(2)]
     funder = scene.wallet("funder")
     scene.plaza.money(at - 50 * DAY, scene.exchange(), funder, "reference", 200_000, ether=20)
     scene.plaza.money(at - 50 * DAY, scene.exchange(), funder, "deeplink_dbc", 200_000, ether=0)
@@ -170,13 +171,13 @@ def hopper(scene: Scene) -> None:
 
 def surge(scene: Scene) -> None:
     """Rent a little for months, and many times that in the weeks before a rule takes effect."""
-    renters, at = scene.wallets("renter", 4), scene.script.start + scene.random.randrange(95, 125) * DAY
-    funder = scene.treasury("funder", scene.day(1, 4), "reference", cost_dollars("H100", 8 * 4 * 4, 40 * 24))
+    renters, at = scene.wallets("renter", 4), scene.rule_date - scene.random.randrange(20, 45) * DAY
+    funder = scene.treasury("funder", scene.day(30, 40), "reference", cost_dollars("H100", 8 * 4 * 4, 40 * 24))
     hops: list[bytes] = []
     for number, renter in enumerate(renters):
-        first = scene.script.start + (50 + number) * DAY
+        first = scene.rule_date - (140 - number) * DAY
         hops += scene.bring(funder, renter, first, "reference", cost_dollars("H100", 24, 35 * 24))
-        for week in range(5):
+        for week in range(10):
             deal = scene.plaza.take("reference", first + week * 7 * DAY, 30, renter, "H100", 2)
             scene.plaza.give_back(first + week * 7 * DAY + 28 * HOUR, deal, renter)
         for which in range(3):

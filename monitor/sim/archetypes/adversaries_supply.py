@@ -7,7 +7,6 @@ from itertools import pairwise
 from monitor.sim.archetypes.plaza import CENTS, cost_dollars
 from monitor.sim.archetypes.scene import Scene
 from monitor.sim.script import DAY, HOUR
-from monitor.sim.venues import MARKET, offer
 
 __all__ = ["dedicated_cluster", "ghost_hall", "hidden_reseller", "mixed_money", "self_dealer", "shell_chain"]
 
@@ -124,35 +123,33 @@ def mixed_money(scene: Scene) -> None:
 
 
 def ghost_hall(scene: Scene) -> None:
-    """Pass inspection, serve nobody, fall silent, and turn up again under another owner."""
+    """Pass inspection under two names, serve nobody, and fall silent; the careful share nothing between the names."""
     at = scene.day(30, 120)
     gone = at + scene.random.randrange(40, 70) * DAY
-    secret = scene.wallet("key").ljust(32, b"\7")
+    careful = scene.care.name == "careful"
+    secret = b"" if careful else scene.wallet("key").ljust(32, b"\7")
     owner = scene.treasury("owner", at - 20 * DAY, "reference", 5_000)
-    hall = scene.plaza.hall(f"{scene.name} first", at, funder=owner, until=gone, endpoint=secret)
-    heir = scene.plaza.hall(f"{scene.name} second", gone + 20 * DAY, funder=owner, endpoint=secret)
-    auditor = scene.script.stage.deployer
-    for number in range(9):
-        made = scene.plaza.offered(hall, at + (number + 2) * HOUR, "H100", 8)
-        again = offer(
-            scene.script,
-            gone + 21 * DAY + number * 60,
-            heir.wallet,
-            f"ghost-{number}",
-            "NVIDIA H100 80GB HBM3",
-            8,
-            1_760,
+    halls = [
+        scene.plaza.hall(
+            f"{scene.name} {number}",
+            at + number * HOUR,
+            funder=None if careful else owner,
+            until=gone,
+            endpoint=secret,
         )
-        # The same hardware shows the same digest, whoever says it is his.
-        scene.script.call(gone + 22 * DAY + number * 60, auditor, MARKET, "attest", again.machine_id, made.machine_id)
+        for number in range(2)
+    ]
+    for number in range(18):
+        scene.plaza.offered(halls[number % 2], at + (number + 2) * HOUR, "H100", 8)
     scene.truth(
         "ghost data centre",
         "proxy",
         renters=[],
-        others=[owner, hall.wallet, heir.wallet],
-        typologies=["T14", "T30"],
-        lead_expected=True,
-        why="72 attested H100 that served nobody, fell silent, and came back under another owner",
+        others=[owner, *(hall.wallet for hall in halls)],
+        typologies=["T14"] if careful else ["T14", "T30"],
+        lead_expected=not careful,
+        why="144 attested H100 that served nobody and fell silent"
+        + (": one family of evidence" if careful else ", under two names with one key and one funder"),
     )
 
 

@@ -10,7 +10,10 @@ from typing import Literal, NamedTuple
 from monitor.sim.archetypes.plaza import Plaza
 from monitor.sim.script import DAY, HOUR, Script
 
-__all__ = ["CARES", "Care", "Scene", "Services"]
+__all__ = ["CARES", "RULE_DATE", "Care", "Scene", "Services"]
+
+RULE_DATE = 1_759_104_000
+"""2025-09-29, when the affiliates rule took effect (90 FR, published 2025-09-30)."""
 
 
 class Care(NamedTuple):
@@ -68,6 +71,11 @@ class Scene:
     def exchange(self) -> bytes:
         """Pick an exchange."""
         return self.random.choice(self.services.exchanges)
+
+    @property
+    def rule_date(self) -> int:
+        """Second at which a control of the legal file takes effect within the story: the affiliates rule of 2025."""
+        return RULE_DATE
 
     def day(self, first: int, last: int) -> int:
         """Pick a second between two days of the story, on a full minute."""

@@ -51,7 +51,7 @@ def arguments(decl: EventDecl) -> dict[str, pl.DataType]:
     return {**spelled, **{param.name: _dtype(param) for param in decl.params}}
 
 
-def spellings(decl: EventDecl, columns: Sequence[Sequence[Any]], used: Collection[str]) -> list[pl.Series]:
+def spellings(decl: EventDecl, columns: Sequence[Sequence[Any] | pl.Series], used: Collection[str]) -> list[pl.Series]:
     """Make the used columns that stand beside wide integers: `NAME_text`, `NAME_address`."""
     taken = {param.name for param in decl.params}
     return [
@@ -74,9 +74,11 @@ _SPELLINGS: dict[str, tuple[pl.DataType, Callable[[int], Any]]] = {
 """An identifier is often a hash, with more digits than a number may have, or an address kept as a number."""
 
 
-def column_of(param: Param, values: Sequence[Any]) -> pl.Series:
+def column_of(param: Param, values: Sequence[Any] | pl.Series) -> pl.Series:
     """Make the column of one argument; integers beyond `LIMIT` must have been taken out (see `misfits`)."""
     dtype = _dtype(param)
+    if isinstance(values, pl.Series):
+        return values.alias(param.name).cast(dtype)
     if dtype == AMOUNT:
         return pl.Series(param.name, values, dtype=pl.Int128).cast(AMOUNT)
     if not _hashed(param) and _needs_care(param.type):

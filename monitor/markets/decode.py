@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from monitor.abi import EventDecl, Undecodable, compile_event
+from monitor.abi.columnar import decode_columns, is_columnar
 from monitor.markets.columns import CONTEXT, column_of, misfits, spellings
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
@@ -37,6 +38,8 @@ LOGS: dict[str, pl.DataType] = {
 }
 """What `decode_logs` reads; `tx_from` may be absent, positions and times may be null."""
 
+_MANY = 200
+"""Logs of one layout from which reading them as columns costs less than one by one."""
 _SILENT = ("ignore", "table.put", "table.delete")
 _MAPPED = {
     "_row": pl.Int64(),
@@ -271,12 +274,26 @@ def _layouts(market: Market) -> dict[tuple[str, bytes, int], dict[EventDecl, lis
 
 
 def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
-    """Decode a job's logs into the columns its rules read, beside the context."""
+    """Decode a job's logs into the columns its rules read, beside the context; many logs are read as columns."""
     mapping = [rule for rule in job.rules if rule.verb != "ignore"]
-    logs = job.logs
     if not mapping:
-        return logs.select("_row")
+        return job.logs.select("_row")
     used = frozenset().union(*map(used_columns, mapping))
+    if job.logs.height < _MANY or not is_columnar(job.decl):
+        return _by_log(job, job.logs, used, faults)
+    places = range(job.logs["_count"][0] or 0)
+    topics = [job.logs["topics"].list.get(place) for place in places]
+    read = decode_columns(job.decl, topics, job.logs["data"])
+    whole = _with_arguments(job, job.logs[read.rows], read.values, used)
+    if not len(read.left):
+        return whole
+    return pl.concat([whole, _by_log(job, job.logs[read.left], used, faults)]).sort("_row")
+
+
+def _by_log(
+    job: _Job, logs: pl.DataFrame, used: Collection[str], faults: list[tuple[int, str, str, str]]
+) -> pl.DataFrame:
+    """Decode logs one by one, and put aside what is undecodable or does not fit."""
     values, rows = [], []
     decode = compile_event(job.decl)
     for row, topics, data in zip(logs["_row"], logs["topics"].to_list(), logs["data"].to_list(), strict=True):
@@ -295,14 +312,19 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
         ]
         rows = [row for place, row in enumerate(rows) if place not in wrong]
         columns = [[value for place, value in enumerate(column) if place not in wrong] for column in columns]
+    kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
+    return _with_arguments(job, kept, columns, used)
+
+
+def _with_arguments(
+    job: _Job, logs: pl.DataFrame, columns: Sequence[Sequence[Any] | pl.Series], used: Collection[str]
+) -> pl.DataFrame:
     own = [
         column_of(param, column)
         for param, column in zip(job.decl.params, columns, strict=True)
         if param.name in used and param.name not in CONTEXT
     ]
-    own += spellings(job.decl, columns, used)
-    kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
-    return _context(kept, job.bound).with_columns(own)
+    return _context(logs, job.bound).with_columns(own + spellings(job.decl, columns, used))
 
 
 def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:

@@ -18,7 +18,18 @@ VALUES = st.recursive(
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"a":' * 5_000, "[{" * 300 + "}]" * 300]
+    "text",
+    [
+        "[" * 100_000,
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 5_000,
+        "[{" * 300 + "}]" * 300,
+        # Brackets that close in strings only.
+        '["]",' * 5_000,
+        '{"}":' * 5_000,
+        '["\\"]",' * 5_000,
+        '["\\\\",["]",' * 5_000,
+    ],
 )
 def test_deep_text_is_refused(text):
     assert too_deep(text)
@@ -36,6 +47,20 @@ def test_ordinary_json_passes(value):
     assert not too_deep(json.dumps(value))
 
 
+def test_brackets_in_strings_are_no_levels():
+    assert not too_deep(json.dumps(["[" * 1_000, {"{[": "]" * 500 + "[" * 900 + '\\"[[['}]))
+    assert not too_deep('["' + "[" * 1_000 + '"]')
+
+
+@given(VALUES, st.integers(1, 40))
+def test_depth_is_told_exactly(value, limit):
+    def depth(item):
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    assert too_deep(json.dumps([value] * 50), limit) == (1 + depth(value) > limit)
+
+
 @given(VALUES)
 def test_nothing_below_the_surface_of_a_deep_text_saves_it(value):
     assert too_deep("[" * 201 + json.dumps(value) + "]" * 201)
@@ -49,6 +74,9 @@ from monitor.markets.logfile import decode_file
 from monitor.chain.http import envelopes
 from monitor.errors import InputError
 deep = "[" * 60_000 + "]" * 60_000
+for sly in ('["]",' * 60_000, '{"}":' * 60_000):
+    assert json_of(sly) is None
+    assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + sly.encode()) is None
 assert json_of(deep) is None and parse_spec(deep) is None
 assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}") is None
 try:

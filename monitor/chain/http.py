@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
@@ -17,13 +18,13 @@ from monitor.chain.call import Call
 from monitor.chain.fault import Fault
 from monitor.chain.wire import Envelope
 from monitor.config.spec import Secret
-from monitor.model.nesting import too_deep
 from monitor.sync.sizing import Elsewhere, Later, classify
 
 __all__ = ["Http", "envelopes", "in_order", "request", "words"]
 
-_CHUNK = 2**18
 _LIST = re.compile(rb"\s*\[")
+_LEVELS = 1_000
+"""Python's own recursion limit."""
 _TEXT = 2_000
 _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
 _TIMEOUTS = frozenset({408, 504, 524})
@@ -86,7 +87,8 @@ class Http:
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         parts: list[bytes] = []
         size = 0
-        async for part in response.content.iter_chunked(_CHUNK):
+        # As they came: larger pieces would be put together twice.
+        async for part, _ in response.content.iter_chunks():
             size += len(part)
             self.received += len(part)
             if size > self._limit:
@@ -103,8 +105,10 @@ def request(number: int, call: Call) -> dict[str, Any]:
 
 def envelopes(payload: bytes) -> list[Envelope] | None:
     """Read the responses in a body, a lone one as a list of one; None when it is not JSON-RPC."""
-    if too_deep(payload):
-        return None
+    if sys.getrecursionlimit() > _LEVELS:
+        # msgspec recurses in C and stops at this limit, but libraries that web3 loads (py_ecc) raise it to 100,000,
+        # where the stack ends first and takes the process with it.
+        sys.setrecursionlimit(_LEVELS)
     try:
         if _LIST.match(payload):
             return msgspec.json.decode(payload, type=list[Envelope])

@@ -136,25 +136,40 @@ def _encoded(takes: EventDecl, values: Sequence[Any]) -> bytes | None:
     """Write call data; None where an argument is not known or does not fit its type."""
     types = [param.type for param in takes.params]
     try:
-        words = [_word(kind, value) for kind, value in zip(types, values, strict=True)]
-        if None not in words:
-            return takes.topic0[:_SELECTOR] + b"".join(word for word in words if word is not None)
-        return takes.topic0[:_SELECTOR] + encode([kind.canonical() for kind in types], values)
+        parts = [_part(kind, value) for kind, value in zip(types, values, strict=True)]
+        laid = _laid_out(types, parts)
+        return takes.topic0[:_SELECTOR] + (
+            encode([kind.canonical() for kind in types], values) if laid is None else laid
+        )
     except (EncodingError, TypeError, ValueError, OverflowError):
         return None
 
 
-def _word(kind: Type, value: Any) -> bytes | None:
-    """Encode what most arguments are, an identifier of one word; eth-abi takes a hundred times as long over it."""
+def _part(kind: Type, value: Any) -> bytes | None:
+    """Encode what most arguments are, words and texts (length, padded bytes); eth-abi takes a hundred times as long."""
     match kind:
         case Elementary("uint", bits):
             return int(value).to_bytes(bits // 8).rjust(_WORD, b"\0")
         case Elementary("address") if len(value) == _ADDRESS:
             return bytes(value).rjust(_WORD, b"\0")
-        case Elementary("bytes", bits) if bits == 8 * len(value):
+        case Elementary("bytes", bits) if bits and bits == 8 * len(value):
             return bytes(value).ljust(_WORD, b"\0")
+        case Elementary("string") if isinstance(value, str):
+            raw = value.encode()
+            return len(raw).to_bytes(_WORD) + raw.ljust(-(-len(raw) // _WORD) * _WORD, b"\0")
         case _:
             return None
+
+
+def _laid_out(types: Sequence[Type], parts: Sequence[bytes | None]) -> bytes | None:
+    """Put parts together as the ABI does, words in the head and texts behind it; None where a part is missing."""
+    head, tail = b"", b""
+    for kind, part in zip(types, parts, strict=True):
+        if part is None:
+            return None
+        head += part if kind.words() else (_WORD * len(parts) + len(tail)).to_bytes(_WORD)
+        tail += b"" if kind.words() else part
+    return head + tail
 
 
 def _returned(functions: Sequence[_Function], raw: bytes, kind: pl.Struct) -> dict[str, Any] | None:

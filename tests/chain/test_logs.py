@@ -16,6 +16,7 @@ from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.span import Span
 from monitor.sync.fragment import contract_fragment, transfers_fragment
 from monitor.sync.plan import Job
+from monitor.sync.sizing import START
 from tests.chain.conftest import CONTRACT, OTHER, TOKEN, client
 from tests.chain.fake import FakeChain, FakeNode, Refusal, transfer_log
 
@@ -37,8 +38,12 @@ ALL = [(number, place) for number in range(1000) for place in range(20)]
 
 async def test_clean(node):
     assert await fetched(node, job()) == ALL
+    asked = list(node.spans)
+    assert asked[0] == (0, START - 1)
+    assert [first for first, _ in asked[1:]] == [last + 1 for _, last in asked[:-1]]
+    assert asked[-1][1] == 999
+    assert len(asked) < 5
     assert await fetched(node, job(fragments=BOTH[1:])) == [place for place in ALL if place[1] >= 15]
-    assert node.spans == [(0, 999), (0, 999)]
 
 
 RANGE_TEXTS = [
@@ -186,9 +191,11 @@ async def test_a_range_that_takes_too_long_is_asked_for_in_parts(node, status):
         assert len(node.spans) > 2
     # With another endpoint that is quick enough nothing has to be split.
     async with FakeNode(node.chain).running() as quick, client(node, quick, timeout_seconds=3.0) as rpc:
-        page = await fetch_logs(rpc, job(), Sizer(1000), Distrust(rpc, "off"))
+        sizer = Sizer(1000)
+        page = await fetch_logs(rpc, job(), sizer, Distrust(rpc, "off"))
         assert len(page.logs) == len(ALL)
-        assert len(quick.spans) == 1
+        assert sizer.splits == 0
+        assert quick.spans
 
 
 def change(field: str, value: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:

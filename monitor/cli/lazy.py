@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -38,9 +40,16 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, entry[1]) for name, entry in self.commands_by_name.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a key of the configuration that it finds wrong is shown with its line."""
+        """Run the command; a key of the configuration that it finds wrong is shown with its line.
+
+        Output that nobody reads to its end is no failure.
+        """
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader (head, less) went away; that is no failure, but click would make one of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         except ConfigError as error:
             from monitor.cli.context import located
 

@@ -124,3 +124,10 @@ def test_a_wrong_rule_parameter_is_shown_with_its_line(tmp_path, capsys):
     assert code == 2
     assert f"monitor: error: {file}:2: rules.T04.min_renters must be between" in err
     assert f"monitor: error: {file}:3: rules.T99 is no rule" in err
+
+
+def test_a_reader_that_leaves_early_is_no_failure():
+    # Closed before the first line: each write after it meets a broken pipe.
+    command = f"set -o pipefail; {sys.executable} -m monitor markets list --format csv | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -37,7 +37,7 @@ def checked(rows: pl.DataFrame, wanted: LogFilter, span: Span) -> pl.DataFrame:
 def fits(wanted: LogFilter) -> pl.Expr:
     """Say which LOG_ROWS a filter asks for."""
     topics = pl.col("topics")
-    found = pl.col("address").is_in(wanted.addresses)
+    found = pl.col("address").is_in(wanted.addresses) if wanted.addresses else pl.lit(value=True)
     if wanted.topics:
         found &= topics.bin.size() >= _WORD * len(wanted.topics)
     for place, words in enumerate(wanted.topics):

@@ -257,7 +257,9 @@ def filter_parameter(wanted: LogFilter, span: Span, block_hash: bytes = b"") -> 
         if block_hash
         else {"fromBlock": hex(span.start), "toBlock": hex(span.last)}
     )
-    return {**where, "address": [f"0x{address.hex()}" for address in wanted.addresses], "topics": topics}
+    # Without addresses any contract is meant: an empty list means that to some nodes, and nothing to others.
+    by = {"address": [f"0x{address.hex()}" for address in wanted.addresses]} if wanted.addresses else {}
+    return {**where, **by, "topics": topics}
 
 
 def _quote(text: str) -> str:

@@ -8,16 +8,18 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.chain.check import fits
 from monitor.chain.distrust import Distrust
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
+from monitor.daemon.watch import contract_wants
 from monitor.errors import InputError
 from monitor.ledger.reader import Reader
 from monitor.model.page import PLACE
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import Want, contract_fragment
+from monitor.sync.fragment import Fragment, LogFilter, Want, filters
 from monitor.sync.plan import plan
 from monitor.views.bundle import Bundle
 
@@ -50,8 +52,7 @@ async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints
     LedgerError, ChainUnreachable.
     """
     chain_id = endpoints.id
-    addresses = sorted({item.address for item in bundle.bound if item.chain_id == chain_id})
-    fragments = [contract_fragment(address) for address in addresses]
+    fragments = [want.fragment for want in contract_wants(chain_id, bundle.bound)]
     with Reader(Path(config.ledger.path)) as reader:
         covered = reader.coverage(chain_id)
         wants = [
@@ -64,7 +65,8 @@ async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints
             raise InputError(message, hint="`monitor status` says what it covers")
         held = reader.scan(
             [*LOG_ROWS],
-            pl.col("address").is_in(addresses) & pl.col("block_number").is_between(span.start, span.last),
+            pl.any_horizontal(map(fits, _filters(fragments)))
+            & pl.col("block_number").is_between(span.start, span.last),
             chain_id=chain_id,
         )
     async with RpcClient(name, chain_id, endpoints.rpc, timeout_seconds=endpoints.timeout_seconds) as rpc:
@@ -74,6 +76,11 @@ async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints
         found = [(await fetch_logs(rpc, job, sizer, distrust)).logs for job in jobs]
     blocks = sum(want.stop - want.start for want in wants if want.stop is not None)
     return _compared(held, pl.concat([pl.DataFrame(schema=LOG_ROWS), *found]), blocks)
+
+
+def _filters(fragments: Sequence[Fragment]) -> list[LogFilter]:
+    kinds = sorted({fragment.kind for fragment in fragments})
+    return [wanted for kind in kinds for wanted in filters([item for item in fragments if item.kind == kind])]
 
 
 def _compared(held: pl.DataFrame, found: pl.DataFrame, blocks: int) -> Audit:

@@ -130,8 +130,8 @@ async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, b
         when = f"{age // 60} minutes old" if age > 0 else f"{-age // 60} minutes ahead of this clock"
         checks.append(Check("warn", what, f"{label}: its head is {when}", "the node lags, or a clock is wrong"))
     checks += _abilities(what, label, head, await probe(rpc, head, pushes=chain.rpc[place].pushes))
-    contracts = sorted({item.address: item for item in bundle.bound if item.chain_id == chain.id}.items())
-    for address, item in contracts[:_MAX_CONTRACTS]:
+    contracts = {item.address: item for item in bundle.bound if item.chain_id == chain.id and item.address}
+    for address, item in sorted(contracts.items())[:_MAX_CONTRACTS]:
         if not await has_code(rpc, address):
             detail = f"{label}: no code at 0x{address.hex()} ({item.market}, {item.role})"
             checks.append(Check("fail", what, detail, "check the deployment's address and chain"))

@@ -140,7 +140,7 @@ class Engine:
     async def _check_contracts(self, name: str, chain: ChainConfig, source: ChainSource) -> None:
         """Look once for code at every contract: none at a configured one ends the run, at a built-in one is said."""
         for item in self.bundle.bound:
-            if item.chain_id != chain.id or (chain.id, item.address) in self.checked:
+            if item.chain_id != chain.id or not item.address or (chain.id, item.address) in self.checked:
                 continue
             code = await source.rpc.call("eth_getCode", [f"0x{item.address.hex()}", "latest"], str)
             self.checked.add((chain.id, item.address))

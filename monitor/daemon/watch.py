@@ -6,9 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from monitor.markets.load import Bound
-from monitor.sync.fragment import Want, contract_fragment, native_fragment, transfers_fragment
+from monitor.sync.fragment import (
+    Fragment,
+    Want,
+    contract_fragment,
+    events_fragment,
+    native_fragment,
+    transfers_fragment,
+)
 
-__all__ = ["Watched", "wants"]
+__all__ = ["Watched", "contract_wants", "wants"]
 
 
 class Watched(NamedTuple):
@@ -23,12 +30,8 @@ class Watched(NamedTuple):
 
 def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watched: Iterable[Watched]) -> list[Want]:
     """List what one chain's ledger must hold, as fragments with their spans, in a fixed order."""
-    lives: dict[bytes, list[Bound]] = {}
-    for item in bound:
-        if item.chain_id == chain_id:
-            lives.setdefault(item.address, []).append(item)
     money = tuple(sorted(set(tokens)))
-    required = [Want(contract_fragment(address), *_life(roles)) for address, roles in sorted(lives.items())]
+    required = contract_wants(chain_id, bound)
     for row in watched:
         if row.chain_id != chain_id:
             continue
@@ -37,6 +40,19 @@ def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watche
         elif money:
             required.append(Want(transfers_fragment(row.address, money), row.start, row.stop))
     return required
+
+
+def contract_wants(chain_id: int, bound: Iterable[Bound]) -> list[Want]:
+    """List the fragments of one chain's contracts: all of a contract's logs, or the events its adapter bounds it to."""
+    lives: dict[Fragment, list[Bound]] = {}
+    for item in bound:
+        if item.chain_id != chain_id:
+            continue
+        some = [events_fragment(item.address, topics) for topics in item.only]
+        for fragment in some or [contract_fragment(item.address)]:
+            lives.setdefault(fragment, []).append(item)
+    order = sorted(lives.items(), key=lambda pair: pair[0].key)
+    return [Want(fragment, *_life(roles)) for fragment, roles in order]
 
 
 def _life(roles: Sequence[Bound]) -> tuple[int, int | None]:

@@ -19,8 +19,9 @@ from monitor.ledger.lock import Lock
 from monitor.ledger.reader import Reader
 from monitor.ledger.schema import open_writer, segment_folder, transaction, translated
 from monitor.ledger.segments import Segment
-from monitor.ledger.store import Store
+from monitor.ledger.store import Store, free_topics
 from monitor.model.schema import LOG_ROWS
+from monitor.sync.fragment import Fragment
 
 __all__ = ["Pruned", "backup", "prune", "prune_above"]
 
@@ -32,20 +33,23 @@ class Pruned(NamedTuple):
     freed: int
 
 
-def prune(path: Path, wanted: Collection[tuple[int, bytes]]) -> Pruned:
-    """Forget the logs and the coverage of contracts that are not in `wanted` (chain id, address).
+def prune(path: Path, wanted: Collection[tuple[int, bytes]], events: Collection[tuple[int, Fragment]] = ()) -> Pruned:
+    """Forget the logs and the coverage of contracts that are not in `wanted` (chain id, address), nor of `events`.
 
-    Segments without such logs stay as they are. Raises LedgerLocked while a daemon writes, and LedgerError.
+    `events` are the fragments of events by topics (chain id, fragment). Segments without such logs stay as they are.
+    Raises LedgerLocked while a daemon writes, and LedgerError.
     """
 
     def work(store: Store) -> None:
         for segment in store.held():
             addresses = [address for chain_id, address in wanted if chain_id == segment.chain_id]
-            lazy = segments.scan(store.folder, [segment]).filter(pl.col("address").is_in(addresses))
+            topic0 = free_topics(events, segment.chain_id)
+            kept = pl.col("address").is_in(addresses) | pl.col("topics").bin.slice(0, 32).is_in(topic0)
+            lazy = segments.scan(store.folder, [segment]).filter(kept)
             rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
             if rows.height < segment.rows:
                 store.replace(segment, rows)
-        store.forget(wanted)
+        store.forget(wanted, events)
 
     return _done(path, work)
 

@@ -170,8 +170,9 @@ class Reader:
         above: Mapping[int, int] | None = None,
         addresses: Collection[bytes] | None = None,
         topic0: Collection[bytes] | None = None,
+        anywhere: Collection[bytes] = (),
     ) -> pl.DataFrame:
-        """Read logs in chain order.
+        """Read logs in chain order: of `addresses` with `topic0`, and those of any address with a topic0 of `anywhere`.
 
         Columns: chain_id, block_number, block_time (seconds), block_hash, tx_hash, tx_index, log_index, address,
         topics (list of 32-byte words), data.
@@ -184,8 +185,11 @@ class Reader:
         wanted = pl.lit(value=True)
         if addresses is not None:
             wanted &= pl.col("address").is_in(sorted(addresses))
+        first = pl.col("topics").bin.slice(0, 32)
         if topic0 is not None:
-            wanted &= pl.col("topics").bin.slice(0, 32).is_in(sorted(topic0))
+            wanted &= first.is_in(sorted(topic0))
+        if anywhere:
+            wanted |= first.is_in(sorted(anywhere))
         return with_words(self.scan(["chain_id", *LOG_ROWS], wanted, chain_id=chain_id, upto=upto, above=above))
 
     def transfers_frame(

@@ -24,8 +24,9 @@ from monitor.model.chain import Header, RawTransfer
 from monitor.model.page import PLACE, Page, is_sorted
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
+from monitor.sync.fragment import Fragment
 
-__all__ = ["Store"]
+__all__ = ["Store", "free_topics"]
 
 _TAIL = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
 _INSERT_HEADER = """INSERT INTO headers VALUES (?, ?, ?, ?, ?)
@@ -123,16 +124,20 @@ class Store:
         self._cut(chain_id, above)
         self.connection.execute("UPDATE chains SET finalized = min(finalized, ?) WHERE chain_id = ?", (above, chain_id))
 
-    def forget(self, wanted: Collection[tuple[int, bytes]]) -> None:
-        """Forget logs in the tail and coverage of contracts that are not wanted (chain id, address)."""
+    def forget(self, wanted: Collection[tuple[int, bytes]], events: Collection[tuple[int, Fragment]] = ()) -> None:
+        """Forget logs in the tail and coverage of contracts not `wanted` (chain id, address), nor of `events`."""
         execute = self.connection.execute
+        asked = {(chain_id, fragment.key) for chain_id, fragment in events}
         for chain_id, fragment in execute("SELECT DISTINCT chain_id, fragment FROM coverage").fetchall():
             kind, _, address = fragment.partition(":")
-            if kind == "logs" and (chain_id, bytes.fromhex(address)) not in wanted:
+            unwanted = kind == "logs" and (chain_id, bytes.fromhex(address)) not in wanted
+            if unwanted or (kind == "events" and (chain_id, fragment) not in asked):
                 execute("DELETE FROM coverage WHERE chain_id = ? AND fragment = ?", (chain_id, fragment))
         for chain_id, address in execute("SELECT DISTINCT chain_id, address FROM logs").fetchall():
             if (chain_id, address) not in wanted:
-                gone = execute("DELETE FROM logs WHERE chain_id = ? AND address = ?", (chain_id, address)).rowcount
+                words = free_topics(events, chain_id)
+                where = f"chain_id = ? AND address = ? AND substr(topics, 1, 32) NOT IN ({', '.join('?' * len(words))})"
+                gone = execute(f"DELETE FROM logs WHERE {where}", (chain_id, address, *words)).rowcount
                 self._count(chain_id, -gone)
         for (chain_id,) in execute("SELECT chain_id FROM chains").fetchall():
             self._drop_headers(chain_id, 0, self._final(chain_id))
@@ -263,6 +268,12 @@ class Store:
             start, stop = min(start, low), max(stop, high)
         self.connection.execute(f"DELETE FROM coverage WHERE {touching}", keys)
         self.connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
+
+
+def free_topics(events: Collection[tuple[int, Fragment]], chain_id: int) -> list[bytes]:
+    """List the topic0 of fragments (chain id, fragment) that take a chain's logs from any address, sorted."""
+    free = [item.topics[0] or () for chain, item in events if chain == chain_id and not item.addresses]
+    return sorted({topic0 for first in free for topic0 in first})
 
 
 def _parted(rows: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -24,7 +24,8 @@ class Coverage(NamedTuple):
     price: str
     payer: str
     missing: str
-    opt_in: bool
+    opt_in: tuple[str, ...]
+    """Chains on which it is watched only where a configuration names it."""
     verified: str
 
 
@@ -33,10 +34,15 @@ def coverage(market: Market) -> Coverage:
     told = {name for rule in market.rules for name, _ in rule.sets}
     leases = any(rule.verb == "lease.open" for rule in market.rules)
     gpu, region, price, payer = (_yes(column in told) for column in ASPECTS.values())
-    chains = tuple(str(chain) for chain in sorted({item.chain for item in market.deployments if item.chain}))
+    chains = _chains(market)
     reasons = "; ".join(f"{name}: {why}" for name, why in market.missing.items())
     seen = (_yes(leases), gpu, region, price, payer)
-    return Coverage(market.id, market.title, chains, *seen, reasons, market.opt_in, market.verified)
+    return Coverage(market.id, market.title, chains, *seen, reasons, _chains(market, opt_in=True), market.verified)
+
+
+def _chains(market: Market, *, opt_in: bool = False) -> tuple[str, ...]:
+    found = {item.chain for item in market.deployments if item.chain and (item.opt_in or not opt_in)}
+    return tuple(str(chain) for chain in sorted(found))
 
 
 def _yes(told: object) -> str:

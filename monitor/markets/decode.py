@@ -162,7 +162,8 @@ def _places(bound: Iterable[Bound]) -> dict[str, dict[tuple[int, str], bytes]]:
     """Say where each market's roles are, as far as one contract plays them on a chain."""
     found: dict[str, dict[tuple[int, str], set[bytes]]] = defaultdict(lambda: defaultdict(set))
     for item in bound:
-        found[item.market][item.chain_id, item.role].add(item.address)
+        if item.address:
+            found[item.market][item.chain_id, item.role].add(item.address)
     return {
         name: {place: next(iter(addresses)) for place, addresses in roles.items() if len(addresses) == 1}
         for name, roles in found.items()
@@ -180,10 +181,10 @@ def find_children(logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iter
         return ()
     placed = logs if "_row" in logs.columns else logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
     only = {name: markets[name]._replace(rules=rules) for name, rules in makers.items()}
-    known = {(item.chain_id, item.address): item for item in bound}
-    taken = {*known, *((item.chain_id, item.token) for item in bound if item.token)}
+    fresh = list(bound)
+    taken = {(item.chain_id, item.address) for item in fresh}
+    taken |= {(item.chain_id, item.token) for item in fresh if item.token}
     found: dict[tuple[int, bytes], Bound] = {}
-    fresh = list(known.values())
     while fresh:
         born = _births(placed, only, [item for item in fresh if makers[item.market]])
         fresh = [item for item in born if (item.chain_id, item.address) not in taken]
@@ -205,7 +206,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
                 child = address_of(key)
                 if child and any(child):
                     item = job.bound._replace(
-                        role=rule.child or "", address=child, from_block=block or 0, to_block=None
+                        role=rule.child or "", address=child, from_block=block or 0, to_block=None, only=()
                     )
                     place = (item.chain_id, child)
                     if place not in born or born[place][0] > item.from_block:
@@ -217,27 +218,60 @@ def _jobs(
     logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
 ) -> Iterator[_Job]:
     layouts = {name: _layouts(markets[name]) for name in {item.market for item in bound}}
-    place, kinds = _kinds(bound)
-    first = pl.col("topics").list.first()
-    keyed = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left").with_columns(
-        first.alias("_topic"), pl.col("topics").list.len().alias("_count")
-    )
-    for key, part in keyed.partition_by(["_kind", "_topic", "_count"], as_dict=True, maintain_order=True).items():
-        kind, topic, count = key
+    place, kinds = _kinds([item for item in bound if item.address])
+    at = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left")
+    parts = [(kinds[kind], topic, count, part) for (kind, topic, count), part in _alike(at, "_kind")]
+    for item in bound:
+        if not item.address:
+            asked = logs.filter(pl.col("chain_id") == item.chain_id, _asked(item))
+            parts += [((item,), topic, count, part) for (topic, count), part in _alike(asked)]
+    for items, topic, count, part in parts:
         found = [
-            _Job(item, decl, rules, part if item.to_block is None else part.filter(_until(item.to_block)))
-            for item in kinds[kind]
+            _Job(item, decl, rules, mine)
+            for item in items
             for decl, rules in layouts[item.market].get((item.role, topic, count), {}).items()
+            for mine in [_mine(item, part)]
+            if mine.height
         ]
         yield from found
-        if not found:
-            item = kinds[kind][0]
+        # A contract that is read whole answers for all its logs, others for what they are asked for.
+        for item in () if found else [item for item in items if not item.only][:1] or items:
             reason = _unknown(topic, count, layouts[item.market], item.role)
-            faults += [(row, item.market, item.role, reason) for row in part["_row"].to_list()]
+            faults += [(row, item.market, item.role, reason) for row in _mine(item, part)["_row"].to_list()]
 
 
-def _until(block: int) -> pl.Expr:
-    return pl.col("block_number").is_null() | (pl.col("block_number") <= block)
+def _alike(logs: pl.DataFrame, *keys: str) -> Iterator[tuple[tuple[Any, ...], pl.DataFrame]]:
+    """Part logs by `keys`, first topic and number of topics."""
+    topics = pl.col("topics").list
+    keyed = logs.with_columns(topics.first().alias("_topic"), topics.len().alias("_count"))
+    yield from keyed.partition_by([*keys, "_topic", "_count"], as_dict=True, maintain_order=True).items()
+
+
+def _mine(item: Bound, logs: pl.DataFrame) -> pl.DataFrame:
+    """Pick the logs that count: of a contract that was replaced those before, of one that is bounded what is asked."""
+    if item.to_block is not None:
+        logs = logs.filter(pl.col("block_number").is_null() | (pl.col("block_number") <= item.to_block))
+    if item.only:
+        # Others of the same contract may be there: what was read for a wallet or another market.
+        since = pl.col("block_number").is_null() | (pl.col("block_number") >= item.from_block)
+        logs = logs.filter(since, _asked(item))
+    return logs
+
+
+def _asked(item: Bound) -> pl.Expr:
+    """Say which logs have topics that a deployment asks for."""
+    word = pl.col("topics").list
+    return pl.any_horizontal(
+        pl.all_horizontal(
+            word.len() >= len(topics),
+            *(
+                word.get(place, null_on_oob=True).is_in(words).fill_null(value=False)
+                for place, words in enumerate(topics)
+                if words is not None
+            ),
+        )
+        for topics in item.only
+    )
 
 
 def _kinds(bound: list[Bound]) -> tuple[pl.DataFrame, list[tuple[Bound, ...]]]:
@@ -247,7 +281,8 @@ def _kinds(bound: list[Bound]) -> tuple[pl.DataFrame, list[tuple[Bound, ...]]]:
     """
     at: dict[tuple[int, bytes], list[Bound]] = defaultdict(list)
     for item in bound:
-        at[item.chain_id, item.address].append(item._replace(address=b"", from_block=0))
+        since = item.from_block if item.only else 0
+        at[item.chain_id, item.address].append(item._replace(address=b"", from_block=since))
     kinds: dict[tuple[Bound, ...], int] = {}
     rows = [(chain, address, kinds.setdefault(tuple(items), len(kinds))) for (chain, address), items in at.items()]
     schema = {"chain_id": pl.Int64(), "address": pl.Binary(), "_kind": pl.Int64()}

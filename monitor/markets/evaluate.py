@@ -14,7 +14,7 @@ from monitor.markets.steps import add_step, step_reads
 from monitor.markets.stepspec import Lookup
 from monitor.model.schema import UNIFIED
 
-__all__ = ["Fault", "Outcome", "compiled", "evaluate", "used_columns"]
+__all__ = ["Fault", "Outcome", "compiled", "evaluate", "roots", "used_columns"]
 
 MAX_REASON = 300
 _NONE = {"_row": pl.Int64(), "lease_id": pl.String()}
@@ -47,7 +47,8 @@ def compiled(sql: str) -> pl.Expr:
 
 
 @cache
-def _roots(sql: str) -> frozenset[str]:
+def roots(sql: str) -> frozenset[str]:
+    """Name the columns an expression reads."""
     return frozenset(compiled(sql).meta.root_names())
 
 
@@ -56,7 +57,7 @@ def used_columns(rule: Rule) -> frozenset[str]:
     texts = [sql for _, sql in rule.sets]
     texts += [*rule.key, *(sql for sql in (rule.where, rule.value) if sql)]
     texts += [sql for step in rule.steps for sql in step_reads(step)]
-    return frozenset().union(*map(_roots, texts)) if texts else frozenset()
+    return frozenset().union(*map(roots, texts)) if texts else frozenset()
 
 
 def evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:

@@ -13,9 +13,10 @@ from eth_utils.address import is_checksum_address
 
 from monitor.abi import EventDecl
 from monitor.markets.columns import CONTEXT, arguments
-from monitor.markets.evaluate import compiled
+from monitor.markets.evaluate import compiled, roots
 from monitor.markets.fit import fits
 from monitor.markets.load import Market, Problem, Rule, filling_order, load_markets, raise_problems
+from monitor.markets.only import ANY
 from monitor.markets.steps import step_adds, step_reads
 from monitor.markets.stepspec import Call, Calldata, KeccakPacked, Lookup, Step
 from monitor.model.schema import UNIFIED
@@ -54,6 +55,7 @@ _NEEDS: dict[str, _Needs] = {
     "token.define": _Needs(groups=(("token",),)),
     "ignore": _Needs(key=False),
 }
+_ADDRESS_LETTERS = 42
 _TABLE_VERBS = ("table.put", "table.delete")
 
 
@@ -79,6 +81,7 @@ def _rules(market: Market) -> Iterator[Problem]:
     for rule in market.rules:
         here = ("event", rule.place)
         yield from _demands(market, rule)
+        yield from _bounds(market, rule)
         for name, _ in rule.sets:
             if name not in UNIFIED:
                 yield market.problem(f"set.{name}: no such unified column", *here, "set", name)
@@ -112,6 +115,14 @@ def _demands(market: Market, rule: Rule) -> Iterator[Problem]:
         yield market.problem(what, *here, "verb" if rule.child is None else "child")
     if (filling or rule.verb == "ignore") and rule.sets:
         yield market.problem(f"{rule.verb} sets no unified columns", *here, "set")
+
+
+def _bounds(market: Market, rule: Rule) -> Iterator[Problem]:
+    """Keep what any contract may say apart by contract: a stranger's logs must not speak of another's lease."""
+    free = {item.role for item in market.deployments if item.address == ANY} & set(rule.roles)
+    if free and rule.verb != "ignore" and "address" not in {name for part in rule.key for name in roots(part)}:
+        what = f"role {min(free)} is read at any address: its key must hold `address`, or anybody could speak for it"
+        yield market.problem(what, "event", rule.place, "key")
 
 
 def _plans(market: Market, rule: Rule, decl: EventDecl) -> Iterator[Problem]:
@@ -252,7 +263,19 @@ def _contracts(market: Market) -> Iterator[Problem]:
 
 def _spelling(market: Market) -> Iterator[Problem]:
     """Find mixed-case addresses that are not spelt as EIP-55 does: a digit is wrong."""
-    held = [("deployment", place, "address", item.address) for place, item in enumerate(market.deployments)]
+    held = [
+        ("deployment", place, "address", item.address)
+        for place, item in enumerate(market.deployments)
+        if item.address != ANY
+    ]
+    held += [
+        ("deployment", place, "only", text)
+        for place, item in enumerate(market.deployments)
+        for entry in item.only
+        for given in entry.args.values()
+        for text in (given if isinstance(given, list) else [given])
+        if isinstance(text, str) and len(text) == _ADDRESS_LETTERS
+    ]
     held += [("deployment", place, "token", item.token or "") for place, item in enumerate(market.deployments)]
     held += [("token", place, "address", item.address) for place, item in enumerate(market.tokens)]
     for table, place, key, address in held:

@@ -17,8 +17,10 @@ from monitor.config.resources import bundled
 from monitor.errors import ConfigError, MarketError
 from monitor.markets.lines import Path as Key
 from monitor.markets.lines import lines_of, nearest
+from monitor.markets.only import ANY, topics_of
 from monitor.markets.spec import DeploymentTable, EventTable, MarketFile, PaidUntil, TokenTable, Verb
 from monitor.markets.stepspec import Lookup, Step
+from monitor.model.chain import Topics
 
 __all__ = [
     "Bound",
@@ -82,10 +84,11 @@ class Market(NamedTuple):
     paid_until: PaidUntil
     block_seconds: Decimal | None
     undeployed: tuple[str, ...]
-    opt_in: bool
     missing: Mapping[str, str]
     tokens: tuple[TokenTable, ...]
     deployments: tuple[DeploymentTable, ...]
+    only: tuple[tuple[Topics, ...], ...]
+    """Of each deployment the topics it is asked for by; none: all its logs."""
     rules: tuple[Rule, ...]
     path: Path
     lines: Mapping[Key, int]
@@ -102,8 +105,9 @@ class Market(NamedTuple):
 class Bound(NamedTuple):
     """A contract to watch: one role of one market on one chain, with the constants its expressions may use.
 
-    `block_seconds` is what one block of the market's own clock lasts, None when neither adapter nor chain says;
-    `to_block` the last block whose logs count, None for all.
+    `address` is empty where events count whoever emits them; `block_seconds` what one block of the market's own clock
+    lasts, None when neither adapter nor chain says; `to_block` the last block whose logs count, None for all; `only`
+    the topics whose logs count, none for all.
     """
 
     chain_id: int
@@ -115,6 +119,7 @@ class Bound(NamedTuple):
     token_decimals: int | None
     block_seconds: Decimal | None
     to_block: int | None = None
+    only: tuple[Topics, ...] = ()
 
 
 class TokenInfo(NamedTuple):
@@ -178,7 +183,7 @@ def filling_order(rules: Iterable[Rule]) -> dict[str, int]:
 
 def homeless_events(market: Market) -> tuple[tuple[str, bytes, int], ...]:
     """List (role, topic0, topics) of the events of roles that have no published address: undeployed ones, children."""
-    deployed = {item.role for item in market.deployments}
+    deployed = {item.role for item in market.deployments if item.address != ANY}
     return tuple(
         dict.fromkeys(
             (role, decl.topic0, decl.topics())
@@ -198,7 +203,7 @@ def raise_problems(problems: Iterable[Problem]) -> None:
 
 
 def bind(markets: Mapping[str, Market], config: Config) -> tuple[Bound, ...]:
-    """List the contracts to watch: enabled markets on enabled chains, `opt_in` ones only if `[markets.<id>]` is there.
+    """List the contracts to watch: enabled markets on enabled chains, `opt_in` ones if `[markets.<id>]` is there.
 
     Deployments in the configuration replace the adapter's on that chain. Raises ConfigError with one line per problem.
     """
@@ -207,7 +212,7 @@ def bind(markets: Mapping[str, Market], config: Config) -> tuple[Bound, ...]:
     bound: list[Bound] = []
     for market in markets.values():
         own = config.markets.get(market.id)
-        if (own and not own.enabled) or (market.opt_in and not own):
+        if own and not own.enabled:
             continue
         for name, chain in config.chains.items():
             if not chain.enabled:
@@ -215,7 +220,7 @@ def bind(markets: Mapping[str, Market], config: Config) -> tuple[Bound, ...]:
             seconds = _block_seconds(market, config, chain.id)
             replaced = own.deployments.get(name) if own else None
             if replaced is None:
-                bound += _adapter_bounds(market, known, chain.id, seconds)
+                bound += _adapter_bounds(market, known, chain.id, seconds, opted=own is not None)
                 continue
             where = f"markets.{market.id}.deployments.{name}"
             token = bytes.fromhex(replaced.token[2:]) if replaced.token else None
@@ -242,7 +247,7 @@ def bind_everywhere(markets: Mapping[str, Market], config: Config | None = None)
         for market in markets.values()
         for chain in sorted({item.chain for item in market.deployments if item.chain})
         if (chain, market.id) not in taken
-        for item in _adapter_bounds(market, known, chain, _block_seconds(market, config, chain))
+        for item in _adapter_bounds(market, known, chain, _block_seconds(market, config, chain), opted=True)
     ]
     return tuple(sorted([*mine, *more], key=_bound_order))
 
@@ -280,18 +285,23 @@ def _block_seconds(market: Market, config: Config | None, chain_id: int) -> Deci
 
 
 def _adapter_bounds(
-    market: Market, known: Mapping[tuple[int, bytes], TokenInfo], chain_id: int, seconds: Decimal | None
+    market: Market,
+    known: Mapping[tuple[int, bytes], TokenInfo],
+    chain_id: int,
+    seconds: Decimal | None,
+    *,
+    opted: bool,
 ) -> list[Bound]:
     bound = []
-    for item in market.deployments:
-        if item.chain != chain_id:
+    for item, only in zip(market.deployments, market.only, strict=True):
+        if item.chain != chain_id or (item.opt_in and not opted):
             continue
         token = bytes.fromhex(item.token[2:]) if item.token else None
         info = known.get((chain_id, token)) if token else None
         decimals = info.decimals if info else item.token_decimals
-        raw = bytes.fromhex(item.address[2:])
+        raw = b"" if item.address == ANY else bytes.fromhex(item.address[2:])
         bound.append(
-            Bound(chain_id, market.id, item.role, raw, item.from_block, token, decimals, seconds, item.to_block)
+            Bound(chain_id, market.id, item.role, raw, item.from_block, token, decimals, seconds, item.to_block, only)
         )
     return bound
 
@@ -343,15 +353,30 @@ def _parsed(file: MarketFile, path: Path, lines: Mapping[Key, int]) -> tuple[Mar
         head.paid_until,
         _usd(head.block_seconds),
         tuple(head.undeployed),
-        head.opt_in,
         {str(what): why for what, why in head.missing.items()},
         tuple(file.token),
         tuple(file.deployment),
+        tuple(_only(place, item, rules, path, lines, problems) for place, item in enumerate(file.deployment)),
         tuple(rules),
         path,
         lines,
     )
     return (None if problems else market), problems
+
+
+def _only(
+    place: int,
+    item: DeploymentTable,
+    rules: Sequence[Rule],
+    path: Path,
+    lines: Mapping[Key, int],
+    problems: list[Problem],
+) -> tuple[Topics, ...]:
+    try:
+        return topics_of(item, [decl for rule in rules if item.role in rule.roles for decl in rule.decls])
+    except ValueError as error:
+        problems.append(Problem(str(path), nearest(lines, ("deployment", place, "only")), str(error)))
+        return ()
 
 
 def _rule(index: int, event: EventTable, path: Path, lines: Mapping[Key, int], problems: list[Problem]) -> Rule:

@@ -13,6 +13,7 @@ from monitor.errors import InputError
 from monitor.markets.decode import LOGS, map_logs
 from monitor.markets.fit import text_of
 from monitor.markets.load import Bound, Market, homeless_events
+from monitor.markets.only import ANY
 from monitor.model.nesting import too_deep
 from monitor.model.schema import UNIFIED
 
@@ -86,7 +87,7 @@ def _recognised(
         bytes.fromhex(item.address[2:]): (market.id, item.role, item.token_decimals)
         for market in markets.values()
         for item in market.deployments
-        if item.chain is None
+        if item.chain is None and item.address != ANY
     }
     speakers: dict[tuple[bytes, int], dict[str, str]] = {}
     for market in markets.values():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from monitor.config.spec import AddressText, DecimalText
 from monitor.markets.stepspec import Keys, Name, OneOrMore, Sql, Step, Table, Text
@@ -15,6 +15,7 @@ __all__ = [
     "MarketFile",
     "MarketTable",
     "Missing",
+    "OnlyTable",
     "PaidUntil",
     "TokenTable",
     "Verb",
@@ -53,6 +54,9 @@ Verb = Literal[
 PaidUntil = Literal["fixed_end", "stream", "job", "none"]
 """`fixed_end`: a lease is paid up to its planned end (in seconds, blocks or epochs); `stream`: up to last settlement +
 balance ÷ rate; `job`: until the job is done, at most up to its deadline; `none`: the market has no leases."""
+ArgValue = Annotated[str, StringConstraints(min_length=1, max_length=200)] | int | bool
+PlaceText = Annotated[str, StringConstraints(pattern=r"^(?:0x[0-9a-fA-F]{40}|any)$")]
+"""An address, or `any`: the events are read wherever they are emitted."""
 Missing = Literal["lease", "gpu", "region", "price", "payer"]
 
 
@@ -67,8 +71,6 @@ class MarketTable(Table):
     block_seconds: DecimalText | None = None
     undeployed: list[Name] = Field(default_factory=list)
     """Roles whose address no public source gives: only a configuration can bind them."""
-    opt_in: bool = False
-    """Watched only where a configuration names the market: its contracts serve many who have nothing to do with it."""
     missing: dict[Missing, Text] = Field(default_factory=dict)
     """What the market does not say on chain, and why."""
 
@@ -83,14 +85,25 @@ class TokenTable(Table):
     usd: DecimalText | None = None
 
 
+class OnlyTable(Table):
+    """One event to ask for by its topics: `args` are values of indexed arguments, of a list any."""
+
+    event: Text
+    args: dict[Text, ArgValue | list[ArgValue]] = Field(default_factory=dict)
+
+
 class DeploymentTable(Table):
-    """One contract: its role, and the token it is paid in where its events do not say."""
+    """One contract, or any contract: its role, and the token it is paid in where its events do not say."""
 
     chain: int | None = Field(default=None, ge=1)
     """Absent where no public source gives the chain's id: then only a configuration can bind the contract."""
     network: Text
     role: Name
-    address: AddressText
+    address: PlaceText
+    only: list[OnlyTable] = Field(default_factory=list)
+    """The only events to ask for; all of the contract's without it."""
+    opt_in: bool = False
+    """Watched only where a configuration names the market: it serves many who have nothing to do with the market."""
     from_block: int = Field(default=0, ge=0)
     to_block: int | None = Field(default=None, ge=0)
     """The last block whose logs count, for a contract that was replaced."""

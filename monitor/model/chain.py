@@ -18,6 +18,7 @@ __all__ = [
     "RawLog",
     "RawTransfer",
     "Reverted",
+    "Topics",
 ]
 
 ChainId = NewType("ChainId", int)
@@ -26,6 +27,8 @@ Address = NewType("Address", bytes)
 """20 raw bytes; EIP-55 text exists on surfaces only."""
 Hash = NewType("Hash", bytes)
 """32 raw bytes."""
+Topics = tuple[tuple[bytes, ...] | None, ...]
+"""What a log's topics must be: per place any of these words, or any word for None; more topics may follow."""
 
 
 class BlockRef(NamedTuple):

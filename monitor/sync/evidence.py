@@ -57,6 +57,8 @@ def holds(bloom: bytes, items: Iterable[bytes]) -> bool:
 def lacking(bloom: bytes, wanted: LogFilter, present: Collection[bytes]) -> bool:
     """Whether a block may hold wanted logs of an address that is not among those `present` in the answer.
 
+    A filter for any address is held against the topics alone.
+
     With topics in the filter only a block without any log in the answer is looked at: who has sent one may have sent
     another.
     """
@@ -68,7 +70,7 @@ def lacking(bloom: bytes, wanted: LogFilter, present: Collection[bytes]) -> bool
 
     if wanted.topics and present:
         return False
-    if not any(may(address) for address in wanted.addresses if address not in present):
+    if wanted.addresses and not any(may(address) for address in wanted.addresses if address not in present):
         return False
     return all(words is None or any(map(may, words)) for words in wanted.topics)
 
@@ -76,7 +78,7 @@ def lacking(bloom: bytes, wanted: LogFilter, present: Collection[bytes]) -> bool
 def is_crisp(bloom: bytes, wanted: LogFilter) -> bool:
     """Whether a bloom is empty enough that it seldom says maybe to this filter by accident."""
     once = (int.from_bytes(bloom, "big").bit_count() / _BITS) ** 3
-    chance = 1 - (1 - once) ** len(wanted.addresses)
+    chance = 1 - (1 - once) ** len(wanted.addresses) if wanted.addresses else 1.0
     for words in wanted.topics:
         if words is not None:
             chance *= 1 - (1 - once) ** len(words)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from monitor.model.chain import RawLog
+from monitor.model.chain import RawLog, Topics
 
 __all__ = [
     "MAX_ALTERNATIVES",
@@ -16,6 +16,7 @@ __all__ = [
     "LogFilter",
     "Want",
     "contract_fragment",
+    "events_fragment",
     "filters",
     "halves",
     "matches",
@@ -29,27 +30,28 @@ MAX_ALTERNATIVES = 100
 TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """topic0 of `Transfer(address,address,uint256)` (ERC-20)."""
 
-FragmentKind = Literal["logs", "transfers", "native"]
+FragmentKind = Literal["logs", "events", "transfers", "native"]
 
 
 class LogFilter(NamedTuple):
-    """What eth_getLogs is asked for: any of `addresses`, and per topic place any of the words (None: any word)."""
+    """What eth_getLogs is asked for: any of `addresses` (none: of any contract), and the `topics`."""
 
     addresses: tuple[bytes, ...]
-    topics: tuple[tuple[bytes, ...] | None, ...] = ()
+    topics: Topics = ()
 
 
 class Fragment(NamedTuple):
-    """One contract's logs, one wallet's token transfers or one wallet's native transactions.
+    """One contract's logs, some events by topics, one wallet's token transfers or one wallet's native transactions.
 
-    `key` names its coverage in the ledger; `addresses` are the contracts (the tokens of a transfers fragment), `wallet`
-    the 20 bytes watched by `transfers` and `native`.
+    `key` names its coverage in the ledger; `addresses` are the contracts (the tokens of a transfers fragment; none for
+    events of any contract), `wallet` the 20 bytes watched by `transfers` and `native`, `topics` those of `events`.
     """
 
     key: str
     kind: FragmentKind
     addresses: tuple[bytes, ...]
     wallet: bytes = b""
+    topics: Topics = ()
 
 
 class Want(NamedTuple):
@@ -63,6 +65,20 @@ class Want(NamedTuple):
 def contract_fragment(address: bytes) -> Fragment:
     """Name all logs of one contract."""
     return Fragment(f"logs:{address.hex()}", "logs", (address,))
+
+
+def events_fragment(address: bytes, topics: Topics) -> Fragment:
+    """Name the logs with these topics of one contract, or of any for an empty address; other topics: another fragment.
+
+    Raises ValueError without topic0: nothing would bound it.
+    """
+    if not topics or not topics[0]:
+        message = "events are asked for by topic0"
+        raise ValueError(message)
+    text = ";".join("*" if words is None else ",".join(word.hex() for word in words) for words in topics)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    addresses = (address,) if address else ()
+    return Fragment(f"events:{digest}:{address.hex() or 'any'}", "events", addresses, topics=topics)
 
 
 def transfers_fragment(wallet: bytes, tokens: Iterable[bytes]) -> Fragment:
@@ -83,6 +99,8 @@ def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:
     kinds = {fragment.kind for fragment in fragments}
     if kinds == {"logs"}:
         return tuple(LogFilter(part) for part in _batches(addresses))
+    if kinds == {"events"}:
+        return tuple(dict.fromkeys(LogFilter(fragment.addresses, fragment.topics) for fragment in fragments))
     if kinds == {"transfers"}:
         words = tuple(sorted({fragment.wallet.rjust(32, b"\0") for fragment in fragments}))
         return tuple(
@@ -95,7 +113,9 @@ def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:
 
 def matches(wanted: LogFilter, log: RawLog) -> bool:
     """Whether a log is one that `wanted` asks for."""
-    if log.address not in wanted.addresses or len(log.topics) < len(wanted.topics):
+    if wanted.addresses and log.address not in wanted.addresses:
+        return False
+    if len(log.topics) < len(wanted.topics):
         return False
     return all(words is None or log.topics[place] in words for place, words in enumerate(wanted.topics))
 

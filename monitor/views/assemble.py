@@ -99,14 +99,16 @@ def _market_logs(
 ) -> tuple[pl.DataFrame, tuple[Bound, ...]]:
     """Read the bound contracts' logs, then those of the children they announce, until no new one comes."""
     known = {item.address for item in bundle.bound}
-    logs = reader.logs_frame(upto=upto, addresses=known)
+    anywhere = bundle.anywhere
+    logs = reader.logs_frame(upto=upto, addresses=known, anywhere=anywhere)
     while True:
         children = find_children(logs, bundle.markets, bundle.bound)
         fresh = {item.address for item in children} - known
         if not fresh:
             return logs, children
         known |= fresh
-        logs = pl.concat([logs, reader.logs_frame(upto=upto, addresses=fresh)])
+        theirs = reader.logs_frame(upto=upto, addresses=fresh)
+        logs = pl.concat([logs, theirs.filter(~pl.col("topics").list.first().is_in(anywhere).fill_null(value=False))])
 
 
 def assemble(
@@ -164,7 +166,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: E
             names=names_frame(config.names),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
-            contracts=frozenset(item.address for item in (*bundle.bound, *rows.children))
+            contracts=frozenset(item.address for item in (*bundle.bound, *rows.children) if item.address)
             | {address for _, address in bundle.tokens},
             limits=_limits(config, bundle),
             hub_degree=config.wallets.hub_degree,

@@ -29,6 +29,12 @@ class Bundle(NamedTuple):
     labels: tuple[Label, ...]
     digest: str
 
+    @property
+    def anywhere(self) -> tuple[bytes, ...]:
+        """The topic0 of events that count whoever emits them, sorted."""
+        free = [topics[0] or () for item in self.bound if not item.address for topics in item.only]
+        return tuple(sorted({topic0 for first in free for topic0 in first}))
+
 
 def load_bundle(config: Config) -> Bundle:
     """Load the adapters and bind them; raises ConfigError or MarketError with every problem at once."""

@@ -94,9 +94,10 @@ class Reading:
         children = (*held.children, *born)
         ours = sorted({item.address for item in (*self.bundle.bound, *children)})
         money = sorted({address for _, address in self.bundle.tokens})
-        spent = pl.col("address").is_in(money) & (pl.col("topics").list.first() == TRANSFER)
+        first = pl.col("topics").list.first()
+        spent = pl.col("address").is_in(money) & (first == TRANSFER)
         rows = Rows(
-            logs.filter(pl.col("address").is_in(ours)),
+            logs.filter(pl.col("address").is_in(ours) | first.is_in(self.bundle.anywhere)),
             logs.filter(spent),
             self.reader.transfers_frame(above=held.upto),
             tuple(self.reader.chains()),

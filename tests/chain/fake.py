@@ -206,7 +206,8 @@ class FakeNode:
             log
             for logs in self.chain.logs[first : min(last, head) + 1]
             for log in logs
-            if log["address"] in wanted["address"] and _topics_match(log["topics"], wanted["topics"])
+            if log["address"] in wanted.get("address", [log["address"]])
+            and _topics_match(log["topics"], wanted["topics"])
         ]
         if self.result_cap and len(found) > self.result_cap[0]:
             raise Refusal(self.result_cap[1], self.result_cap[2](first, last))

@@ -14,7 +14,7 @@ from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig, DistrustRange, EndpointConfig, Level
 from monitor.errors import NodeRefused
 from monitor.model.span import Span
-from monitor.sync.fragment import contract_fragment
+from monitor.sync.fragment import contract_fragment, events_fragment
 from monitor.sync.plan import Job
 from tests.fakenode import faults
 from tests.fakenode.chain import CHAIN_ID, Chain, Log, Tx, dense
@@ -62,6 +62,34 @@ async def test_a_liar_is_benched_and_the_truth_is_read_elsewhere(lie, chain):
         bad, good = rpc.endpoints()
         assert bad.faults["lying"] > 0
         assert good.faults.get("lying", 0) == 0
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_liar_about_events_of_any_address_is_found_too(lie, chain):
+    asked = [log for block in chain.blocks for log in block.logs]
+    word = bytes.fromhex(asked[0]["topics"][0][2:])
+    wanted = [log for log in asked if log["topics"][0] == asked[0]["topics"][0]]
+    assert len({log["address"] for log in wanted}) > 1
+    fragment = events_fragment(b"", ((word,),))
+    liar = Node(chain, faults.logs(LIES[lie]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        job = Job("events", (fragment,), Span(0, chain.head + 1), final=True)
+        logs = (await fetch_logs(rpc, job, Sizer(1000), Distrust(rpc, "bloom"))).logs
+        assert logs.select("block_number", "log_index").rows() == [
+            (int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in wanted
+        ]
+        bad, good = rpc.endpoints()
+        assert bad.faults["lying"] > 0
+        assert good.faults.get("lying", 0) == 0
+
+
+async def test_logs_outside_a_topic_filter_are_no_answer_to_it(chain):
+    word = bytes.fromhex(chain.blocks[1].logs[0]["topics"][0][2:])
+    other = lambda found: [{**log, "topics": ["0x" + "77" * 32]} for log in found]  # noqa: E731 - one line reads best
+    async with Node(chain, faults.logs(other)).running() as liar, client(liar) as rpc:
+        job = Job("events", (events_fragment(b"", ((word,),)),), Span(0, 20), final=True)
+        with pytest.raises(NodeRefused, match="does not match the filter"):
+            await fetch_logs(rpc, job, Sizer(1000), Distrust(rpc, "off"))
 
 
 @pytest.mark.parametrize("lie", ["last block", "a block", "everything", "some"])

@@ -25,6 +25,7 @@ SPAN = Span(250, 262)
 FILTERS = [
     LogFilter(tuple(ADDRESSES)),
     LogFilter((ADDRESSES[0],)),
+    LogFilter((), ((b"\x05" * 32,), (b"\x06" * 32,))),
     LogFilter(tuple(ADDRESSES), ((b"\x05" * 32,),)),
     LogFilter(tuple(ADDRESSES), (None, (b"\x05" * 32, b"\x06" * 32))),
 ]

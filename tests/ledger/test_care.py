@@ -14,6 +14,7 @@ from monitor.ledger.schema import segment_folder
 from monitor.ledger.writer import Writer
 from monitor.model.page import log_rows
 from monitor.model.span import Span, Spans
+from monitor.sync.fragment import events_fragment
 from tests.ledger.conftest import headers, log, transfer
 from tests.ledger.test_segments import altered, files, page, started
 
@@ -48,6 +49,20 @@ async def test_prune_forgets_what_no_market_names(filled):
         assert reader.status().logs == {1: before.height}
     assert len(files(filled)) == 2, "what was replaced is gone"
     assert prune(filled, {(1, A)}).logs == 0
+
+
+async def test_prune_keeps_the_events_of_any_address_that_are_asked_for(filled):
+    words = tuple(bytes([number]) * 32 for number in (25, 60))
+    free, other = events_fragment(b"", (words,)), events_fragment(A, (words, (b"w" * 32,)))
+    async with Writer(filled) as writer:
+        await writer.put_pages(1, [page(0, 20, key=free.key), page(0, 20, key=other.key)])
+    assert prune(filled, {(1, A)}, [(1, free)]).logs == 20
+    with Reader(filled) as reader:
+        assert reader.logs_frame(addresses=[B])["block_number"].to_list() == [25, 25, 60, 60]
+        assert set(reader.coverage(1)) == {KEYS[0], free.key}, "what nobody asks for any more is not covered"
+    assert prune(filled, {(1, A)}, [(2, free)]).logs == 4
+    with Reader(filled) as reader:
+        assert set(reader.coverage(1)) == {KEYS[0]}
 
 
 async def test_prune_above_opens_the_coverage_again_below_finality(filled):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, by_verb, declared
+from monitor.abi import parse_event
+from monitor.config import Config
+from monitor.markets.load import bind
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, built_in, by_verb, declared
 from tests.markets.theatre import Theatre
 
 TRANSFER = declared("golem", "Transfer")
@@ -72,6 +75,31 @@ def test_a_golem_transfer_is_payer_and_payee_but_minting_pays_nobody():
     (paid,) = by_verb(decoded.events, "lease.settle")
     assert (paid["payer"], paid["provider"], paid["amount"]) == (RENTER, PROVIDER, 5)
     assert decoded.quarantine.is_empty()
+
+
+def test_a_golem_batch_is_paid_by_who_filled_it_and_its_first_hop_pays_nobody():
+    batch = bytes.fromhex("50100d4faf5f3b09987dea36dc2eddd57a3e561b")
+    chain = Chain()
+    chain.tx(
+        ("golem", "glm", TRANSFER, [RENTER, batch, 8]),
+        ("golem", "glm", TRANSFER, [batch, PROVIDER, 5]),
+        ("golem", "glm", TRANSFER, [batch, PAYER, 3]),
+    )
+    chain.tx(("golem", "glm", TRANSFER, [batch, PROVIDER, 1]))
+    first, second, lone = by_verb(chain.decoded().events, "lease.settle")
+    assert [(row["payer"], row["provider"], row["amount"]) for row in (first, second)] == [
+        (RENTER, PROVIDER, 5),
+        (RENTER, PAYER, 3),
+    ]
+    assert "payer" not in lone, "nobody is known to have filled it"
+
+
+def test_of_golems_token_only_batches_are_asked_for():
+    polygon = Config.model_validate({"chains": {"polygon": {"id": 137, "rpc": ["http://x"]}}})
+    (glm,) = [item for item in bind(built_in(), polygon) if item.market == "golem"]
+    batch = bytes.fromhex("50100d4faf5f3b09987dea36dc2eddd57a3e561b").rjust(32, b"\0")
+    transfer = (parse_event(TRANSFER).topic0,)
+    assert set(glm.only) == {(transfer, (batch,)), (transfer, None, (batch,))}
 
 
 def test_golem_deposit_ids_wider_than_any_amount_are_kept_exactly():

@@ -40,11 +40,19 @@ def test_disabled_chains_and_markets_are_left_out():
     assert bind(built_in(), dark) == ()
 
 
-def test_a_market_on_contracts_of_others_is_watched_only_where_it_is_named():
-    assert "aleph_superfluid" not in {item.market for item in bind(built_in(), config())}
-    named = config(markets={"aleph_superfluid": {}})
-    assert "aleph_superfluid" in {item.market for item in bind(built_in(), named)}
-    assert "aleph_superfluid" in {item.market for item in bind_everywhere(built_in(), config())}
+def test_a_contract_that_serves_many_others_is_watched_only_where_its_market_is_named():
+    chains = {"ethereum": {"id": 1, "rpc": ["http://x"]}, "polygon": {"id": 137, "rpc": ["http://x"]}}
+    unnamed = Config.model_validate({"chains": chains})
+    named = Config.model_validate({"chains": chains, "markets": {"golem": {}}})
+    assert {item.chain_id for item in bind(built_in(), unnamed) if item.market == "golem"} == {137}
+    assert {item.chain_id for item in bind(built_in(), named) if item.market == "golem"} == {1, 137}
+    assert {item.chain_id for item in bind_everywhere(built_in(), unnamed) if item.market == "golem"} >= {1, 137}
+
+
+def test_what_serves_many_others_is_asked_for_by_what_binds_it_to_the_market():
+    (stream,) = [item for item in bind(built_in(), config()) if item.market == "aleph_superfluid"]
+    ((first, token),) = stream.only
+    assert (len(first or ()), token) == (2, ((stream.token or b"").rjust(32, b"\0"),))
 
 
 def test_a_configured_deployment_replaces_the_adapter_on_its_chain_only():

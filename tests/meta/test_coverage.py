@@ -22,9 +22,9 @@ def table() -> str:
     for market in load_markets([bundled("abis")]).values():
         row = coverage(market)
         cells = [cell(market, aspect) for aspect in ("lease", *ASPECTS)]
-        chains = ", ".join(row.chains) or "by configuration"
-        title = row.title + " (only if configured)" * row.opt_in
-        lines.append(f"| {title} | {chains} | {' | '.join(cells)} | {row.verified} |")
+        named = (chain + " (only if configured)" * (chain in row.opt_in) for chain in row.chains)
+        chains = ", ".join(named) or "by configuration"
+        lines.append(f"| {row.title} | {chains} | {' | '.join(cells)} | {row.verified} |")
     return "\n".join(lines) + "\n"
 
 

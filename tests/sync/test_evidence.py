@@ -39,6 +39,16 @@ def test_what_a_block_may_hold_and_the_answer_lacks():
     assert lacking(as_bytes(ANN, TRANSFER, WORD), wallets._replace(topics=((TRANSFER,), None, (WORD,))), ())
 
 
+def test_a_filter_for_any_address_is_held_against_its_topics():
+    wanted = LogFilter((), ((TRANSFER,), (WORD,)))
+    assert lacking(as_bytes(ANN, TRANSFER, WORD), wanted, ())
+    assert not lacking(as_bytes(ANN, TRANSFER), wanted, ())
+    assert not lacking(as_bytes(ANN, TRANSFER, WORD), wanted, {ANN}), "who sent one may have sent another"
+    few = as_bytes(*(bytes([number]) * 20 for number in range(20)))
+    assert is_crisp(few, wanted)
+    assert not is_crisp(bytes(b"\xff" * 256), wanted)
+
+
 def test_a_bloom_that_says_maybe_to_everything_is_not_crisp():
     dice = random.Random(1)
     few, many = (as_bytes(*(dice.randbytes(20) for _ in range(count))) for count in (20, 700))

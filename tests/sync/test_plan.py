@@ -4,7 +4,15 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import MAX_ALTERNATIVES, Want, contract_fragment, native_fragment, transfers_fragment
+from monitor.sync.fragment import (
+    MAX_ALTERNATIVES,
+    TRANSFER,
+    Want,
+    contract_fragment,
+    events_fragment,
+    native_fragment,
+    transfers_fragment,
+)
 from monitor.sync.plan import NATIVE_SPAN, Job, plan
 
 TOKEN = b"t" * 20
@@ -19,6 +27,8 @@ FRAGMENTS = [
     *(transfers_fragment(wallet(number), [TOKEN]) for number in range(3)),
     transfers_fragment(wallet(0), [TOKEN, b"u" * 20]),
     *(native_fragment(wallet(number)) for number in range(2)),
+    events_fragment(b"", ((TRANSFER,), None, (b"w" * 32,))),
+    events_fragment(wallet(0), ((TRANSFER,), (b"w" * 32,))),
 ]
 WANTS = st.lists(
     st.builds(Want, st.sampled_from(FRAGMENTS), st.integers(0, 80), st.none() | st.integers(0, 120)), max_size=10

@@ -20,6 +20,7 @@ def command(chain: str | None, above: int | None) -> None:
     from pathlib import Path
 
     from monitor.config.resources import ledger_path
+    from monitor.daemon.watch import contract_wants
     from monitor.ledger import care
     from monitor.views.bundle import load_bundle
 
@@ -30,7 +31,10 @@ def command(chain: str | None, above: int | None) -> None:
     ledger = Path(ledger_path(config.ledger.path))
     if chain is None or above is None:
         bundle = load_bundle(config)
-        found = care.prune(ledger, {*((item.chain_id, item.address) for item in bundle.bound), *bundle.tokens})
+        chains = {item.chain_id for item in bundle.bound}
+        wants = [(chain_id, want.fragment) for chain_id in chains for want in contract_wants(chain_id, bundle.bound)]
+        events = [(chain_id, fragment) for chain_id, fragment in wants if fragment.kind == "events"]
+        found = care.prune(ledger, {*((item.chain_id, item.address) for item in bundle.bound), *bundle.tokens}, events)
     else:
         by_name = {name: item.id for name, item in config.chains.items()}
         chain_id = by_name.get(chain, int(chain) if chain.isascii() and chain.isdigit() else None)

@@ -104,14 +104,20 @@ def peak(intervals: Sequence[Span]) -> Decimal:
     return max((total for _, total in holdings(intervals)), default=Decimal(0))
 
 
-def peaks(leases: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Find per group the most held at once: `by` and peak (thousandths of H100e); `leases` as `Facts.tenancies`."""
+def peaks(leases: pl.DataFrame, by: list[str], least: int = 0) -> pl.DataFrame:
+    """Find per group the most held at once: `by` and peak (thousandths of H100e); `leases` as `Facts.tenancies`.
+
+    Groups that never hold `least` are left out.
+    """
+    if least:
+        # all leases together are at least what is held at once, and adding up costs less than putting in order
+        leases = leases.filter(pl.col("milli").sum().over(by) >= least)
     starts = leases.select(*by, pl.col("opened_at").alias("when"), pl.col("milli").alias("step"))
     ends = leases.select(*by, pl.col("held_until").alias("when"), (-pl.col("milli")).alias("step"))
     # what ends at a moment is gone before what starts then
     steps = pl.concat([starts, ends]).sort(*by, "when", "step")
     held = steps.with_columns(pl.col("step").cum_sum().over(by).alias("held"))
-    return held.group_by(by).agg(pl.col("held").max().alias("peak"))
+    return held.group_by(by).agg(pl.col("held").max().alias("peak")).filter(pl.col("peak") >= least)
 
 
 def address_text(address: bytes) -> str:

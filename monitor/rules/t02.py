@@ -40,8 +40,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     hits = (
         leased.group_by(key)
         .agg(*evidence(pl.col("begun").first()))
-        .join(peaks(leased, key), on=key, how="inner")
-        .filter(pl.col("peak") >= params["min_h100e"] * 1000)
+        .join(peaks(leased, key, params["min_h100e"] * 1000), on=key, how="inner")
         .join(money, on=key, how="inner")
     )
     rows = hits.sort(key).select(

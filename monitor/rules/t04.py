@@ -69,7 +69,7 @@ def _blind_chains(facts: Facts) -> tuple[str, ...]:
 
 def _groups(facts: Facts, params: Params) -> list[_Group]:
     # most renters never hold enough, and most funders never start enough of those: only the rest is walked
-    large = peaks(facts.tenancies, ["renter"]).filter(pl.col("peak") >= params["min_h100e_each"] * 1000)
+    large = peaks(facts.tenancies, ["renter"], params["min_h100e_each"] * 1000)
     held = large.select(pl.col("renter").alias("address"), pl.lit(1).alias("large"))
     counted = facts.origins.rename({"origin": "funder"}).join(held, on="address", how="left", maintain_order="left")
     enough = counted.filter(pl.col("large") == 1).group_by("funder").agg(pl.col("address").n_unique().alias("renters"))

@@ -15,35 +15,35 @@ __all__ = ["RULE"]
 _SHELL = ["chain_id", "shell"]
 _ASSET = [*_SHELL, "kind", "token"]
 _SIDES = (("recipient", "sender"), ("sender", "recipient"))
+_BOXES = 61
 
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge wallets that pay tenants, or pay their leases, by what comes in and goes on."""
-    served = _served(facts)
-    shells = served.select(_SHELL).unique()
-    sides = [
-        facts.moves.select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
-        for side, other in _SIDES
-    ]
-    few = pl.concat([each.join(shells, on=_SHELL, how="semi").unique() for each in sides]).group_by(_SHELL)
-    quiet = few.agg(pl.col("other").n_unique().alias("counterparties")).filter(
-        pl.col("counterparties") <= params["max_counterparties"]
+    few = _few(facts, params["max_counterparties"])
+    came, went = (_side(facts, few, *side) for side in _SIDES)
+    served = _served(facts, went)
+    both = pl.concat([came, went]).join(served, on=_SHELL, how="semi")
+    quiet = (
+        both.group_by(_SHELL)
+        .agg(pl.col("other").n_unique().alias("counterparties"))
+        .filter(pl.col("counterparties") <= params["max_counterparties"])
     )
-    flows = pl.concat([_side(facts, quiet, *side) for side in _SIDES])
-    came = pl.col("came")
+    flows = with_micro(both, facts.tokens)
+    arrived = pl.col("came")
     # a cycle starts with each arrival and takes what leaves until the next one
     cycles = (
         flows.join(quiet, on=_SHELL, how="inner")
         .sort(*_ASSET, "at", "block_number", "log_index", "came", descending=[False] * 7 + [True], nulls_last=True)
-        .with_columns(came.cast(pl.Int64()).cum_sum().over(_ASSET).alias("cycle"))
+        .with_columns(arrived.cast(pl.Int64()).cum_sum().over(_ASSET).alias("cycle"))
         .filter(pl.col("cycle") > 0)
-        .with_columns(pl.col("at").filter(came).first().over(*_ASSET, "cycle").alias("start"))
+        .with_columns(pl.col("at").filter(arrived).first().over(*_ASSET, "cycle").alias("start"))
         .filter(pl.col("at") <= pl.col("start") + params["dwell_hours"] * HOUR)
         .group_by(*_ASSET, "cycle", "counterparties")
         .agg(
-            pl.col("amount").filter(came).sum().alias("in"),
-            pl.col("amount").filter(~came).sum().alias("out"),
-            pl.col("micro").filter(came).sum(),
+            pl.col("amount").filter(arrived).sum().alias("in"),
+            pl.col("amount").filter(~arrived).sum().alias("out"),
+            pl.col("micro").filter(arrived).sum(),
             pl.col("at").max(),
             pl.col("position"),
         )
@@ -81,10 +81,28 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(found, quiet_chains(facts, "T08"))
 
 
-def _served(facts: Facts) -> pl.DataFrame:
+def _few(facts: Facts, most: int) -> pl.DataFrame:
+    """List the wallets that may have so few counterparties, and some more: chain_id, shell.
+
+    Counterparties are thrown into boxes: whoever has more full boxes than that has more counterparties.
+    """
+    box = pl.lit(2, dtype=pl.Int64()).pow(pl.col("other").hash() % _BOXES).alias("boxes")
+    thrown = [
+        facts.moves.lazy()
+        .select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
+        .group_by(_SHELL)
+        .agg(box.bitwise_or())
+        .collect()
+        for side, other in _SIDES
+    ]
+    full = pl.concat(thrown).group_by(_SHELL).agg(pl.col("boxes").bitwise_or().bitwise_count_ones())
+    return full.filter(pl.col("boxes") <= most).select(_SHELL)
+
+
+def _served(facts: Facts, went: pl.DataFrame) -> pl.DataFrame:
     """List who sends value to renters or pays for their leases: chain_id, shell, renter, cluster_id; hubs never."""
     renters = facts.tenancies.select("chain_id", "renter", "cluster_id").unique()
-    sends = facts.moves.select("chain_id", pl.col("sender").alias("shell"), pl.col("recipient").alias("renter"))
+    sends = went.select(*_SHELL, pl.col("other").alias("renter"))
     pairs = sends.join(renters.select("chain_id", "renter"), on=["chain_id", "renter"], how="semi").unique()
     paid = facts.deposits.filter(pl.col("payer") != pl.col("renter")).select(
         "chain_id", pl.col("payer").alias("shell"), "renter"
@@ -97,9 +115,8 @@ def _served(facts: Facts) -> pl.DataFrame:
 
 def _side(facts: Facts, shells: pl.DataFrame, side: str, other: str) -> pl.DataFrame:
     mine = facts.moves.rename({side: "shell", other: "other"}).join(shells, on=_SHELL, how="semi")
-    valued = with_micro(mine, facts.tokens)
     came = pl.lit(side == "recipient").alias("came")
-    return valued.select(*_ASSET, "other", "amount", "micro", "at", "block_number", "log_index", "position", came)
+    return mine.select(*_ASSET, "other", "amount", "at", "block_number", "log_index", "position", came)
 
 
 RULE = Rule(

@@ -19,15 +19,16 @@ _WINDOW = ["cluster_id", "window"]
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and window, who paid it and how much of that went into leases."""
     days = params["window_days"] * DAY
-    came = _came(facts, params["min_payers"])
+    came = _came(facts, params["min_payers"], days)
     per = _windowed(came, days).group_by(_WINDOW)
     inflow = per.agg(
         pl.col("sender").n_unique().alias("payers"),
         pl.col("micro").median().cast(pl.Int64()).alias("median_micro"),
         pl.col("micro").cast(AMOUNT).sum().alias("inflow_micro"),
     ).filter((pl.col("payers") >= params["min_payers"]) & (pl.col("median_micro") < params["max_median_usd"] * 10**6))
+    paid = facts.deposits.join(inflow.select("cluster_id").unique(), on="cluster_id", how="semi")
     spent = (
-        _windowed(facts.deposits.filter(pl.col("micro").is_not_null()), days)
+        _windowed(paid.filter(pl.col("micro").is_not_null()), days)
         .group_by(_WINDOW)
         .agg(pl.col("micro").sum().alias("spent_micro"), pl.col("lease").unique().sort().alias("leases"))
     )
@@ -58,22 +59,21 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(found, quiet_chains(facts, "T10"))
 
 
-def _came(facts: Facts, least: int) -> pl.DataFrame:
-    """List priced token transfers into tenant clusters from outside, where at least so many wallets ever paid."""
+def _came(facts: Facts, least: int, seconds: int) -> pl.DataFrame:
+    """List priced token transfers into tenant clusters from outside, where some window has at least so many."""
     mine = facts.clusters.join(facts.tenancies.select("cluster_id").unique(), on="cluster_id", how="semi")
-    paid = facts.moves.filter(pl.col("kind") == "erc20").select("chain_id", "sender", "recipient")
-    many = (
-        paid.unique()
-        .join(mine.rename({"address": "recipient"}), on="recipient", how="inner")
-        .group_by("cluster_id")
-        .agg(pl.col("sender").n_unique().alias("payers"))
-        .filter(pl.col("payers") >= least)
+    # so many payers are at least so many payments, and those are counted at once
+    paid = facts.moves.lazy().filter(pl.col("kind") == "erc20").select("recipient", "at").collect()
+    counted = paid.join(mine.rename({"address": "recipient"}), on="recipient", how="inner").group_by(
+        "cluster_id", (pl.col("at") // (seconds // 2) * (seconds // 2)).alias("at")
     )
+    halves = _windowed(counted.len(), seconds).group_by(_WINDOW)
+    many = halves.agg(pl.col("len").sum().alias("payments")).filter(pl.col("payments") >= least)
     wide = mine.join(many, on="cluster_id", how="semi")
     own = wide.rename({"address": "sender", "cluster_id": "payer_cluster"})
     came = (
-        facts.moves.filter(pl.col("kind") == "erc20")
-        .join(wide.rename({"address": "recipient"}), on="recipient", how="inner")
+        facts.moves.join(wide.rename({"address": "recipient"}), on="recipient", how="inner")
+        .filter(pl.col("kind") == "erc20")
         .join(own, on="sender", how="left")
         .filter(pl.col("cluster_id").ne_missing(pl.col("payer_cluster")))
         .select("chain_id", "token", "amount", "sender", "recipient", "cluster_id", "at", "position")

@@ -46,11 +46,17 @@ def check(facts: Facts, params: Params) -> Outcome:
         finding
         for day in rule_dates()
         for series, unit, least in kinds
+        if _in_reach(series, day)
         for finding in report(
             RULE, _hits(series, day, unit, least, params), summary=summaries[unit], threshold=threshold
         )
     ]
     return Outcome(tuple(found))
+
+
+def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
+    """Tell whether anything happened in the days before a rule date that a surge would be in."""
+    return bool(series.select(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left").any()).item())
 
 
 def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:

@@ -21,7 +21,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         & (pl.col("milli") * 100 < pl.col("gpu_count") * 1000 * params["max_chip_percent"])
         & pl.col("provider").is_not_null()
     )
-    pooled = peaks(small, _KEY).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    pooled = peaks(small, _KEY, params["min_h100e"] * 1000)
     rows = (
         small.join(pooled, on=_KEY, how="inner")
         .group_by(_KEY)

@@ -55,7 +55,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         (gap.abs() * 100 // pl.col("median")).alias("gap"),
     )
     key = ["cluster_id", "side"]
-    large = peaks(far, key).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    large = peaks(far, key, params["min_h100e"] * 1000)
     rows = (
         far.join(large, on=key, how="inner")
         .group_by(key)

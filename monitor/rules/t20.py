@@ -20,7 +20,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     long = facts.tenancies.filter(
         (pl.col("held_until") - pl.col("opened_at") >= params["min_hours"] * HOUR) & pl.col("provider").is_not_null()
     )
-    large = peaks(long, _PAIR).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    large = peaks(long, _PAIR, params["min_h100e"] * 1000)
     traded = long.join(large, on=_PAIR, how="inner")
     ties = pl.concat([_one(traded), _funder(facts, traded), _returned(facts, traded, params)])
     rows = (

@@ -16,11 +16,12 @@ _VENUE = ["group", "market", "chain_id"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge the order in which a cluster entered and left its venues."""
-    large = peaks(facts.together, _VENUE).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    large = peaks(facts.together, _VENUE, params["min_h100e"] * 1000)
     venue = pl.concat_str("market", "chain_id", separator=":")
     # a stay is a run of leases, in time, at one venue: who comes back begins another
+    enough = large.filter(pl.struct(_VENUE[1:]).n_unique().over("group") >= params["min_venues"])
     leased = (
-        facts.together.join(large, on=_VENUE, how="inner")
+        facts.together.join(enough, on=_VENUE, how="inner")
         .sort("group", "opened_at", "chain_id", "market", "open_block", "open_log_index", "lease_id")
         .with_columns(venue.alias("venue"))
         .with_columns((pl.col("venue") != pl.col("venue").shift(1).over("group")).fill_null(True).alias("moved"))

@@ -20,7 +20,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     begun = facts.origins.filter(pl.col("out_degree") < params["max_out_degree"]).select(
         "chain_id", pl.col("address").alias("renter"), pl.col("origin").alias("funder")
     )
-    large = peaks(facts.tenancies, _WALLET).filter(pl.col("peak") >= params["min_h100e"] * 1000)
+    large = peaks(facts.tenancies, _WALLET, params["min_h100e"] * 1000)
     lives = (
         facts.tenancies.filter(pl.col("provider").is_not_null())
         .join(large.select(_WALLET), on=_WALLET, how="semi")

@@ -255,7 +255,14 @@ class WalletsConfig(_Table):
     transfers: bool = True
     hub_degree: int = Field(default=200, ge=2, le=1_000_000)
     funder_blocks: int = Field(default=20_000, ge=0, le=10_000_000)
-    """Blocks before and after a funding in which the funder's own transfers are read, to see whether it is a hub."""
+    """Blocks before and after a funding, or a first dealing, in which a wallet's own transfers are read, to see whether
+    it is a hub."""
+    depth: int = Field(default=2, ge=0, le=4)
+    """Hops from the wallets of leases over which counterparties' own transfers are read."""
+    max_degree: int = Field(default=200, ge=2, le=1_000_000)
+    """Counterparties from which on a wallet's counterparties are not read."""
+    max_wallets: int = Field(default=5_000, ge=0, le=1_000_000)
+    """Counterparties per chain that are read."""
 
 
 LabelKind = Literal[

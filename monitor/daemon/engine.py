@@ -65,7 +65,7 @@ class Engine:
         self.dirty = asyncio.Event()
         self.caught_up = False
         """Whether a judgement had all it asked for; before that, none is written that has not."""
-        self.judge = Judge(config, bundle, writer, reader)
+        self.judge = Judge(config, bundle, writer, reader, mode.first or 0, mode.last)
         self.deliverer: Deliverer | None = None
         self.watched: Sequence[Watched] = ()
         self.children: Sequence[Bound] = ()
@@ -170,16 +170,19 @@ class Engine:
         while True:
             version = self.watch_version
             changed = await follower.step() or changed
-            if not follower.behind and (wanted := self.wanted.pop(chain.id, ())):
+            if not follower.lacking and (wanted := self.wanted.pop(chain.id, ())):
                 changed = await fill(reads, follower, self.writer, self.progress, wanted) or changed
             await self._well(chain, follower)
-            if follower.behind:
+            if follower.lacking or (follower.behind and self.mode.until_head):
                 self.wake[chain.id].clear()
                 continue
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
                 self.dirty.set()
             changed = False
+            if follower.behind:
+                self.wake[chain.id].clear()
+                continue
             await self._pause(chain)
 
     async def _well(self, chain: ChainConfig, follower: Follower) -> None:
@@ -194,14 +197,14 @@ class Engine:
         at, before = self._reported.get(chain.id, (0.0, Report()))
         to_read = self.progress.missing(chain.id) if follower.behind else 0
         # A chain that is followed stays so while its newest blocks are on the way.
-        near = before.state == FOLLOWING and to_read <= _NEAR
+        near = before.state == FOLLOWING and follower.lacking <= _NEAR
         report = Report(
             node_head=max(follower.source.head, 0),
             to_read=to_read,
             reorgs=follower.reorgs,
             deepest_reorg=follower.deepest_reorg,
             splits=follower.source.splits,
-            state=FOLLOWING if near or not follower.behind else "reading",
+            state=FOLLOWING if near or not follower.lacking else "reading",
             endpoints=tuple(_endpoint_row(chain.id, item) for item in follower.source.endpoints()),
         )
         now = time.monotonic()
@@ -258,14 +261,17 @@ class Engine:
             began = time.process_time()
             before = set(self.watched)
             look = await self.judge.look()
-            if self._more(look, chains):
+            fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
+            asks = self._asks(look, chains)
+            if asks or set(look.watched) != before:
                 # New wallets, contracts and questions: what they bring is judged in the next round.
+                self.watched = look.watched
                 self.watch_version += 1
                 for wake in self.wake.values():
                     wake.set()
-                if not self.caught_up:
+                if not self.caught_up and (asks or fresh or self.mode.until_head):
                     continue
-            await self.judge.commit({(item.chain_id, item.address) for item in look.watched if item not in before})
+            await self.judge.commit(fresh)
             self.caught_up = True
             if self.mode.until_head:
                 self.stop.set()
@@ -274,15 +280,14 @@ class Engine:
                 self.deliverer.nudge()
             await asyncio.sleep(rest_after(time.process_time() - began))
 
-    def _more(self, look: Look, chains: Collection[int]) -> bool:
-        """Take over what an evaluation asks for; False when nothing new can be had."""
-        known = (self.watched, self.children)
-        self.watched, self.children = look.watched, look.children
+    def _asks(self, look: Look, chains: Collection[int]) -> bool:
+        """Take over the contracts and questions an evaluation names; False when there is nothing new to be had."""
+        known, self.children = self.children, look.children
         self.wanted = {}
         for item in look.wanted:
             if item.chain_id in chains and item.chain_id in self.reads and self.reads[item.chain_id].left:
                 self.wanted.setdefault(item.chain_id, []).append(item)
-        return (self.watched, self.children) != known or bool(self.wanted)
+        return self.children != known or bool(self.wanted)
 
 
 def rest_after(seconds: float) -> float:

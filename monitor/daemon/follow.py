@@ -57,6 +57,8 @@ class Follower:
         """Highest block to index, None for the head."""
         self.behind = True
         """Whether the last step left something to fetch or to write."""
+        self.lacking = 1
+        """How many blocks of it are not merely wanted `later`."""
         self._wake = wake or asyncio.Event()
         self._planned: deque[Job] = deque()
         self._flying: dict[asyncio.Task[Page | None], Job] = {}
@@ -87,8 +89,11 @@ class Follower:
                     changed = await self._flush() or changed
         finally:
             nudge.cancel()
-        self.behind = moved or bool(self._flying or self._planned or self._plan())
-        if not self.behind:
+        self.behind = moved or bool(self._flying or self._planned or self._next())
+        held = dict(self.covered)
+        _add(held, (page.coverage for page in self._waiting))
+        self.lacking = max(moved, self._missing([want for want in self.wants() if not want.later], held))
+        if not self.lacking:
             changed = await self._flush() or changed
         if moved:
             await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
@@ -103,7 +108,7 @@ class Follower:
         """Keep requests in flight, the head's first; False when there is nothing to wait for."""
         while len(self._flying) < self.chain.concurrency:
             if not self._planned:
-                self._planned.extend(self._plan())
+                self._planned.extend(self._next())
             if not self._planned:
                 break
             job = self._planned.popleft()
@@ -169,29 +174,37 @@ class Follower:
         for task in tasks:
             del self._flying[task]
 
-    def _plan(self) -> list[Job]:
-        """List what to fetch next: the blocks that can still change, then the rest, oldest first."""
-        head = self.source.head if self.upto is None else min(self.upto, self.source.head)
-        final = self.source.finalized
+    def _next(self) -> list[Job]:
+        """List what to fetch next, as many jobs as can fly: how wide others will be depends on what these bring."""
         taken = dict(self.covered)
         _add(taken, ({fragment.key: job.span for fragment in job.fragments} for job in self._flying.values()))
         _add(taken, (page.coverage for page in self._waiting))
-        wants = self.wants()
-        near = [want._replace(start=max(want.start, final + 1)) for want in wants]
-        # As many as can fly: how wide the next ones are depends on what these bring.
-        limit, width = self.chain.concurrency, self.source.width
-        jobs = plan(near, taken, head, final, width, limit=limit)
-        jobs += plan(wants, taken, min(head, final), final, width, limit=limit - len(jobs))
+        jobs = self._plan(taken, self.chain.concurrency)
         if jobs:
-            self.progress.planned(self.chain.id, self._missing(wants), self.source.head)
+            self.progress.planned(self.chain.id, self._missing(self.wants(), self.covered), self.source.head)
         return jobs
 
-    def _missing(self, wants: Sequence[Want]) -> int:
+    def _top(self) -> int:
+        return self.source.head if self.upto is None else min(self.upto, self.source.head)
+
+    def _plan(self, taken: Mapping[str, Spans], limit: int) -> list[Job]:
+        """List the blocks that can still change, then the rest, oldest first, then what is wanted `later`."""
+        head, final, width = self._top(), self.source.finalized, self.source.width
+        wants = self.wants()
+        now = [want for want in wants if not want.later]
+        near = [want._replace(start=max(want.start, final + 1)) for want in now]
+        jobs = plan(near, taken, head, final, width, limit=limit)
+        for part in (now, [want for want in wants if want.later]):
+            jobs += plan(part, taken, min(head, final), final, width, limit=limit - len(jobs))
+        return jobs
+
+    def _missing(self, wants: Sequence[Want], held: Mapping[str, Spans]) -> int:
         """Count the blocks still to be read, over all fragments' union."""
         missing = Spans()
         for want in wants:
-            stop = self.source.head + 1 if want.stop is None else min(want.stop, self.source.head + 1)
-            missing |= Spans.of(want.start, stop) - self.covered.get(want.fragment.key, Spans())
+            head = min(self._top(), self.source.finalized) if want.later else self._top()
+            stop = head + 1 if want.stop is None else min(want.stop, head + 1)
+            missing |= Spans.of(want.start, stop) - held.get(want.fragment.key, Spans())
         return missing.total
 
 

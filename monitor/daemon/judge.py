@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -15,11 +16,13 @@ from monitor.alerts.outbox import outbox_rows
 from monitor.alerts.payload import Context, LegalStatus
 from monitor.chain.reads import Wanted
 from monitor.config import Config
-from monitor.daemon.watch import Watched
+from monitor.daemon.watch import Watched, admitted
 from monitor.ledger.reader import Reader
+from monitor.ledger.rows import ChainRow
 from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
+from monitor.model.span import Span, Spans
 from monitor.rules.confidence import calibrated
 from monitor.rules.facts import Facts
 from monitor.rules.measure import address_text
@@ -43,29 +46,49 @@ class Look(NamedTuple):
 
 
 class Judge:
-    """Looks at the ledger as a whole; `look` computes, `commit` writes what was computed."""
+    """Looks at the ledger as a whole; `look` computes, `commit` writes what was computed.
 
-    def __init__(self, config: Config, bundle: Bundle, writer: Writer, reader: Reader) -> None:
+    `first` and `last` bound the blocks that are read, of a backfill.
+    """
+
+    def __init__(
+        self, config: Config, bundle: Bundle, writer: Writer, reader: Reader, first: int = 0, last: int | None = None
+    ) -> None:
         self.config = config
         self.bundle = bundle
         self.writer = writer
         self.reader = reader
+        self._first = first
+        self._last = last
+        self._watched: frozenset[Watched] = frozenset()
         self._latest: Assembled | None = None
         self._entities = Entities()
         self._reading = Reading(reader, bundle)
 
     async def look(self) -> Look:
         """Evaluate the whole ledger; tell what else to read, each sorted."""
-        latest = self._latest = await asyncio.to_thread(self._evaluate)
-        return Look(
-            [Watched(*row) for row in latest.world.watch.iter_rows()],
-            latest.children,
-            [Wanted(*row) for row in latest.wanted.iter_rows()],
-        )
+        latest, watched = await asyncio.to_thread(self._evaluate)
+        self._latest, self._watched = latest, frozenset(watched)
+        return Look(watched, latest.children, [Wanted(*row) for row in latest.wanted.iter_rows()])
 
-    def _evaluate(self) -> Assembled:
+    def _evaluate(self) -> tuple[Assembled, list[Watched]]:
+        # Before the rows: what is covered now, they hold.
+        covered = {chain.chain_id: self._covered(chain) for chain in self.reader.chains()}
         read, rows = self._reading.read()
-        return conclude(read, rows, self.bundle, self.config, self._entities)
+        latest = conclude(read, rows, self.bundle, self.config, self._entities)
+        watched: list[Watched] = []
+        named = (Watched(*row) for row in latest.world.watch.iter_rows())
+        for chain_id, mine in groupby(named, key=lambda row: row.chain_id):
+            money = [token for chain, token in self.bundle.tokens if chain == chain_id]
+            read_there, upto = covered.get(chain_id, ({}, Span(0, 0)))
+            watched += admitted(mine, money, read_there, upto, self._watched)
+        return latest, watched
+
+    def _covered(self, chain: ChainRow) -> tuple[Mapping[str, Spans], Span]:
+        """Say what was read of a chain, and which blocks of it are to be read for good."""
+        final = -1 if chain.finalized is None else chain.finalized
+        stop = 1 + (final if self._last is None else min(final, self._last))
+        return self.reader.coverage(chain.chain_id), Span(min(self._first, stop), stop)
 
     async def commit(self, unread: Collection[tuple[int, bytes]] = ()) -> None:
         """Write findings, leads, quarantine and the alerts they call for, in one transaction.
@@ -106,6 +129,7 @@ class Judge:
             ),
         )
         await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine)
+        await self.writer.put_meta({"hops": latest.world.hops.write_json()})
 
 
 def reach(facts: Facts, unread: Collection[tuple[int, bytes]]) -> frozenset[str]:

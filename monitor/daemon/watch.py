@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from monitor.markets.load import Bound
+from monitor.model.span import Span, Spans
 from monitor.sync.fragment import (
     Fragment,
     Want,
@@ -14,8 +16,9 @@ from monitor.sync.fragment import (
     native_fragment,
     transfers_fragment,
 )
+from monitor.wallets.expand import LAST_AWAITED
 
-__all__ = ["Watched", "contract_wants", "wants"]
+__all__ = ["Watched", "admitted", "contract_wants", "wants"]
 
 
 class Watched(NamedTuple):
@@ -26,20 +29,51 @@ class Watched(NamedTuple):
     kind: str
     start: int
     stop: int | None
+    stage: int = 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether leads wait for it."""
+        return self.stage <= LAST_AWAITED
 
 
 def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watched: Iterable[Watched]) -> list[Want]:
     """List what one chain's ledger must hold, as fragments with their spans, in a fixed order."""
     money = tuple(sorted(set(tokens)))
     required = contract_wants(chain_id, bound)
-    for row in watched:
-        if row.chain_id != chain_id:
-            continue
-        if row.kind == "native":
-            required.append(Want(native_fragment(row.address), row.start, row.stop))
-        elif money:
-            required.append(Want(transfers_fragment(row.address, money), row.start, row.stop))
-    return required
+    mine = (row for row in watched if row.chain_id == chain_id and (row.kind == "native" or money))
+    return [*required, *(_want(row, money) for row in mine)]
+
+
+def admitted(
+    watched: Iterable[Watched],
+    tokens: Iterable[bytes],
+    read: Mapping[str, Spans],
+    upto: Span,
+    before: Collection[Watched],
+) -> list[Watched]:
+    """Keep of one chain's rows those that may be trusted: each stage once what is below it was `read` within `upto`.
+
+    Until then a hub may look like anybody else, for what shows it was not read. What was admitted `before` stays.
+    """
+    money = tuple(sorted(set(tokens)))
+    whole = True
+    kept: list[Watched] = []
+    for _, rows in groupby(sorted(watched, key=lambda row: row.stage), key=lambda row: row.stage):
+        stage = list(rows)
+        kept += [row for row in stage if whole or row.awaited or row in before]
+        whole = whole and all(_is_read(_want(row, money), read, upto) for row in stage if row.kind == "native" or money)
+    return kept
+
+
+def _is_read(want: Want, read: Mapping[str, Spans], upto: Span) -> bool:
+    stop = upto.stop if want.stop is None else min(want.stop, upto.stop)
+    return not Spans.of(max(want.start, upto.start), stop) - read.get(want.fragment.key, Spans())
+
+
+def _want(row: Watched, tokens: tuple[bytes, ...]) -> Want:
+    fragment = native_fragment(row.address) if row.kind == "native" else transfers_fragment(row.address, tokens)
+    return Want(fragment, row.start, row.stop, later=not row.awaited)
 
 
 def contract_wants(chain_id: int, bound: Iterable[Bound]) -> list[Want]:

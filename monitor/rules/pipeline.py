@@ -23,6 +23,7 @@ from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
+from monitor.wallets.expand import HOPS, Reach, expand
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import OWNER
@@ -58,6 +59,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     contracts: frozenset[bytes] = frozenset()
     limits: Mapping[int, Limits] | None = None
     """How far transfers are looked at per chain; None looks at all that is given."""
+    reach: Reach = Reach()
+    """How far counterparties are followed, within `limits`."""
     hub_degree: int = 200
     names: pl.DataFrame = msgspec.field(default_factory=lambda: empty(NAMES))
     """Names to look for, supplied by the user."""
@@ -73,6 +76,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     facts: Facts
     watch: pl.DataFrame
     """Whose transfers to read over which blocks (`monitor.wallets.watch.WATCH`)."""
+    hops: pl.DataFrame
+    """How many wallets were followed, and left out (`monitor.wallets.expand.HOPS`)."""
     clusters: pl.DataFrame
     notes: pl.DataFrame
     token_quarantine: pl.DataFrame
@@ -96,11 +101,12 @@ def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
     else:
         moved, refused = inputs.transfers, empty(QUARANTINE)
     persons = people(events, providers=True)
-    watch = empty(WATCH)
+    watch, hops = empty(WATCH), empty(HOPS)
     if inputs.limits is not None:
         watch = watch_people(persons, inputs.limits)
         near = first_funders(within(moved, watch), persons, inputs.contracts)
-        watch = pl.concat([watch, watch_funders(near, inputs.limits)]).unique().sort(list(WATCH))
+        watch = pl.concat([watch, watch_funders(near, inputs.limits)])
+        watch, hops = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
         moved = within(moved, watch)
     funders = first_funders(moved, persons, inputs.contracts)
     busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
@@ -133,6 +139,7 @@ def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
     return World(
         facts=facts,
         watch=watch,
+        hops=hops,
         clusters=_with_leads(cluster_table(wallets), judgement),
         notes=lease_notes(events),
         token_quarantine=refused,

@@ -55,11 +55,15 @@ class Fragment(NamedTuple):
 
 
 class Want(NamedTuple):
-    """A fragment with the blocks that must be covered: `start` up to `stop` (left out), or to the head for None."""
+    """A fragment with the blocks that must be covered: `start` up to `stop` (left out), or to the head for None.
+
+    What is wanted `later` is read after all else, and only where blocks can no longer change.
+    """
 
     fragment: Fragment
     start: int
     stop: int | None = None
+    later: bool = False
 
 
 def contract_fragment(address: bytes) -> Fragment:

@@ -27,6 +27,7 @@ from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
 from monitor.wallets.entities import Entities
+from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
 
@@ -169,6 +170,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: E
             contracts=frozenset(item.address for item in (*bundle.bound, *rows.children) if item.address)
             | {address for _, address in bundle.tokens},
             limits=_limits(config, bundle),
+            reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
             emits={name: _emits(market) for name, market in bundle.markets.items()},

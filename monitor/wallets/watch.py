@@ -19,8 +19,13 @@ WATCH: dict[str, pl.DataType] = {
     "kind": pl.String(),
     "start": pl.Int64(),
     "stop": pl.Int64(),
+    "stage": pl.Int64(),
 }
-"""`kind` is native|erc20; blocks from `start` up to `stop` (left out), null for the head."""
+"""`kind` is native|erc20; blocks from `start` up to `stop` (left out), null for the head.
+
+`stage` orders what is read: a row is to be trusted once all rows of lower stages were read. 0 = people, 1 = around
+their funders, then two stages a hop (`monitor.wallets.expand`).
+"""
 
 
 class Limits(NamedTuple):
@@ -35,28 +40,28 @@ class Limits(NamedTuple):
 def watch_people(people: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
     """List (`WATCH`) all token transfers of each person, and native ones in the look back before the first lease."""
     first = people.group_by("chain_id", "address").agg(pl.col("first_block").min().alias("block"))
-    rows: list[tuple[int, bytes, str, int, int | None]] = []
+    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
     for chain_id, address, block in first.iter_rows():
         limit = limits.get(chain_id)
         if limit and limit.transfers:
-            rows.append((chain_id, address, "erc20", limit.start, None))
+            rows.append((chain_id, address, "erc20", limit.start, None, 0))
         if limit and limit.native_lookback:
-            rows.append((chain_id, address, "native", max(0, block - limit.native_lookback), block + 1))
+            rows.append((chain_id, address, "native", max(0, block - limit.native_lookback), block + 1, 0))
     return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
 
 
 def watch_funders(funders: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
     """List (`WATCH`) the blocks around each funding, where a funder shows whether it is a hub."""
-    rows: list[tuple[int, bytes, str, int, int | None]] = []
+    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
     for chain_id, funder, block in funders.select("chain_id", "funder", "block_number").unique().iter_rows():
         limit = limits.get(chain_id)
         if limit is None:
             continue
         first, last = max(0, block - limit.around_funding), block + limit.around_funding + 1
         if limit.transfers:
-            rows.append((chain_id, funder, "erc20", first, last))
+            rows.append((chain_id, funder, "erc20", first, last, 1))
         if limit.native_lookback:
-            rows.append((chain_id, funder, "native", max(first, block - limit.native_lookback), last))
+            rows.append((chain_id, funder, "native", max(first, block - limit.native_lookback), last, 1))
     return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
 
 

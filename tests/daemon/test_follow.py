@@ -149,6 +149,27 @@ async def test_a_new_fragment_is_filled_while_the_head_stays_live():
     assert follower.covered == {KEYS[0]: Spans.of(90, 100), KEYS[1]: Spans.of(0, 100)}
 
 
+async def test_what_may_wait_is_read_last_and_of_final_blocks_only():
+    source = Source(head=104, finalized=99)
+    follower, _ = made(source, starts=(90,), concurrency=2, poll_seconds=0.05)
+    wants = [Want(FRAGMENTS[0], 80), Want(FRAGMENTS[1], 70, 80, later=True)]
+    follower.wants = lambda: wants
+    source.answer(100)
+    await follower.step()
+    assert [(job.span.start, job.fragments[0].key) for job in source.asked[:3]] == [
+        (100, KEYS[0]), (80, KEYS[0]), (90, KEYS[0]),
+    ]  # fmt: skip
+    assert follower.lacking == 20
+    source.answer(80, 90)
+    await follower.step()
+    assert (follower.lacking, follower.behind) == (0, True)
+    assert follower.covered == {KEYS[0]: Spans.of(80, 105)}, "written although there is more to read"
+    source.answer(70)
+    while follower.behind:
+        await follower.step()
+    assert follower.covered == {KEYS[0]: Spans.of(80, 105), KEYS[1]: Spans.of(70, 80)}
+
+
 async def test_a_fork_drops_what_was_asked_about_it_and_keeps_history_in_flight():
     source = Source(head=104, finalized=99)
     follower, writer = made(source, poll_seconds=0.05)

@@ -62,9 +62,20 @@ class Done(NamedTuple):
 
 
 def lay_out(
-    folder: Path, world: World, url: str, *, sink: str = "", head: str = "", tail: str = "", **chain: int
+    folder: Path,
+    world: World,
+    url: str,
+    *,
+    sink: str = "",
+    head: str = "",
+    tail: str = "",
+    depth: int = 0,
+    **chain: int,
 ) -> Place:
-    """Write a configuration for a played world; keywords set keys of its `[chains.local]`."""
+    """Write a configuration for a played world; keywords set keys of its `[chains.local]`.
+
+    Counterparties are not followed unless `depth` says so: a daemon does that after its head is told.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ledger = folder / "monitor.db"
     text = config_toml(world, url, poll_seconds=0.1)
@@ -73,7 +84,8 @@ def lay_out(
         text = "\n".join([kept[0], f"{key} = {value}", *kept[1:], ""])
     hook = _SINK.format(url=sink) if sink else ""
     config = folder / "config.toml"
-    config.write_text(f'{head}\n[ledger]\npath = "{ledger}"\n{text}{hook}{tail}', encoding="utf-8")
+    hops = f"[wallets]\ndepth = {depth}\n"
+    config.write_text(f'{head}\n[ledger]\npath = "{ledger}"\n{hops}{text}{hook}{tail}', encoding="utf-8")
     return Place(folder, config, ledger)
 
 

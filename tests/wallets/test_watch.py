@@ -12,13 +12,13 @@ HISTORY = pay(50, 1, block=4_500) + pay(50, 2, block=4_530) + pay(50, 3, block=4
 def test_people_are_watched_for_tokens_always_and_native_before_their_first_lease():
     frame = watch_people(people(events(*HISTORY.events)), LIMITS)
     assert dict(frame.schema) == WATCH
-    assert frame.rows() == [(1, who(1), "erc20", 100, None), (1, who(1), "native", 4_000, 5_001)]
+    assert frame.rows() == [(1, who(1), "erc20", 100, None, 0), (1, who(1), "native", 4_000, 5_001, 0)]
 
 
 def test_funders_are_watched_around_their_funding():
     world = wallets(HISTORY)
     frame = watch_funders(world.funders, LIMITS)
-    assert frame.rows() == [(1, who(50), "erc20", 4_450, 4_551), (1, who(50), "native", 4_450, 4_551)]
+    assert frame.rows() == [(1, who(50), "erc20", 4_450, 4_551, 1), (1, who(50), "native", 4_450, 4_551, 1)]
 
 
 def test_unconfigured_chains_and_switched_off_kinds_are_not_watched():

@@ -37,6 +37,7 @@ def command(fmt: str) -> None:
             )
         click.echo(json.dumps(found, indent=2, sort_keys=True))
         return
+    hops = json.loads(status.meta.get("hops", "[]"))
     for chain in status.chains:
         behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
         click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
@@ -47,6 +48,9 @@ def command(fmt: str) -> None:
             + (f" (deepest {chain.deepest_reorg} blocks)" if chain.reorgs else "")
             + (f", {chain.splits} requests split" if chain.splits else "")
         )
+        for row in hops:
+            if row["chain_id"] == chain.chain_id:
+                click.echo(f"  {_hop(row)}")
         for endpoint in status.endpoints:
             if endpoint.chain_id == chain.chain_id:
                 click.echo(f"  endpoint {terminal(endpoint.label)}: {_endpoint(endpoint)}")
@@ -67,6 +71,14 @@ def _endpoint(endpoint: EndpointRow) -> str:
     seen = (f"{endpoint.calls} calls", f"{endpoint.latency_seconds * 1000:.0f} ms", f"{endpoint.received / 1e6:.1f} MB")
     traffic = f"; {', '.join(seen)}" if endpoint.calls else ""
     return f"{endpoint.health}{why}{traffic}{'; errors: ' + errors if errors else ''}"
+
+
+def _hop(row: dict[str, int]) -> str:
+    """Say how many counterparties are followed at a hop, and how many the budget left out."""
+    away = (
+        f"{row['wallets']} wallets {row['hop']} {'hop' if row['hop'] == 1 else 'hops'} from people of leases followed"
+    )
+    return f"{away}; {row['left_out']} left out: wallets.max_wallets is used up" if row["left_out"] else away
 
 
 def _time(seconds: int | None) -> str:

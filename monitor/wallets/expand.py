@@ -1,0 +1,130 @@
+"""Hop by hop: whose transfers are read because a watched wallet dealt with them.
+
+Counterparties of people are one hop away, their counterparties two. Each is looked at around its first dealing before
+anything else: whoever shows there, or is known, to serve many (`monitor.wallets.hubs`) is followed no further. Who is
+taken hangs on the transfers seen and the configuration alone, so any node and any order of reading end with the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from monitor.wallets.funding import inbound
+from monitor.wallets.hubs import hubs
+from monitor.wallets.watch import WATCH, Limits, within
+
+__all__ = ["HOPS", "LAST_AWAITED", "Reach", "expand"]
+
+HOPS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "hop": pl.Int64(),
+    "wallets": pl.Int64(),
+    "left_out": pl.Int64(),
+}
+"""Wallets that are read at a hop, and those the budget left out there."""
+LAST_AWAITED = 1
+"""The last stage of WATCH that leads wait for: later ones only ever add transfers between strangers."""
+
+
+class Reach(NamedTuple):
+    """How far counterparties are followed.
+
+    `depth` = hops from people (0: none), `max_degree` = counterparties from which on a wallet is followed no further,
+    `max_wallets` = wallets beyond people per chain: nearer hops first, then whoever was met first.
+    """
+
+    depth: int = 0
+    max_degree: int = 200
+    max_wallets: int = 5_000
+
+
+def expand(
+    moved: pl.DataFrame,
+    people: pl.DataFrame,
+    watch: pl.DataFrame,
+    limits: Mapping[int, Limits],
+    reach: Reach,
+    labels: pl.DataFrame,
+    contracts: Collection[bytes],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Add to `watch` (`WATCH`) the wallets within reach; returns it sorted, and `HOPS`.
+
+    `moved` are transfers (TRANSFERS), of which those inside what is watched so far are looked at; `people` has columns
+    chain_id, address. Stage 2h looks around the first dealing of each wallet of hop h, stage 2h + 1 reads all token
+    transfers of those that are no hubs.
+    """
+    known = people.select("chain_id", "address").unique()
+    frontier = known
+    hops = [pl.DataFrame(schema=HOPS)]
+    for hop in range(1, reach.depth + 1):
+        near = within(moved, watch)
+        busy = hubs(near, labels, contracts, reach.max_degree)
+        frontier = frontier.join(busy, on="address", how="anti")
+        met = _met(near, frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
+        met = met.join(busy, on="address", how="anti").sort("chain_id", "block_number", "address")
+        ranked = _ranked(met, pl.concat(hops), reach.max_wallets)
+        fresh = ranked.filter("has_room")
+        watch = pl.concat([watch, _rows(fresh, limits, 2 * hop, around=True)])
+        busy = hubs(within(moved, watch), labels, contracts, reach.max_degree)
+        frontier = fresh.join(busy, on="address", how="anti")
+        watch = pl.concat([watch, _rows(frontier, limits, 2 * hop + 1, around=False)])
+        known = pl.concat([known, fresh.select("chain_id", "address")])
+        counted = ranked.group_by("chain_id").agg(
+            pl.lit(hop).alias("hop"),
+            pl.col("has_room").sum().alias("wallets"),
+            (~pl.col("has_room")).sum().alias("left_out"),
+        )
+        hops.append(counted.select(pl.col(name).cast(kind) for name, kind in HOPS.items()))
+    return watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop")
+
+
+def _met(moved: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+    """List whom wallets paid and who funded them (columns chain_id, address), with the block of the first dealing.
+
+    What a wallet only received says nothing it did not ask for: dust and untouched tokens (`inbound`) lead nowhere.
+    """
+    paid = moved.filter(
+        (pl.col("amount") > 0) & pl.col("recipient").is_not_null() & (pl.col("sender") != pl.col("recipient"))
+    ).join(wallets, left_on=["chain_id", "sender"], right_on=["chain_id", "address"], how="semi")
+    funded = inbound(moved, contracts).join(
+        wallets, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
+    )
+    both = pl.concat(
+        [
+            frame.select("chain_id", pl.col(other).alias("address"), "block_number")
+            for frame, other in ((paid, "recipient"), (funded, "sender"))
+        ]
+    )
+    return both.group_by("chain_id", "address").agg(pl.col("block_number").min())
+
+
+def _ranked(met: pl.DataFrame, before: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Add `has_room`: whether a wallet still fits into its chain's budget after those `before` (`HOPS`)."""
+    taken = before.group_by("chain_id").agg(pl.col("wallets").sum().alias("taken"))
+    place = pl.int_range(pl.len()).over("chain_id")
+    return met.join(taken, on="chain_id", how="left", maintain_order="left").select(
+        *met.columns, (place + pl.col("taken").fill_null(0) < most).alias("has_room")
+    )
+
+
+def _rows(met: pl.DataFrame, limits: Mapping[int, Limits], stage: int, *, around: bool) -> pl.DataFrame:
+    """Make the rows of WATCH: all token transfers, or all transfers `around` the first dealing."""
+    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
+    for chain_id, address, block in met.select("chain_id", "address", "block_number").iter_rows():
+        limit = limits[chain_id]
+        if not around:
+            if limit.transfers:
+                rows.append((chain_id, address, "erc20", limit.start, None, stage))
+            continue
+        # On a grid, so that wallets met at about the same time share requests.
+        step = max(1, limit.around_funding)
+        first = block - block % step
+        start, stop = max(0, first - limit.around_funding), first + step + limit.around_funding
+        if limit.transfers:
+            rows.append((chain_id, address, "erc20", start, stop, stage))
+        if limit.native_lookback:
+            rows.append((chain_id, address, "native", max(start, block - limit.native_lookback), stop, stage))
+    return pl.DataFrame(rows, schema=WATCH, orient="row")

@@ -198,16 +198,16 @@ class Distrust:
 
     async def _second(self, wanted: LogFilter, span: Span, place: int) -> tuple[pl.DataFrame, int]:
         def accept(answers: Sequence[Answer]) -> pl.DataFrame:
-            last = known_header(answers[1], span.last)
-            found = read_logs(result(answers[0]), wanted, span)
+            last = known_header(answers[0], span.last)
+            found = read_logs(result(answers[1]), wanted, span)
             if found.height and found["block_number"][-1] == last.number and found["block_hash"][-1] != last.hash:
                 message = f"block {last.number} has another hash in its logs than in its header"
                 raise Lying(message)
             return found
 
         calls = [
-            Call("eth_getLogs", (filter_parameter(wanted, span),)),
             Call("eth_getBlockByNumber", (hex(span.last), False)),
+            Call("eth_getLogs", (filter_parameter(wanted, span),)),
         ]
         return await self._rpc.ask_from(calls, accept, block=span.last, avoid=frozenset({place}))
 

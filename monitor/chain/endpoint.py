@@ -183,7 +183,7 @@ class Endpoint:
 
     def latency(self, calls: Sequence[Call]) -> Latency:
         """Tell what is known of the time it takes over such a question."""
-        return self._latency.get(calls[0].method if calls else "", Latency())
+        return self._latency.get(calls[-1].method if calls else "", Latency())
 
     def hedge_after(self, calls: Sequence[Call]) -> float:
         """Seconds after which its answer is late."""
@@ -258,7 +258,7 @@ class Endpoint:
 
     def timed(self, calls: Sequence[Call], seconds: float) -> None:
         """Note the seconds one request took."""
-        self._latency[calls[0].method] = seen(self.latency(calls), seconds)
+        self._latency[calls[-1].method] = seen(self.latency(calls), seconds)
         self._window = window_grown(self._window)
         self.batch = batch_took(self.batch, len(calls))
 

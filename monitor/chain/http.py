@@ -18,6 +18,7 @@ from monitor.chain.call import Call
 from monitor.chain.fault import Fault
 from monitor.chain.wire import Envelope
 from monitor.config.spec import Secret
+from monitor.sync.pace import PAIR
 from monitor.sync.sizing import Elsewhere, Later, classify
 
 __all__ = ["Http", "envelopes", "in_order", "request", "words"]
@@ -29,8 +30,6 @@ _TEXT = 2_000
 _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
 _TIMEOUTS = frozenset({408, 504, 524})
 _MAX_RETRY_AFTER = 300.0
-_PAIR = 2
-"""Calls in one request up to which a refusal for size means the answer, not the number of calls."""
 
 
 class Http:
@@ -78,9 +77,9 @@ class Http:
                 _describe(response.status),
                 kind="refused" if large else "down",
                 pause=pause,
-                too_large=large and len(ids) <= _PAIR,
+                too_large=large and len(ids) <= PAIR,
                 slow=response.status in _TIMEOUTS,
-                batch=large and len(ids) > _PAIR,
+                batch=large and len(ids) > PAIR,
             )
         return in_order(answers, ids)
 

@@ -146,20 +146,22 @@ async def _request(
     rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header]
 ) -> tuple[_Answered | _Refusal, int]:
     def accept(answers: Sequence[Answer]) -> _Answered | _Refusal:
-        if isinstance(answers[0], ErrorBody):
-            refusal = _refusal(answers[0])
+        head, found = answers
+        if isinstance(found, ErrorBody):
+            refusal = _refusal(found)
             if refusal is not None:
                 return refusal
-        last = known_header(answers[1], span.last)
-        logs = read_logs(result(answers[0]), wanted, span)
+        last = known_header(head, span.last)
+        logs = read_logs(result(found), wanted, span)
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 
-    # The header rides in the same request: a node that is behind has no such block, and its "no logs" means nothing.
+    # The header rides in the same request, ahead of the logs: a node that is behind has no such block, and its "no
+    # logs" means nothing. The other way round the block could come between the two.
     block_hash = known[span.start].hash if span.blocks == 1 and span.start in known else b""
     calls = [
-        Call("eth_getLogs", (filter_parameter(wanted, span, block_hash),)),
         Call("eth_getBlockByNumber", (hex(span.last), False)),
+        Call("eth_getLogs", (filter_parameter(wanted, span, block_hash),)),
     ]
     try:
         return await rpc.ask_from(calls, accept, block=span.last, divisible=span.blocks > 1)

@@ -12,6 +12,7 @@ from math import exp, inf
 from typing import NamedTuple
 
 __all__ = [
+    "PAIR",
     "Batch",
     "Bucket",
     "Latency",
@@ -30,6 +31,8 @@ __all__ = [
     "window_shrunk",
 ]
 
+PAIR = 2
+"""A question and what vouches for it, in one request; a refusal of these for their size means the answer's."""
 _BACK_OFF = 0.7
 """What is kept of a rate that was refused."""
 _RECOVERY_SECONDS = 15.0
@@ -167,8 +170,11 @@ def batch_shrunk(batch: Batch, calls: int) -> Batch:
 
 
 def batch_within(batch: Batch, rate: float) -> Batch:
-    """Keep batches within a second of a rate: some count the calls, and one above their limit is refused for ever."""
-    return batch._replace(size=max(1, int(min(batch.size, rate))), streak=0)
+    """Keep batches within a second of a rate: some count the calls, and one above their limit is refused for ever.
+
+    A PAIR stays together where it may: behind a load balancer a header vouches for logs in the same request only.
+    """
+    return batch._replace(size=int(min(batch.size, max(PAIR, rate))), streak=0)
 
 
 class Latency(NamedTuple):

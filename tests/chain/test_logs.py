@@ -164,6 +164,28 @@ async def test_answers_that_silently_lack_their_last_blocks(node):
     assert await fetched(node, job(), max_span=20) == ALL
 
 
+async def test_a_backend_that_lags_while_single_calls_are_refused(node):
+    # What is counted by the call must not part the logs from the header that vouches for them.
+    requests, calls = itertools.count(), itertools.count()
+    node.lag = lambda: 1 if next(requests) % 2 else 0
+
+    def limit(_method: str, result: Any) -> Any:
+        if next(calls) % 5 == 1:
+            raise Refusal(-32005, "rate limit exceeded")
+        return result
+
+    node.mangle = limit
+    assert await fetched(node, job(), max_span=100) == ALL
+
+
+@pytest.mark.parametrize("requests", range(8))
+async def test_a_block_that_comes_while_single_calls_are_answered(node, requests):
+    node.batches = False
+    turns = itertools.count()
+    node.lag = lambda: 1 if next(turns) < requests else 0
+    assert await fetched(node, job(990)) == ALL[-200:]
+
+
 async def test_a_node_that_stays_behind(node):
     node.lag = lambda: 10
     with pytest.raises(Lagging, match="block 999 is not known"):

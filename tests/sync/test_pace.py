@@ -170,7 +170,8 @@ def test_a_batch_limit_is_found():
     assert 5 <= batch.size <= 10
     assert batch_shrunk(Batch(1, 1), 1) == Batch(1, 1)
     assert batch_within(Batch(100, 100), 12.5).size == 12
-    assert batch_within(Batch(100, 100), 0.2).size == 1
+    assert batch_within(Batch(100, 100), 0.2).size == 2, "a question and its proof"
+    assert batch_within(Batch(1, 100), 0.2).size == 1
 
 
 def test_late_is_measured():

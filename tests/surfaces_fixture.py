@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from monitor.ledger.rows import UpgradeRow
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, Lead
 from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS
@@ -250,6 +251,23 @@ def snapshot(leases: int = 6, **changes: Any) -> Snapshot:
             ),
         ),
         "dispositions": (DispositionRow(lead_id="lead-00000000000000aa", disposition="acknowledged", at=T0),),
+        "upgrades": (
+            UpgradeRow(
+                chain_id=CHAIN,
+                contract=wallet(77),
+                block_number=104,
+                log_index=2,
+                block_time=T0 + 4 * DAY,
+                tx_hash=tx(4),
+                market="spheron",
+                role="lease",
+                event="Upgraded",
+                detail=HOSTILE,
+                verified="2025-01-01",
+                changed=True,
+                unseen=True,
+            ),
+        ),
         "quarantine": (QuarantineCount(market="spheron", chain_id=CHAIN, reason=HOSTILE, rows=3),),
     }
     base = empty_snapshot(tool_version="0.1.0", config_digest="c0ffee", legal=LEGAL)

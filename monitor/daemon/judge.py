@@ -128,7 +128,7 @@ class Judge:
                 at=latest.head_time,
             ),
         )
-        await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine)
+        await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine, latest.upgrades)
         await self.writer.put_meta({"hops": latest.world.hops.write_json()})
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.dash.item import Column, Target, View
 from monitor.views import format as fmt
 from monitor.views.snapshot import Snapshot
-from monitor.views.status import capacity_rows, health_rows, market_rows, quarantine_rows
+from monitor.views.status import capacity_rows, health_rows, market_rows, quarantine_rows, upgrade_rows
 from monitor.views.tables import Row, Value, alert_rows, cluster_rows, lead_rows, lease_rows, wallet_rows
 
 __all__ = ["RELATED", "SCREENS", "VIEWS"]
@@ -23,6 +23,7 @@ _STATE = {
     "dead": "bold red",
     "retrying": "yellow",
     "pending": "yellow",
+    "not yet verified": "yellow",
 }
 
 
@@ -254,6 +255,25 @@ QUARANTINE = View(
     lambda row: Target("market", _market(row)),
     "Every log could be read.",
 )
+UPGRADES = View(
+    "upgrades",
+    "Contracts whose code was changed",
+    (
+        Column("market", "market"),
+        Column("chain_id", "chain"),
+        Column("role", "role"),
+        Column("contract", "contract", fmt.short),
+        Column("event", "event"),
+        Column("detail", "to", fmt.short),
+        Column("block_number", "block", _number),
+        Column("block_time", "at", _day),
+        Column("state", "adapter", style=_by_state),
+    ),
+    upgrade_rows,
+    lambda row: f"{row['chain_id']}:{row['block_number']}:{row['log_index']}:{row['contract']}:{row['market']}",
+    lambda row: Target("market", _market(row)),
+    "No contract was changed.",
+)
 RELATED = View(
     "related",
     "Related",
@@ -270,7 +290,8 @@ def _market(row: Row) -> str:
 
 
 VIEWS: dict[str, View] = {
-    view.name: view for view in (LEADS, LEASES, WALLETS, CLUSTERS, MARKETS, CAPACITY, ALERTS, HEALTH, QUARANTINE)
+    view.name: view
+    for view in (LEADS, LEASES, WALLETS, CLUSTERS, MARKETS, CAPACITY, ALERTS, HEALTH, QUARANTINE, UPGRADES)
 }
 SCREENS: dict[str, tuple[str, ...]] = {
     "overview": ("leads",),
@@ -279,6 +300,6 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "wallets": ("wallets", "clusters"),
     "markets": ("markets", "capacity"),
     "alerts": ("alerts",),
-    "health": ("health", "quarantine"),
+    "health": ("health", "quarantine", "upgrades"),
 }
 """The screens in the order of their digits, with the tables each one shows."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from monitor.errors import InputError
-from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report
+from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report, UpgradeRow
 from monitor.model.lead import Finding, Lead
 
 __all__ = [
@@ -35,8 +35,9 @@ def put_judgement(
     leads: Iterable[Lead],
     outbox: Iterable[OutboxRow],
     quarantine: Iterable[QuarantineRow] | None,
+    upgrades: Iterable[UpgradeRow] | None,
 ) -> None:
-    """Replace findings, leads and (unless None) quarantine by the given ones, and add alerts not yet in the outbox.
+    """Replace findings, leads and (unless None) quarantine and upgrades, and add alerts not yet in the outbox.
 
     What is not given any more goes: a caller that wants a retracted finding or lead kept hands it in as such. Rows that
     stay the same are not touched. Dispositions live apart and survive.
@@ -45,7 +46,9 @@ def put_judgement(
     _replace(connection, "findings", "finding_id", bodies)
     _replace(connection, "leads", "lead_id", {lead.lead_id: msgspec.json.encode(_undecided(lead)) for lead in leads})
     if quarantine is not None:
-        _replace_quarantine(connection, {msgspec.structs.astuple(row) for row in quarantine})
+        _replace_rows(connection, "quarantine", QuarantineRow, quarantine)
+    if upgrades is not None:
+        _replace_rows(connection, "upgrades", UpgradeRow, upgrades)
     connection.executemany(
         f"INSERT OR IGNORE INTO outbox ({_OUTBOX}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [tuple(getattr(row, name) for name in _OUTBOX.split(", ")) for row in outbox],
@@ -132,13 +135,17 @@ def _replace(connection: sqlite3.Connection, table: str, key: str, bodies: Mappi
     connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", changed)
 
 
-def _replace_quarantine(connection: sqlite3.Connection, rows: set[tuple[object, ...]]) -> None:
-    names = "chain_id, block_number, log_index, market, role, reason"
-    before = set(connection.execute(f"SELECT {names} FROM quarantine").fetchall())
-    where = " AND ".join(f"{name} = ?" for name in names.split(", "))
-    connection.executemany(f"DELETE FROM quarantine WHERE {where}", sorted(before - rows))
+def _replace_rows(
+    connection: sqlite3.Connection, table: str, kind: type[msgspec.Struct], rows: Iterable[msgspec.Struct]
+) -> None:
+    wanted = {msgspec.structs.astuple(row) for row in rows}
+    names = kind.__struct_fields__
+    before = set(connection.execute(f"SELECT {', '.join(names)} FROM {table}").fetchall())
+    where = " AND ".join(f"{name} = ?" for name in names)
+    connection.executemany(f"DELETE FROM {table} WHERE {where}", sorted(before - wanted))
     connection.executemany(
-        f"INSERT OR REPLACE INTO quarantine ({names}) VALUES (?, ?, ?, ?, ?, ?)", sorted(rows - before)
+        f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+        sorted(wanted - before),
     )
 
 

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from monitor.ledger import judgement, reads
-from monitor.ledger.rows import ChainRow, DispositionRow, EndpointRow, OutboxRow, QuarantineRow, Report, Status, Window
+from monitor.ledger.rows import (
+    ChainRow,
+    DispositionRow,
+    EndpointRow,
+    OutboxRow,
+    QuarantineRow,
+    Report,
+    Status,
+    UpgradeRow,
+    Window,
+)
 from monitor.ledger.schema import open_reader, segment_folder, translated
 from monitor.model.chain import Header
 from monitor.model.lead import Finding, Lead
@@ -256,6 +266,12 @@ class Reader:
         rows = self._rows(f"SELECT {', '.join(names)} FROM quarantine ORDER BY 1, 2, 3, 4, 5")
         return [QuarantineRow(**dict(zip(names, row, strict=True))) for row in rows]
 
+    def upgrades(self) -> list[UpgradeRow]:
+        """List the epochs of contracts as the last judgement saw them, in chain order."""
+        names = UpgradeRow.__struct_fields__
+        rows = self._rows(f"SELECT {', '.join(names)} FROM upgrades ORDER BY chain_id, block_number, log_index, market")
+        return [msgspec.convert(dict(zip(names, row, strict=True)), UpgradeRow, strict=False) for row in rows]
+
     def endpoints(self) -> list[EndpointRow]:
         """List endpoints as the daemon last reported them."""
         return [endpoint for _, report in sorted(self._reports().items()) for endpoint in report.endpoints]
@@ -283,6 +299,7 @@ class Reader:
                 leads=self._rows("SELECT count(*) FROM leads")[0][0],
                 alerts=dict(self._rows("SELECT state, count(*) FROM outbox GROUP BY state")),
                 quarantine=self._rows("SELECT count(*) FROM quarantine")[0][0],
+                upgrades=tuple(row for row in self.upgrades() if row.changed and row.unseen),
                 meta=self.meta(),
                 size=_size(self.path) + self._rows("SELECT coalesce(sum(size), 0) FROM segments")[0][0],
                 wal_size=_size(self.path.with_name(self.path.name + "-wal")),

@@ -18,6 +18,7 @@ __all__ = [
     "QuarantineRow",
     "Report",
     "Status",
+    "UpgradeRow",
     "Window",
 ]
 
@@ -98,6 +99,24 @@ class QuarantineRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class UpgradeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract that was changed: a row of UPGRADES (`monitor.model.schema`)."""
+
+    chain_id: int
+    contract: bytes
+    block_number: int
+    log_index: int
+    block_time: int
+    tx_hash: bytes
+    market: str
+    role: str
+    event: str
+    detail: str
+    verified: str
+    changed: bool
+    unseen: bool
+
+
 class DispositionRow(msgspec.Struct, frozen=True, kw_only=True):
     """What a reviewer decided about a lead; `at` in seconds since the epoch."""
 
@@ -150,6 +169,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     alerts: dict[str, int]
     """Alerts by state."""
     quarantine: int
+    upgrades: tuple[UpgradeRow, ...]
+    """Contracts whose code was changed since their adapter was last verified."""
     meta: dict[str, str]
     size: int
     """Bytes of the file and its segments."""

@@ -15,7 +15,7 @@ from monitor.ledger import reads
 
 __all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -25,6 +25,14 @@ WAL_BYTES = 64 * 2**20
 
 _REPORTS = """
 CREATE TABLE reports (chain_id INTEGER PRIMARY KEY, body BLOB NOT NULL);
+"""
+_EPOCHS = """
+CREATE TABLE upgrades (
+  chain_id INTEGER NOT NULL, contract BLOB NOT NULL, block_number INTEGER NOT NULL, log_index INTEGER NOT NULL,
+  block_time INTEGER NOT NULL, tx_hash BLOB NOT NULL, market TEXT NOT NULL, role TEXT NOT NULL, event TEXT NOT NULL,
+  detail TEXT NOT NULL, verified TEXT NOT NULL, changed INTEGER NOT NULL, unseen INTEGER NOT NULL,
+  PRIMARY KEY (chain_id, block_number, log_index, contract, market)
+) WITHOUT ROWID;
 """
 _SEGMENTS = """
 CREATE TABLE segments (
@@ -81,13 +89,19 @@ CREATE INDEX outbox_due ON outbox (state, next_at);
     + _SEGMENTS
     + reads.DDL
     + _REPORTS
+    + _EPOCHS
 )
 
 _COUNT_TAIL = """
 ALTER TABLE chains ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
 UPDATE chains SET tail = (SELECT count(*) FROM logs WHERE logs.chain_id = chains.chain_id);
 """
-_UPGRADES = {1: _COUNT_TAIL + _SEGMENTS, 2: reads.DDL, 3: "DROP TABLE status; DROP TABLE endpoints;" + _REPORTS}
+_UPGRADES = {
+    1: _COUNT_TAIL + _SEGMENTS,
+    2: reads.DDL,
+    3: "DROP TABLE status; DROP TABLE endpoints;" + _REPORTS,
+    4: _EPOCHS,
+}
 """What brings a ledger from each older version to the next."""
 
 

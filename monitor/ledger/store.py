@@ -145,7 +145,7 @@ class Store:
     def _cut(self, chain_id: int, to_number: int) -> None:
         execute, above = self.connection.execute, (chain_id, to_number)
         execute("DELETE FROM headers WHERE chain_id = ? AND number > ?", above)
-        for table in ("native", "quarantine"):
+        for table in ("native", "quarantine", "upgrades"):
             execute(f"DELETE FROM {table} WHERE chain_id = ? AND block_number > ?", above)
         self._count(chain_id, -execute("DELETE FROM logs WHERE chain_id = ? AND block_number > ?", above).rowcount)
         reads.revert(self.connection, chain_id, to_number)

@@ -15,7 +15,7 @@ import polars as pl
 from monitor.errors import LedgerError
 from monitor.ledger import judgement, reads
 from monitor.ledger.lock import Lock
-from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report
+from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report, UpgradeRow
 from monitor.ledger.schema import open_writer, segment_folder, transaction, translated
 from monitor.ledger.store import Store
 from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
@@ -113,12 +113,15 @@ class Writer:
         leads: Iterable[Lead],
         outbox: Iterable[OutboxRow] = (),
         quarantine: Iterable[QuarantineRow] | None = None,
+        upgrades: Iterable[UpgradeRow] | None = None,
     ) -> None:
-        """Replace findings, leads and (unless None) quarantine, and add new alerts, all at once.
+        """Replace findings, leads and (unless None) quarantine and upgrades, and add new alerts, all at once.
 
         A finding or lead that is not handed in any more goes. An alert whose id and sink are known stays as it is.
         """
-        await self._write(lambda connection: judgement.put_judgement(connection, findings, leads, outbox, quarantine))
+        await self._write(
+            lambda connection: judgement.put_judgement(connection, findings, leads, outbox, quarantine, upgrades)
+        )
 
     async def set_disposition(
         self, lead_id: str, disposition: Disposition, reason: str, reviewer: str, at: int

@@ -16,6 +16,8 @@ from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
 from monitor.markets.reads import Known
+from monitor.markets.standards import BEACON, UPGRADED
+from monitor.markets.upgrades import complete
 from monitor.model.schema import EVENTS, POSITION, QUARANTINE, READS, UNIFIED, WANTED, empty
 
 __all__ = ["LOGS", "MAX_CHILDREN", "Decoded", "Mapped", "decode_logs", "find_children", "map_logs"]
@@ -41,6 +43,8 @@ LOGS: dict[str, pl.DataType] = {
 _MANY = 200
 """Logs of one layout from which reading them as columns costs less than one by one."""
 _SILENT = ("ignore", "table.put", "table.delete")
+_ASKED = {BEACON: (((UPGRADED.topic0,),),)}
+"""Children that are asked for some events only: a beacon serves whom it likes."""
 _MAPPED = {
     "_row": pl.Int64(),
     "_rule": pl.Int64(),
@@ -132,6 +136,7 @@ def map_logs(
     children: Iterable[Bound] = (),
 ) -> Mapped:
     """Map logs that carry their place in `_row`: tables first, so that lookups see every put."""
+    markets = {name: complete(market) for name, market in markets.items()}
     held = empty(TABLES) if tables is None else tables
     faults: list[tuple[int, str, str, str]] = []
     watched = list(bound)
@@ -176,8 +181,10 @@ def find_children(logs: pl.DataFrame, markets: Mapping[str, Market], bound: Iter
     A child is watched from its birth and inherits its factory's constants. What is bound already, or is a payment
     token, is no child; of more than `MAX_CHILDREN` of a market the oldest count.
     """
-    makers = {name: tuple(rule for rule in market.rules if rule.child) for name, market in markets.items()}
-    if not any(makers.values()):
+    makers = {name: tuple(rule for rule in complete(market).rules if rule.child) for name, market in markets.items()}
+    heads = sorted({decl.topic0 for rules in makers.values() for rule in rules for decl in rule.decls})
+    logs = logs.filter(pl.col("topics").list.first().is_in(heads))
+    if logs.is_empty():
         return ()
     placed = logs if "_row" in logs.columns else logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
     only = {name: markets[name]._replace(rules=rules) for name, rules in makers.items()}
@@ -205,8 +212,9 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
             for key, block in keyed.select("lease_id", "block_number").iter_rows():
                 child = address_of(key)
                 if child and any(child):
+                    role = rule.child or ""
                     item = job.bound._replace(
-                        role=rule.child or "", address=child, from_block=block or 0, to_block=None, only=()
+                        role=role, address=child, from_block=block or 0, to_block=None, only=_ASKED.get(role, ())
                     )
                     place = (item.chain_id, child)
                     if place not in born or born[place][0] > item.from_block:

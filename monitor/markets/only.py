@@ -12,6 +12,7 @@ from eth_hash.auto import keccak
 from monitor.abi import EventDecl
 from monitor.abi.declaration import Param
 from monitor.markets.spec import DeploymentTable, OnlyTable
+from monitor.markets.standards import COMMON, EPOCHS
 from monitor.model.chain import Topics
 
 __all__ = ["ANY", "topics_of"]
@@ -19,33 +20,13 @@ __all__ = ["ANY", "topics_of"]
 ANY = "any"
 """Stands for an address where events are read wherever they are emitted."""
 _WORD = 32
-COMMON = frozenset(
-    keccak(signature.encode())
-    for signature in (
-        "Transfer(address,address,uint256)",
-        "Approval(address,address,uint256)",
-        "ApprovalForAll(address,address,bool)",
-        "TransferSingle(address,address,address,uint256,uint256)",
-        "TransferBatch(address,address,address,uint256[],uint256[])",
-        "Deposit(address,uint256)",
-        "Withdrawal(address,uint256)",
-        "Swap(address,uint256,uint256,uint256,uint256,address)",
-        "Sync(uint112,uint112)",
-        "OwnershipTransferred(address,address)",
-        "RoleGranted(bytes32,address,address)",
-        "Initialized(uint8)",
-        "Initialized(uint64)",
-        "Upgraded(address)",
-    )
-)
-"""Events that thousands of contracts emit (token standards, exchanges, access control): a chain is full of them."""
 
 
 def topics_of(item: DeploymentTable, decls: Sequence[EventDecl]) -> tuple[Topics, ...]:
     """Say by which topics a deployment is asked for, given the events its role emits; none: all logs of the contract.
 
-    Events that differ in topic0 alone are asked for together. Raises ValueError for what names no event or argument,
-    cannot be encoded, or is bounded by nothing.
+    Events that differ in topic0 alone are asked for together; what marks an upgrade of the contract is asked for too.
+    Raises ValueError for what names no event or argument, cannot be encoded, or is bounded by nothing.
     """
     if item.address == ANY and not item.only:
         message = "any address is bounded by events only: name them in `only`"
@@ -61,6 +42,8 @@ def topics_of(item: DeploymentTable, decls: Sequence[EventDecl]) -> tuple[Topics
                 message = f"only: {entry.event} is emitted all over the chain; bind it by an indexed argument"
                 raise ValueError(message)
             found[tail].add(topic0)
+    if item.only and item.address != ANY:
+        found[()] |= {decl.topic0 for decl in EPOCHS}
     return tuple(sorted(((tuple(sorted(first)), *tail) for tail, first in found.items()), key=repr))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from monitor.config.spec import AddressText, DecimalText
+from monitor.config.spec import AddressText, DateText, DecimalText
 from monitor.markets.stepspec import Keys, Name, OneOrMore, Sql, Step, Table, Text
 
 __all__ = [
@@ -66,7 +66,7 @@ class MarketTable(Table):
     id: Name
     title: Text
     source: Text
-    verified: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    verified: DateText
     paid_until: PaidUntil
     block_seconds: DecimalText | None = None
     undeployed: list[Name] = Field(default_factory=list)

@@ -21,6 +21,7 @@ __all__ = [
     "READS",
     "TRANSFERS",
     "UNIFIED",
+    "UPGRADES",
     "WALLETS",
     "WANTED",
     "empty",
@@ -120,6 +121,25 @@ QUARANTINE: dict[str, pl.DataType] = {
     "role": pl.String(),
     "reason": pl.String(),
 }
+
+UPGRADES: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "contract": pl.Binary(),
+    "block_number": pl.Int64(),
+    "log_index": pl.Int64(),
+    "block_time": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "market": pl.String(),
+    "role": pl.String(),
+    "event": pl.String(),
+    "detail": pl.String(),
+    "verified": pl.String(),
+    "changed": pl.Boolean(),
+    "unseen": pl.Boolean(),
+}
+"""Epochs of contracts: `detail` = what the event names (implementation, beacon, admin).
+
+`changed` = the code became another, `unseen` = after the day (`verified`) on which the adapter was last verified."""
 
 WANTED: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),

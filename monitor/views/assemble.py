@@ -15,9 +15,10 @@ from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
 from monitor.facts.transfers import transfers
 from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import ChainRow, QuarantineRow
+from monitor.ledger.rows import ChainRow, QuarantineRow, UpgradeRow
 from monitor.markets.decode import decode_logs, find_children
 from monitor.markets.load import Bound, Market
+from monitor.markets.upgrades import remarked, upgrades
 from monitor.model.lead import Finding, Lead
 from monitor.model.schema import empty
 from monitor.rules.legal import LegalFile, legal_status
@@ -40,6 +41,8 @@ class Assembled(NamedTuple):
     world: World
     events: pl.DataFrame
     quarantine: list[QuarantineRow]
+    upgrades: tuple[UpgradeRow, ...]
+    """Epochs of contracts, in chain order."""
     chains: tuple[ChainRow, ...]
     children: tuple[Bound, ...]
     """Contracts to watch that only the logs name."""
@@ -178,11 +181,14 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: E
         entities,
     )
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
+    changes = upgrades(read.events, read.quarantine, bundle.markets)
     put_aside = [
-        QuarantineRow(**dict(zip(names, row, strict=True))) for row in read.quarantine.select(names).iter_rows()
+        QuarantineRow(**dict(zip(names, row, strict=True)))
+        for row in remarked(read.quarantine, changes).select(names).iter_rows()
     ]
     wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
-    return Assembled(world, read.events, put_aside, rows.chains, rows.children, wanted)
+    told = tuple(UpgradeRow(**row) for row in changes.iter_rows(named=True))
+    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted)
 
 
 def _emits(market: Market) -> frozenset[str]:

@@ -94,6 +94,7 @@ def _ledger(status: Status) -> Iterator[Metric]:
     yield alerts
     for name, text, value in (
         ("quarantined_logs", "Logs that no adapter could read", status.quarantine),
+        ("unverified_upgrades", "Changes of contracts since their adapter was last verified", len(status.upgrades)),
         ("findings", "Findings", status.findings),
         ("leads", "Leads", status.leads),
         ("ledger_bytes", "Ledger file and segments", status.size),

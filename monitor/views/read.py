@@ -112,6 +112,7 @@ def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None =
             for row in dispositions
         ),
         quarantine=_quarantine_counts(found.quarantine),
+        upgrades=found.upgrades,
     )
 
 

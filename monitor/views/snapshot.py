@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import polars as pl
 
+from monitor.ledger.rows import UpgradeRow
 from monitor.model.lead import Disposition, Finding, Lead
 from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS, empty
 
@@ -124,6 +125,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     alerts: tuple[AlertRow, ...] = ()
     dispositions: tuple[DispositionRow, ...] = ()
     quarantine: tuple[QuarantineCount, ...] = ()
+    upgrades: tuple[UpgradeRow, ...] = ()
 
     @property
     def as_of(self) -> int | None:

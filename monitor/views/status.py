@@ -9,6 +9,7 @@ from typing import Literal
 
 import polars as pl
 
+from monitor.ledger.rows import UpgradeRow
 from monitor.model.lead import Lead
 from monitor.views import format as fmt
 from monitor.views.snapshot import ChainStatus, Snapshot
@@ -25,6 +26,8 @@ __all__ = [
     "overview",
     "quarantine_rows",
     "statement",
+    "upgrade_row",
+    "upgrade_rows",
 ]
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -114,6 +117,33 @@ def quarantine_rows(snapshot: Snapshot) -> list[Row]:
     return [
         {"market": item.market, "chain_id": item.chain_id, "reason": item.reason, "rows": item.rows} for item in found
     ]
+
+
+def upgrade_rows(snapshot: Snapshot) -> list[Row]:
+    """List when contracts were changed, newest first."""
+    found = sorted(snapshot.upgrades, key=lambda row: (row.block_time, row.block_number, row.log_index), reverse=True)
+    return [upgrade_row(row) for row in found]
+
+
+def upgrade_row(row: UpgradeRow) -> Row:
+    """Write one change of a contract; `state` says whether the adapter was verified since."""
+    if not row.changed:
+        state = "no change of code" if row.event == "AdminChanged" else "first code"
+    else:
+        state = "not yet verified" if row.unseen else "verified since"
+    return {
+        "market": row.market,
+        "chain_id": row.chain_id,
+        "role": row.role,
+        "contract": fmt.address(row.contract),
+        "event": row.event,
+        "detail": row.detail,
+        "block_number": row.block_number,
+        "block_time": fmt.time(row.block_time),
+        "tx_hash": fmt.hex_text(row.tx_hash),
+        "log_index": row.log_index,
+        "state": state,
+    }
 
 
 def overview(snapshot: Snapshot) -> Row:

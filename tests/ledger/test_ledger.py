@@ -18,7 +18,7 @@ import pytest
 
 from monitor.errors import DeepReorg, InputError, LedgerError, LedgerLocked, LedgerNewer
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import Conflict, EndpointRow, OutboxRow, QuarantineRow, Report
+from monitor.ledger.rows import Conflict, EndpointRow, OutboxRow, QuarantineRow, Report, UpgradeRow
 from monitor.ledger.writer import Writer, record_disposition
 from monitor.model.chain import BlockRef, Extended, Finalized, Reverted
 from monitor.model.page import log_rows
@@ -85,13 +85,15 @@ async def test_changes(path):
         await writer.extend(
             1, [], log_rows([log(n) for n in range(9)]), [transfer(8)], {"a": Span(0, 9), "b": Span(7, 9)}
         )
-        await writer.put_judgement([], [], [], [quarantined(8), quarantined(2)])
+        await writer.put_judgement([], [], [], [quarantined(8), quarantined(2)], [upgraded(8), upgraded(2)])
         await writer.apply(Reverted(1, BlockRef(5, header(5).hash)))
         with Reader(path) as reader:
             assert reader.coverage(1) == {"a": Spans.of(0, 6)}
             assert reader.logs_frame(1)["block_number"].to_list() == [0, 1, 2, 3, 4, 5]
             assert reader.transfers_frame(1).height == 0
             assert reader.quarantine() == [quarantined(2)]
+            assert reader.upgrades() == [upgraded(2)]
+            assert reader.status().upgrades == ()
             assert reader.chains()[0].head == 5
             assert reader.window(1).finalized == -1
         await writer.apply(Finalized(1, 4))
@@ -111,6 +113,37 @@ async def test_finality_drops_headers_nobody_needs(path):
         with Reader(path) as reader:
             assert reader._rows("SELECT number FROM headers") == [(2,), (4,), (6,), (7,), (8,)]
             assert reader.chains()[0].finalized == 6
+
+
+async def test_upgrades_since_the_last_verification_are_in_the_status(path):
+    new, old, admin = upgraded(3, unseen=True), upgraded(2), upgraded(4, unseen=True, changed=False)
+    async with Writer(path) as writer:
+        await writer.put_judgement([], [], upgrades=[admin, new, old])
+        await writer.put_judgement([], [])
+        with Reader(path) as reader:
+            assert reader.upgrades() == [old, new, admin]
+            assert reader.status().upgrades == (new,)
+        await writer.put_judgement([], [], upgrades=[old])
+        with Reader(path) as reader:
+            assert reader.upgrades() == [old]
+
+
+def upgraded(number: int, *, changed: bool = True, unseen: bool = False) -> UpgradeRow:
+    return UpgradeRow(
+        chain_id=1,
+        contract=b"c" * 20,
+        block_number=number,
+        log_index=0,
+        block_time=1000 + number,
+        tx_hash=b"x" * 32,
+        market="m",
+        role="r",
+        event="Upgraded",
+        detail="0x" + "ab" * 20,
+        verified="2026-11-22",
+        changed=changed,
+        unseen=unseen,
+    )
 
 
 def quarantined(number: int) -> QuarantineRow:

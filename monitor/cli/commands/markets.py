@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LIST = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer", "missing", "opt_in", "verified")
 _SHORT = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer", "verified")
 _SHOW = ("role", "event", "verb", "layouts", "fields", "table")
+_UPGRADES = ("chain_id", "role", "contract", "event", "detail", "block_number", "block_time", "tx_hash", "state")
 _DECODE = ("market", "chain_id", "role", "event", "verb", "lease_id", "fields", "reason")
 
 
@@ -44,8 +45,9 @@ def list_all(fmt: Format) -> None:
 
 @command.command("show")
 @click.argument("name")
+@click.option("--upgrades", is_flag=True, help="List instead when its contracts were changed, as the ledger knows it.")
 @format_option()
-def show_one(name: str, fmt: Format) -> None:
+def show_one(name: str, fmt: Format, *, upgrades: bool) -> None:
     """Show a market's lifecycle: each event, its verb and the unified fields it sets."""
     from monitor.errors import InputError
     from monitor.markets.lifecycle import lifecycle
@@ -54,8 +56,20 @@ def show_one(name: str, fmt: Format) -> None:
     if name not in markets:
         message = f"there is no market {name!r}"
         raise InputError(message, hint=f"known: {', '.join(markets)}")
+    if upgrades:
+        show(_upgrades(name), fmt, columns=_UPGRADES)
+        return
     rows = [{**row._asdict(), "layouts": row.layouts} for row in lifecycle(markets[name])]
     show(rows, fmt, columns=_SHOW)
+
+
+def _upgrades(name: str) -> list[dict[str, Any]]:
+    from monitor.ledger.reader import Reader
+    from monitor.views.bundle import open_path
+    from monitor.views.status import upgrade_row
+
+    with Reader(open_path(load_config().config)) as reader:
+        return [upgrade_row(row) for row in reader.upgrades() if row.market == name]
 
 
 @command.command("check")

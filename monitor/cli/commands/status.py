@@ -11,7 +11,12 @@ import click
 from monitor.cli.context import load_config
 
 if TYPE_CHECKING:
-    from monitor.ledger.rows import EndpointRow
+    from collections.abc import Sequence
+
+    from monitor.ledger.rows import EndpointRow, UpgradeRow
+
+_SHOWN = 20
+"""Upgrades that are listed, the newest."""
 
 
 @click.command("status")
@@ -31,6 +36,10 @@ def command(fmt: str) -> None:
         status = reader.status()
     if fmt == "json":
         found = msgspec.to_builtins(status)
+        found["upgrades"] = [
+            {**msgspec.structs.asdict(row), "contract": _hex(row.contract), "tx_hash": _hex(row.tx_hash)}
+            for row in status.upgrades
+        ]
         for chain in found["chains"]:
             chain["head_hash"] = (
                 "0x" + bytes(next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])).hex()
@@ -59,7 +68,24 @@ def command(fmt: str) -> None:
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
     click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine")
     click.echo(f"alerts: {alerts}")
+    _upgraded(status.upgrades)
     click.echo(f"ledger {status.size / 1e6:.1f} MB, its write-ahead log {status.wal_size / 1e6:.1f} MB")
+
+
+def _upgraded(rows: Sequence[UpgradeRow]) -> None:
+    """Say which contracts were changed since their adapter was last verified."""
+    for row in rows[-_SHOWN:]:
+        click.echo(
+            f"upgraded: {row.market} {row.role} {_hex(row.contract)} on chain {row.chain_id} "
+            f"in block {row.block_number} of {_time(row.block_time)}, "
+            f"after the adapter was last verified on {row.verified}"
+        )
+    if rows:
+        click.echo("hint: logs of a new layout stand in quarantine; `markets show NAME --upgrades` lists all changes")
+
+
+def _hex(raw: bytes) -> str:
+    return f"0x{raw.hex()}"
 
 
 def _endpoint(endpoint: EndpointRow) -> str:

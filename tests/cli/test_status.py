@@ -1,0 +1,55 @@
+"""`monitor status` and `markets show --upgrades` tell which contracts changed since their adapter was verified."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from monitor.ledger.rows import UpgradeRow
+from monitor.ledger.writer import Writer
+from tests.cli.test_main import run
+
+
+def upgraded(block: int, *, unseen: bool, market: str = "fluence") -> UpgradeRow:
+    return UpgradeRow(
+        chain_id=9_999_999, contract=b"\xc1" * 20, block_number=block, log_index=3, block_time=1_800_000_000 + block,
+        tx_hash=bytes([block]) * 32, market=market, role="diamond", event="DiamondCut", detail="0x" + "c1" * 20,
+        verified="2026-11-22", changed=True, unseen=unseen,
+    )  # fmt: skip
+
+
+async def ledger(tmp_path: Path) -> list[str]:
+    path = tmp_path / "monitor.db"
+    async with Writer(path) as writer:
+        await writer.put_chain(9_999_999, "fluence")
+        rows = [upgraded(7, unseen=True), upgraded(5, unseen=False), upgraded(6, unseen=True, market="spheron")]
+        await writer.put_judgement([], [], upgrades=rows)
+    config = tmp_path / "config.toml"
+    config.write_text(f'[ledger]\npath = "{path}"\n')
+    return ["--config", str(config)]
+
+
+async def test_status_names_contracts_that_changed_since_their_adapter_was_verified(tmp_path, capsys):
+    where = await ledger(tmp_path)
+    code, out, _ = run([*where, "status"], capsys)
+    assert code == 0
+    told = [line for line in out.splitlines() if line.startswith("upgraded: ")]
+    assert len(told) == 2
+    assert told[1] == (
+        f"upgraded: fluence diamond 0x{'c1' * 20} on chain 9999999 in block 7 of 2027-01-15T08:00:07Z, "
+        "after the adapter was last verified on 2026-11-22"
+    )
+    assert "hint: logs of a new layout stand in quarantine" in out
+    code, out, _ = run([*where, "status", "--format", "json"], capsys)
+    found = json.loads(out)["upgrades"]
+    assert [(row["block_number"], row["tx_hash"]) for row in found] == [(6, "0x" + "06" * 32), (7, "0x" + "07" * 32)]
+
+
+async def test_a_market_shows_all_changes_of_its_contracts(tmp_path, capsys):
+    where = await ledger(tmp_path)
+    code, out, _ = run([*where, "markets", "show", "fluence", "--upgrades", "--format", "json"], capsys)
+    assert code == 0
+    assert [(row["block_number"], row["state"]) for row in json.loads(out)] == [
+        (5, "verified since"),
+        (7, "not yet verified"),
+    ]

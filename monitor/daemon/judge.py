@@ -129,7 +129,8 @@ class Judge:
             ),
         )
         await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine, latest.upgrades)
-        await self.writer.put_meta({"hops": latest.world.hops.write_json()})
+        lacking = msgspec.json.encode(latest.lacking).decode()
+        await self.writer.put_meta({"hops": latest.world.hops.write_json(), "lacking": lacking})
 
 
 def reach(facts: Facts, unread: Collection[tuple[int, bytes]]) -> frozenset[str]:

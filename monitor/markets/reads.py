@@ -17,10 +17,20 @@ from eth_abi.exceptions import EncodingError
 from monitor.abi import Elementary, EventDecl, Type, Undecodable, compile_event, parse_event
 from monitor.errors import MarketError
 from monitor.markets.columns import AMOUNT, LIMIT, arguments, column_of
+from monitor.markets.load import Market
 from monitor.markets.stepspec import Call, Calldata
 from monitor.model.schema import READS, WANTED
 
-__all__ = ["TRANSACTION", "Known", "add_call", "add_calldata", "call_type", "calldata_type", "with_transaction"]
+__all__ = [
+    "TRANSACTION",
+    "Known",
+    "add_call",
+    "add_calldata",
+    "call_type",
+    "calldata_type",
+    "selectors",
+    "with_transaction",
+]
 
 TRANSACTION = ("tx_from", "tx_to", "tx_value")
 """Columns of a log's transaction."""
@@ -100,6 +110,12 @@ def call_type(step: Call) -> pl.Struct:
 def calldata_type(step: Calldata) -> pl.Struct:
     """Say what a read of call data adds; raises ValueError for a wrong declaration."""
     return _merged(step.function, [_without_digits(_parsed(text).takes) for text in step.function])
+
+
+def selectors(market: Market) -> frozenset[bytes]:
+    """List the selectors of the contract functions that a market's rules call."""
+    steps = [step for rule in market.rules for step in rule.steps if isinstance(step, Call)]
+    return frozenset(_parsed(text).takes.topic0[:_SELECTOR] for step in steps for text in step.function)
 
 
 def add_call(frame: pl.DataFrame, step: Call, known: Known, wanted: list[pl.DataFrame]) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from monitor.rules.pipeline import Inputs, World, evaluate
 from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
+from monitor.views.shortfall import Shortfall, shortfall
 from monitor.wallets.entities import Entities
 from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
@@ -48,6 +49,8 @@ class Assembled(NamedTuple):
     """Contracts to watch that only the logs name."""
     wanted: pl.DataFrame
     """Reads (WANTED) that would tell more."""
+    lacking: tuple[Shortfall, ...]
+    """Reads that failed or are still to come, per market and chain."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -188,7 +191,8 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: E
     ]
     wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
     told = tuple(UpgradeRow(**row) for row in changes.iter_rows(named=True))
-    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted)
+    lacking = shortfall(rows.reads, wanted, read.events, (*bundle.bound, *rows.children), bundle.markets)
+    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted, lacking)
 
 
 def _emits(market: Market) -> frozenset[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+
 from monitor.ledger.rows import UpgradeRow
 from monitor.ledger.writer import Writer
+from monitor.views.shortfall import Shortfall
 from tests.cli.test_main import run
 
 
@@ -24,6 +27,8 @@ async def ledger(tmp_path: Path) -> list[str]:
         await writer.put_chain(9_999_999, "fluence")
         rows = [upgraded(7, unseen=True), upgraded(5, unseen=False), upgraded(6, unseen=True, market="spheron")]
         await writer.put_judgement([], [], upgrades=rows)
+        lacking = [Shortfall("fluence", 9_999_999, 2, "missing trie\x1b[31m node", 1)]
+        await writer.put_meta({"lacking": msgspec.json.encode(lacking).decode()})
     config = tmp_path / "config.toml"
     config.write_text(f'[ledger]\npath = "{path}"\n')
     return ["--config", str(config)]
@@ -43,6 +48,21 @@ async def test_status_names_contracts_that_changed_since_their_adapter_was_verif
     code, out, _ = run([*where, "status", "--format", "json"], capsys)
     found = json.loads(out)["upgrades"]
     assert [(row["block_number"], row["tx_hash"]) for row in found] == [(6, "0x" + "06" * 32), (7, "0x" + "07" * 32)]
+
+
+async def test_status_says_which_reads_were_not_had_and_what_helps(tmp_path, capsys):
+    where = await ledger(tmp_path)
+    _, out, _ = run([*where, "status"], capsys)
+    lines = out.splitlines()
+    at = next(place for place, line in enumerate(lines) if line.startswith("reads of"))
+    line, fix = lines[at : at + 2]
+    assert line.startswith("reads of fluence on fluence: 2 failed, the first: missing trie")
+    assert "\x1b" not in line
+    assert line.endswith("; 1 are still to come")
+    assert fix.startswith("hint: an archive endpoint has the state of old blocks")
+    _, out, _ = run([*where, "status", "--format", "json"], capsys)
+    (row,) = json.loads(out)["lacking"]
+    assert (row["market"], row["failed"], row["waiting"]) == ("fluence", 2, 1)
 
 
 async def test_a_market_shows_all_changes_of_its_contracts(tmp_path, capsys):

@@ -11,9 +11,10 @@ import click
 from monitor.cli.context import load_config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from monitor.ledger.rows import EndpointRow, UpgradeRow
+    from monitor.views.shortfall import Shortfall
 
 _SHOWN = 20
 """Upgrades that are listed, the newest."""
@@ -44,6 +45,7 @@ def command(fmt: str) -> None:
             chain["head_hash"] = (
                 "0x" + bytes(next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])).hex()
             )
+        found["lacking"] = msgspec.to_builtins(_lacking(found["meta"].pop("lacking", "[]")))
         click.echo(json.dumps(found, indent=2, sort_keys=True))
         return
     hops = json.loads(status.meta.get("hops", "[]"))
@@ -69,6 +71,8 @@ def command(fmt: str) -> None:
     click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine")
     click.echo(f"alerts: {alerts}")
     _upgraded(status.upgrades)
+    for row in _lacking(status.meta.get("lacking", "[]")):
+        click.echo(_unread(row, {chain.chain_id: chain.name for chain in status.chains}))
     click.echo(f"ledger {status.size / 1e6:.1f} MB, its write-ahead log {status.wal_size / 1e6:.1f} MB")
 
 
@@ -82,6 +86,25 @@ def _upgraded(rows: Sequence[UpgradeRow]) -> None:
         )
     if rows:
         click.echo("hint: logs of a new layout stand in quarantine; `markets show NAME --upgrades` lists all changes")
+
+
+def _lacking(text: str) -> Sequence[Shortfall]:
+    from msgspec.json import decode
+
+    from monitor.views.shortfall import Shortfall
+
+    return decode(text, type=list[Shortfall])
+
+
+def _unread(row: Shortfall, names: Mapping[int, str]) -> str:
+    """Say what was asked of a chain beside logs and not had, and what helps."""
+    from monitor.views.clean import terminal
+    from monitor.views.shortfall import hint
+
+    where = f"{row.market or 'price feeds'} on {names.get(row.chain_id, row.chain_id)}"
+    said = [f"{row.failed} failed, the first: {terminal(row.reason)}"] if row.failed else []
+    said += [f"{row.waiting} are still to come"] if row.waiting else []
+    return f"reads of {where}: {'; '.join(said)}\nhint: {hint(row)}"
 
 
 def _hex(raw: bytes) -> str:

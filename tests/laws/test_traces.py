@@ -77,9 +77,9 @@ def test_every_row_traces_to_the_chain(seed, tmp_path):
     assert all(tx in transactions for row in tables["links"] for tx in row["evidence"].split("|"))
     positions = [item for row in tables["findings"] for item in json.loads(row["evidence"])]
     assert positions
-    for at in map(Position.parse, positions):
-        known = logs if at.log_index >= 0 else moved
-        assert (at.block_number, f"0x{at.tx_hash.hex()}", at.log_index) in known
+    for named in map(Position.parse, positions):
+        known = logs if named.log_index >= 0 else moved
+        assert (named.block_number, f"0x{named.tx_hash.hex()}", named.log_index) in known
 
     for row in tables["leases"][:: max(1, len(tables["leases"]) // 4)]:
         lease = row["market"], row["lease_id"]

@@ -49,6 +49,24 @@ def test_a_gpu_may_stand_in_the_third_level_alone():
     assert (lease["gpu_raw"], lease["region_raw"]) == ("H100", "x")
 
 
+@pytest.mark.parametrize("operator", [b"!=", b"<", b">=", b"in"])
+def test_an_affinity_that_must_not_be_equal_names_nothing(operator):
+    chain = Chain()
+    job = definition([], [(("gpu", "H100"), operator), (("zone", "x"), operator)])
+    chain.tx((M, "scheduler", CLAIMED, [RENTER, PROVIDER, JOB, 60, job]))
+    (lease,) = by_verb(chain.decoded().events, "lease.open")
+    assert (lease["resource_provenance"], lease["region_provenance"]) == ("none", "none")
+    assert not {"gpu_raw", "region_raw"} & lease.keys()
+
+
+def test_a_label_that_counts_gpus_names_none():
+    chain = Chain()
+    job = definition([("gpus", "8"), ("gpu-mem", "80"), ("gpu", "A100")], [])
+    chain.tx((M, "scheduler", CLAIMED, [RENTER, PROVIDER, JOB, 60, job]))
+    (lease,) = by_verb(chain.decoded().events, "lease.open")
+    assert lease["gpu_raw"] == "A100"
+
+
 def test_labels_that_name_no_gpu_and_no_place_say_none():
     chain = Chain()
     chain.tx((M, "scheduler", CLAIMED, [RENTER, PROVIDER, JOB, 60, definition([("os", "linux")], [])]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi.abi import encode
 
-from tests.markets.chain_of_logs import PROVIDER, RENTER, START, TOKEN, Chain, by_verb, declared
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, START, TOKEN, Chain, by_verb, declared
 from tests.markets.theatre import Theatre
 
 RENTAL = b"\x55" * 32
@@ -17,6 +18,7 @@ COMPLETED = declared("jeju", "RentalCompleted")
 DISPUTED = declared("jeju", "DisputeCreated")
 RESOLVED = declared("jeju", "DisputeResolved")
 EIGHT_H100 = (4, 8, 80, 64, 512, 4000, 1000, False)
+OFFERED, PRICED = "(uint8,uint8,uint16,uint16,uint32,uint32,uint32,bool)", "(uint256,uint256,uint256,uint256)"
 PRICE = (20_000_000, 2_500_000, 1, 720)
 
 
@@ -37,6 +39,30 @@ async def test_a_rental_from_offer_to_refund():
     assert (lease["deposit_total"], lease["refunded_total"]) == (240_000_000, 220_000_000)
     assert (lease["status"], lease["closed_at"], lease["close_reason"]) == ("closed", START + 4200, "expired")
     assert lease["region_provenance"] == "none"
+
+
+@pytest.mark.node
+async def test_what_no_event_said_of_a_provider_the_contract_is_asked_for():
+    offer = encode(
+        [OFFERED, PRICED, "uint256", "uint256", "bool", "bool", "uint256"],
+        [EIGHT_H100, PRICE, 3, 1, True, True, 0],
+    )
+    async with Theatre("jeju", ["rental"]) as play:
+        await play.teach("rental", "providerResources(address)", [PROVIDER], offer)
+        await play.tx(("rental", CREATED, [RENTAL, RENTER, PROVIDER, 10, 200_000_000]), seconds=10)
+        (lease,) = (await play.leases()).values()
+    assert (lease["gpu_raw"], lease["gpu_count"], lease["resource_provenance"]) == ("H100", 8, "eth_call")
+
+
+def test_a_provider_whose_offer_is_known_costs_no_call():
+    chain = Chain()
+    chain.tx(("jeju", "rental", CREATED, [RENTAL, RENTER, PAYER, 1, 5]))
+    chain.tx(("jeju", "rental", RESOURCES, [PROVIDER, EIGHT_H100, PRICE]))
+    chain.tx(("jeju", "rental", CREATED, [b"\x56" * 32, RENTER, PROVIDER, 1, 5]))
+    decoded = chain.decoded()
+    assert [bytes(payload)[-20:] for payload in decoded.wanted["payload"]] == [PAYER]
+    (machine,) = by_verb(decoded.events, "capacity.upsert")
+    assert machine["price_amount"] == PRICE[0] + 8 * PRICE[1], "an hour of the machine and of its GPUs"
 
 
 def test_a_credit_says_who_paid_in_which_token_and_makes_no_second_lease():

@@ -108,6 +108,15 @@ async def test_trap_the_newer_generation_lets_claim_later():
         assert (await play.leases())[KEY]["settled_total"] == 700
 
 
+async def test_trap_a_reward_made_ready_and_then_released_is_counted_once():
+    async with Theatre("swan_chain", ROLES) as play:
+        await play.tx(created(PROVIDER, PAYER))
+        await play.tx(("tasks", decl("RewardReadyToClaim"), [HASH, PROVIDER, 700]))
+        await play.tx(("tasks", decl("RewardReleased"), [HASH, PROVIDER, PROVIDER, 700]))
+        await play.tx(("tasks", decl("RewardReleased"), [HASH, PAYER, PAYER, 200]))
+        assert (await play.leases())[KEY]["settled_total"] == 900
+
+
 def test_trap_both_generations_are_watched_from_their_own_block():
     market = MARKETS["swan_chain"]
     tasks = {(item.address.lower(), item.from_block) for item in market.deployments if item.role == "tasks"}

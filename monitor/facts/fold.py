@@ -7,8 +7,6 @@ word.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from monitor.facts.bounds import believable_amount, believable_count, believable_span, believable_time
@@ -21,21 +19,37 @@ KEY = list(LEASE_KEY)
 DEPOSITS = ("lease.open", "lease.deposit", "lease.extend")
 """Verbs whose `amount` goes into escrow."""
 CLOSERS = ("lease.close", "lease.slash")
-_OPENERS = ("order.open", "order.match", "lease.open")
 _DESCRIBE = ("order.open", "order.update", "order.match", "lease.open", "lease.update", "lease.patch")
 _PRICE = (*_DESCRIBE, "lease.rate")
 _ENDS = (*_DESCRIBE, "lease.deposit", "lease.extend")
-LEASE_VERBS = (
-    *_DESCRIBE,
-    "order.close",
-    "lease.rate",
-    "lease.deposit",
-    "lease.extend",
-    "lease.settle",
-    "lease.withdraw",
-    "lease.dispute",
-    *CLOSERS,
-)
+_SAYS = {
+    "opens": ("lease.open",),
+    "begins": ("order.open", "order.match", "lease.open"),
+    "describes": _DESCRIBE,
+    "prices": _PRICE,
+    "pays": (*_PRICE, *DEPOSITS),
+    "ends": _ENDS,
+    "deposits": DEPOSITS,
+    "tops_up": ("lease.deposit", "lease.extend"),
+    "settles": ("lease.settle",),
+    "refunds": ("lease.withdraw",),
+    "matches": ("order.match",),
+    "drops": ("order.close",),
+    "closes": CLOSERS,
+    "slashes": ("lease.slash",),
+    "disputes": ("lease.dispute",),
+    "finishes": (*CLOSERS, "order.close"),
+}
+"""What a row says, by its verb; each becomes a column of true and false."""
+_AT = {
+    "opening": {"open_time": "block_time"},
+    "opener": {"open_block": "block_number", "open_tx": "tx_hash", "open_log_index": "log_index"},
+    "settling": {"settled_at": "block_time"},
+    "closing": {"closed_at": "block_time"},
+    "dropping": {"order_closed_at": "block_time"},
+}
+"""What is taken of which row: a lease opened where it was opened, a mere order where the order was."""
+LEASE_VERBS = tuple(sorted({verb for verbs in _SAYS.values() for verb in verbs}))
 
 
 def lease_rows(events: pl.DataFrame) -> pl.DataFrame:
@@ -54,75 +68,50 @@ def lease_rows(events: pl.DataFrame) -> pl.DataFrame:
             believable_span("extend_seconds"),
         )
         .with_row_index("seq")
-        .with_columns(
-            (pl.col("seq") == pl.col("seq").filter(pl.col("verb").is_in(CLOSERS)).min().over([*KEY, "part"])).alias(
-                "part_first"
-            )
-        )
     )
-
-
-def _given(column: str, verbs: Sequence[str]) -> pl.Expr:
-    return pl.col(column).filter(pl.col("verb").is_in(verbs)).drop_nulls()
-
-
-def _last(column: str, verbs: Sequence[str] = _DESCRIBE) -> pl.Expr:
-    return _given(column, verbs).last()
-
-
-def _closing(column: str) -> pl.Expr:
-    """Take a column where the lease ends: at a close of the whole, or of the last of its parts, each counted once.
-
-    A lease that was opened again, as a stream between two accounts is, ends after its last opening.
-    """
-    closes = pl.col("verb").is_in(CLOSERS)
-    reopened = pl.col("seq").filter(pl.col("verb") == "lease.open").max().fill_null(-1)
-    whole = pl.col(column).filter(closes & pl.col("part").is_null() & (pl.col("seq") > reopened)).first()
-    parted = pl.col(column).filter(closes & pl.col("part").is_not_null() & pl.col("part_first"))
-    needed = _last("parts")
-    by_part = pl.when((needed > 0) & (parted.len() >= needed)).then(parted.get(needed - 1, null_on_oob=True))
-    return pl.min_horizontal(whole, by_part)
-
-
-def _total(name: str, verbs: Sequence[str]) -> pl.Expr:
-    return pl.col("amount").filter(pl.col("verb").is_in(verbs)).sum().cast(AMOUNT).alias(name)
-
-
-def _has(*verbs: str) -> pl.Expr:
-    return pl.col("verb").is_in(verbs).any()
 
 
 def fold(rows: pl.DataFrame) -> pl.DataFrame:
     """Fold `lease_rows` into one row per key that has an order or an open; columns as `LEASES` needs, plus parts."""
-    ends = rows.with_columns(
-        pl.when(pl.col("verb").is_in(_ENDS) & pl.col("planned_end").is_not_null())
-        .then(pl.col("seq"))
-        .max()
-        .over(KEY)
-        .alias("end_seq")
+    told = rows.with_columns(
+        pl.struct(KEY).rank("dense").alias("_lease"), *(pl.col("verb").is_in(_SAYS[name]).alias(name) for name in _SAYS)
     )
-    return (
-        ends.group_by(KEY)
-        .agg(*_people(), *_resource(), *_price(), *_money(), *_time(), *_state(), *_place())
-        .filter(pl.col("known"))
-        .sort(KEY)
+    merged = (
+        told.group_by("_lease")
+        .agg(pl.col(KEY).first(), *_people(), *_resource(), *_price(), *_money(), *_time(), *_moments())
+        .filter(pl.col("opener").is_not_null())
     )
+    whole = merged.join(_closings(told, merged), on="_lease", how="left").join(
+        _extensions(told, merged), on="_lease", how="left"
+    )
+    placed = whole.with_columns(pl.coalesce("opening", "opener").alias("opener"), pl.col("extended").fill_null(0))
+    for moment, columns in _AT.items():
+        at = rows.select(pl.col("seq").alias(moment), *(pl.col(name).alias(alias) for alias, name in columns.items()))
+        placed = placed.join(at, on=moment, how="left")
+    return placed.with_columns(_status(), _close_reason()).sort("_lease")
+
+
+def _first(column: str, says: str) -> pl.Expr:
+    return pl.when(says).then(column).first(ignore_nulls=True)
+
+
+def _last(column: str, says: str = "describes") -> pl.Expr:
+    return pl.when(says).then(column).last(ignore_nulls=True)
+
+
+def _total(name: str, says: str) -> pl.Expr:
+    return pl.when(says).then("amount").sum().cast(AMOUNT).alias(name)
 
 
 def _people() -> list[pl.Expr]:
-    opened = ("lease.open",)
     return [
         _last("order_id"),
         _last("parent_id"),
-        pl.coalesce(_last("renter", opened), _last("renter")).alias("renter"),
+        pl.coalesce(_last("renter", "opens"), _last("renter")).alias("renter"),
         _last("payer").alias("payer_named"),
         _last("beneficiary"),
         _last("provider"),
-        pl.coalesce("payer", "actor")
-        .filter(pl.col("verb").is_in(("lease.deposit", "lease.extend")))
-        .drop_nulls()
-        .first()
-        .alias("depositor"),
+        pl.when("tops_up").then(pl.coalesce("payer", "actor")).first(ignore_nulls=True).alias("depositor"),
     ]
 
 
@@ -132,68 +121,88 @@ def _resource() -> list[pl.Expr]:
 
 
 def _price() -> list[pl.Expr]:
-    paid = (*_PRICE, *DEPOSITS)
-    return [
-        _last("price_amount", _PRICE),
-        _last("price_per", _PRICE),
-        _last("price_scale", _PRICE),
-        pl.coalesce(_last("price_token", _PRICE), _last("token", _DESCRIBE), _last("token", paid)).alias("price_token"),
-    ]
+    token = pl.coalesce(_last("price_token", "prices"), _last("token"), _last("token", "pays")).alias("price_token")
+    return [*(_last(name, "prices") for name in ("price_amount", "price_per", "price_scale")), token]
 
 
 def _money() -> list[pl.Expr]:
     return [
-        _total("deposit_total", DEPOSITS),
-        _total("settled_total", ("lease.settle",)),
-        _total("refunded_total", ("lease.withdraw",)),
+        _total("deposit_total", "deposits"),
+        _total("settled_total", "settles"),
+        _total("refunded_total", "refunds"),
     ]
 
 
 def _time() -> list[pl.Expr]:
-    opened = pl.col("verb") == "lease.open"
-    later = pl.col("end_seq").is_null() | (pl.col("seq") > pl.col("end_seq"))
     return [
-        pl.col("block_time").filter(opened).first().alias("open_time"),
         _last("start"),
-        _last("planned_end", _ENDS),
-        _given("planned_end", _DESCRIBE).first().alias("first_end"),
+        _last("planned_end", "ends"),
+        _first("planned_end", "describes").alias("first_end"),
         _last("duration_seconds"),
-        pl.col("extend_seconds").filter((pl.col("verb") == "lease.extend") & later).sum().alias("extended"),
-        pl.col("block_time").filter(pl.col("verb") == "lease.settle").last().alias("settled_at"),
-        _closing("block_time").alias("closed_at"),
-        pl.col("block_time").filter(pl.col("verb") == "order.close").first().alias("order_closed_at"),
+        pl.when(pl.col("ends") & pl.col("planned_end").is_not_null()).then("seq").max().alias("ended"),
     ]
 
 
-def _state() -> list[pl.Expr]:
+def _moments() -> list[pl.Expr]:
+    """Find the rows (`seq`) that count for place, time and state, and what else the state hangs on."""
     return [
-        _has(*_OPENERS).alias("known"),
-        pl.when(_closing("seq").is_not_null())
+        _first("seq", "opens").alias("opening"),
+        _last("seq", "opens").alias("reopening"),
+        _first("seq", "begins").alias("opener"),
+        _last("seq", "settles").alias("settling"),
+        _first("seq", "drops").alias("dropping"),
+        _last("reason", "finishes"),
+        _last("parts"),
+        *(pl.col(name).any() for name in ("closes", "slashes", "disputes", "matches")),
+    ]
+
+
+def _closings(rows: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
+    """Find the row where each lease ends: a close of the whole, or of the last of its parts, each counted once.
+
+    A lease that was opened again, as a stream between two accounts is, ends after its last opening.
+    """
+    closes = (
+        rows.filter("closes")
+        .select("_lease", "seq", "part")
+        .join(merged.select("_lease", "parts", "reopening"), on="_lease", maintain_order="left")
+    )
+    whole = closes.filter(pl.col("part").is_null() & (pl.col("seq") > pl.col("reopening")).fill_null(value=True))
+    parted = closes.filter(pl.col("part").is_not_null()).unique(["_lease", "part"], keep="first", maintain_order=True)
+    last = parted.filter(pl.int_range(1, pl.len() + 1).over("_lease") == pl.col("parts"))
+    return pl.concat([whole, last]).group_by("_lease").agg(pl.col("seq").min().alias("closing"))
+
+
+def _extensions(rows: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
+    """Add up the seconds by which each lease was extended after the last word on its end."""
+    extends = rows.filter(pl.col("verb") == "lease.extend").join(merged.select("_lease", "ended"), on="_lease")
+    later = extends.filter(pl.col("ended").is_null() | (pl.col("seq") > pl.col("ended")))
+    return later.group_by("_lease").agg(pl.col("extend_seconds").sum().alias("extended"))
+
+
+def _status() -> pl.Expr:
+    return (
+        pl.when(pl.col("closing").is_not_null())
         .then(pl.lit("closed"))
-        .when(_has("lease.dispute"))
+        .when("disputes")
         .then(pl.lit("disputed"))
-        .when(_has("lease.open"))
+        .when(pl.col("opening").is_not_null())
         .then(pl.lit("active"))
-        .when(_has("order.close"))
+        .when(pl.col("dropping").is_not_null())
         .then(pl.lit("closed"))
-        .when(_has("order.match"))
+        .when("matches")
         .then(pl.lit("matched"))
         .otherwise(pl.lit("ordered"))
-        .alias("status"),
-        pl.when(_has(*CLOSERS) & _closing("seq").is_null())
+        .alias("status")
+    )
+
+
+def _close_reason() -> pl.Expr:
+    return (
+        pl.when(pl.col("closes") & pl.col("closing").is_null())
         .then(None)
-        .when(_has("lease.slash"))
+        .when("slashes")
         .then(pl.lit("slashed"))
-        .otherwise(_last("reason", (*CLOSERS, "order.close")))
-        .alias("close_reason"),
-    ]
-
-
-def _place() -> list[pl.Expr]:
-    """Where the lease opened; for a mere order, where the order did."""
-    places = []
-    for name, column in (("open_block", "block_number"), ("open_tx", "tx_hash"), ("open_log_index", "log_index")):
-        lease = pl.col(column).filter(pl.col("verb") == "lease.open").first()
-        order = pl.col(column).filter(pl.col("verb").is_in(_OPENERS)).first()
-        places.append(pl.coalesce(lease, order).alias(name))
-    return places
+        .otherwise("reason")
+        .alias("close_reason")
+    )

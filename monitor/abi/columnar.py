@@ -1,20 +1,26 @@
 """Decode the logs of one event together, as columns: what is written as compilers write it, the rest is left over.
 
-A log is read here when its words hold nothing but what their types allow and its texts stand one after another without
-gaps, as every Solidity and Vyper contract writes them. Every other log, a malformed one included, is named as left
-over, and is for the decoder of `compile_event`, which says what it holds or why it is refused (the law test compares
-both).
+A log is read here when its words hold nothing but what their types allow and its texts, arrays and tuples stand one
+after another without gaps, as every Solidity and Vyper contract writes them. Every other log, a malformed one included,
+is named as left over, and is for the decoder of `compile_event`, which says what it holds or why it is refused (the law
+test compares both).
+
+Method: indexed words and data make one payload. NumPy finds, for all logs at once, where each value stands and whether
+the words allow it; polars then cuts the values out. An array's items are places of their own, read the same way. Each
+place knows where it must end, and places do not overlap, so no payload unfolds into more than it holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from monitor.abi.declaration import Elementary, EventDecl, Param, Type
+from monitor.abi.declaration import Array, Elementary, EventDecl, Param, Tuple, Type
 
 __all__ = ["Columns", "decode_columns", "is_columnar"]
 
@@ -22,164 +28,261 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
-_WORD = 32
-_HALF = 16
+_WORD, _HALF = 32, 16
 _SHORT = 32
 """Bits up to which an integer becomes Int64; wider ones become Int128."""
-_LARGEST = 2**62
-"""Wider integers are read here while their upper 64 of 128 bits stay below: up to 2^126, which has 38 digits."""
+_QUARTER = 0x40
+"""Wider integers are read here while the first of their lower 16 bytes is below: up to 2^126, which has 38 digits."""
 _TEXT = 2**31
+_HASH = Elementary("bytes", 256)
 
 
 class Columns(NamedTuple):
-    """Decoded logs: their rows in the input, one series per argument, and the rows that are left over.
+    """Decoded logs: their rows in the input, one series per wanted argument, and the rows that are left over.
 
     address, bytes → Binary; bool → Boolean; string → String; integers → Int64 up to 32 bits, else Int128; an indexed
-    string or bytes → its hash.
+    string, array or tuple → its hash; arrays → List, tuples → Struct.
     """
 
     rows: Numbers
-    values: list[pl.Series]
+    values: dict[str, pl.Series]
     left: Numbers
 
 
 def is_columnar(decl: EventDecl) -> bool:
-    """Whether logs of an event can be read as columns: arguments of one word, strings and bytes."""
-    return all(
-        isinstance(param.type, Elementary) and not param.type.places and param.type.base != "function"
-        for param in decl.params
-    )
+    """Whether logs of an event can be read as columns: all but fixed-point numbers and functions."""
+    return all(_plain(param.type) for param in decl.params)
 
 
-def decode_columns(decl: EventDecl, topics: Sequence[pl.Series], data: pl.Series) -> Columns:
-    """Decode logs given as one series per topic place (null where a log has no such topic) and one of data."""
+def decode_columns(
+    decl: EventDecl, topics: Sequence[pl.Series], data: pl.Series, wanted: Collection[str] | None = None
+) -> Columns:
+    """Decode logs given as one series per topic place (null where a log has no such topic) and one of data.
+
+    Of arguments that are not `wanted` (None: all are), only the words are checked.
+    """
     every = np.arange(len(data), dtype=np.int64)
     if not is_columnar(decl) or len(topics) < decl.topics():
-        return Columns(every[:0], [], every)
-    plain = [param for param in decl.params if not param.indexed]
+        return Columns(every[:0], {}, every)
     frame = pl.DataFrame([data.alias("data"), *(item.alias(f"topic{place}") for place, item in enumerate(topics))])
-    head = _WORD * len(plain)
-    dynamic = any(not param.type.words() for param in plain)
-    size = pl.col("data").bin.size()
-    fitting = (size >= head) if dynamic else (size == head)
-    for place in range(len(topics)):
+    fitting = (pl.col("data").bin.size() % _WORD == 0) & (pl.col("topic0") == decl.topic0)
+    for place in range(1, len(topics)):
         word = pl.col(f"topic{place}")
         fitting &= (word.bin.size() == _WORD) if place < decl.topics() else word.is_null()
-    fitting &= pl.col("topic0") == decl.topic0
-    good = frame.select(fitting.fill_null(value=False)).to_series().to_numpy().copy()
-    reader = _Reader(frame.filter(pl.Series(good)), len(plain))
-    values = {param.name: reader.read(param) for param in decl.params}
-    kept = reader.finish()
-    good[good] = kept
-    return Columns(every[good], [values[param.name].filter(pl.Series(kept)) for param in decl.params], every[~good])
+    indexed = [pl.col(f"topic{place}") for place in range(1, decl.topics())]
+    payload = frame.select(pl.when(fitting).then(reduce(add, [*indexed, pl.col("data")])).alias("payload"))["payload"]
+    good = payload.is_not_null().to_numpy().copy()
+    reader = _Reader(payload.drop_nulls())
+    values = reader.event(decl, {param.name for param in decl.params} if wanted is None else wanted)
+    good[good] = reader.good
+    kept = pl.Series(reader.good)
+    return Columns(every[good], {item.name: item.filter(kept) for item in values}, every[~good])
+
+
+def _plain(kind: Type) -> bool:
+    match kind:
+        case Array():
+            return _plain(kind.item)
+        case Tuple():
+            return all(_plain(field.type) for field in kind.fields)
+        case Elementary():
+            return not kind.places and kind.base != "function"
+
+
+class _Spot(NamedTuple):
+    """Where values stand: in which payloads, how many words from their beginning, before which word they end."""
+
+    log: Numbers
+    at: Numbers | int
+    end: Numbers
+    wanted: bool
+
+    def ahead(self, words: Numbers | int) -> _Spot:
+        """Move on."""
+        return self._replace(at=self.at + words)
 
 
 class _Reader:
-    """Reads argument after argument of logs whose sizes fit; `good` tells which logs held what they should."""
+    """Reads payloads of whole words; `good` tells which of them held what they should."""
 
-    def __init__(self, frame: pl.DataFrame, words: int) -> None:
-        self.frame = frame
-        self.head = _table(frame.select(pl.col("data").bin.slice(0, _WORD * words)).to_series(), _WORD * words)
-        self.good: Mask = np.ones(frame.height, dtype=np.bool_)
-        self.end: Numbers = np.full(frame.height, _WORD * words, dtype=np.int64)
-        self.topic = self.place = 0
+    def __init__(self, payload: pl.Series) -> None:
+        self.payload = payload
+        self.sizes: Numbers = payload.bin.size().to_numpy().astype(np.int64) // _WORD
+        self.first: Numbers = np.cumsum(self.sizes) - self.sizes
+        # One word more: there is always one to look at, also behind a payload that ends too early.
+        self.words = np.frombuffer(b"".join([*payload.to_list(), bytes(_WORD)]), dtype=np.uint8).reshape(-1, _WORD)
+        self.good: Mask = np.ones(len(payload), dtype=np.bool_)
 
-    def read(self, param: Param) -> pl.Series:
-        """Read the next argument."""
-        if param.indexed:
-            self.topic += 1
-            topic = self.frame[f"topic{self.topic}"]
-            return self._word(param.type, _table(topic, _WORD)) if param.type.words() else topic
-        word = self.head[:, _WORD * self.place : _WORD * (self.place + 1)]
-        self.place += 1
-        return self._word(param.type, word) if param.type.words() else self._tail(param.type, word)
+    def event(self, decl: EventDecl, wanted: Collection[str]) -> pl.DataFrame:
+        """Read the wanted arguments, and demand that nothing stands behind the last one."""
+        plain = [param for param in decl.params if not param.indexed]
+        indexed = [param._replace(type=_topic(param.type)) for param in decl.params if param.indexed]
+        start = _Spot(np.arange(len(self.good)), 0, self.sizes, wanted=True)
+        values = {
+            param.name: self._static(param.type, start._replace(at=place, wanted=param.name in wanted))
+            for place, param in enumerate(indexed)
+        }
+        more, size = self._frame(plain, start.ahead(len(indexed)), wanted)
+        self._demand(size + len(indexed) == self.sizes, start)
+        values |= more
+        return self.payload.to_frame().select(values[name].alias(name) for name in values if name in wanted)
 
-    def finish(self) -> Mask:
-        """Tell which logs hold what they should, and nothing after it."""
-        self.good &= self.end == self.frame["data"].bin.size().to_numpy()
-        return self.good
+    def _frame(
+        self, fields: Sequence[Param], spot: _Spot, wanted: Collection[str] | None = None
+    ) -> tuple[dict[str, pl.Expr], Numbers | int]:
+        """Read a head and the tails behind it: the fields, and how many words they take."""
+        size: Numbers | int = sum(field.type.words() or 1 for field in fields)
+        self._demand(size <= spot.end - spot.at, spot)
+        values, place = {}, 0
+        for field in fields:
+            here = spot.ahead(place)
+            here = here if wanted is None else here._replace(wanted=field.name in wanted)
+            if words := field.type.words():
+                values[field.name] = self._static(field.type, here)
+            else:
+                self._demand(self._small(here) == _WORD * size, spot)
+                values[field.name], taken = self._tail(field.type, here._replace(at=spot.at + size))
+                size = size + taken
+            place += words or 1
+        return values, size
 
-    def _word(self, kind: Any, word: Bytes) -> pl.Series:
-        size = kind.bits // 8
+    def _static(self, kind: Type, spot: _Spot) -> pl.Expr:
+        """Read a type whose words stand where it stands."""
+        match kind:
+            case Elementary():
+                return self._word(kind, spot)
+            case Tuple():
+                return pl.struct(value.alias(name) for name, value in self._frame(kind.fields, spot)[0].items())
+            case Array():
+                return self._array(kind, spot)[0]
+
+    def _tail(self, kind: Type, spot: _Spot) -> tuple[pl.Expr, Numbers]:
+        """Read what a pointer led to: the value, and how many words it takes."""
+        match kind:
+            case Elementary():
+                return self._text(kind, spot)
+            case Tuple():
+                values, size = self._frame(kind.fields, spot)
+                return pl.struct(value.alias(name) for name, value in values.items()), np.asarray(size)
+            case Array():
+                return self._array(kind, spot)
+
+    def _word(self, kind: Elementary, spot: _Spot) -> pl.Expr:
+        word, size = self._look(spot), kind.bits // 8
         match kind.base:
             case "address":
-                self._zero(word[:, : _WORD - 20])
-                return _binary(word[:, _WORD - 20 :])
+                self._zero(word[:, : _WORD - 20], spot)
+                return _cut(spot, _WORD - 20, 20)
             case "bool":
-                self._zero(word[:, : _WORD - 1])
-                self.good &= word[:, -1] <= 1
-                return pl.Series(word[:, -1] == 1)
+                self._zero(word[:, : _WORD - 1], spot)
+                self._demand(word[:, -1] <= 1, spot)
+                return pl.lit(pl.Series(word[:, -1] == 1))
             case "bytes":
-                self._zero(word[:, size:])
-                return _binary(word[:, :size])
+                self._zero(word[:, size:], spot)
+                return _cut(spot, 0, size)
             case "uint":
-                self._zero(word[:, : _WORD - size])
+                self._zero(word[:, : _WORD - size], spot)
             case _:
                 sign = np.where(word[:, _WORD - size] >> 7, 255, 0).astype(np.uint8)
-                self.good &= (word[:, : _WORD - size] == sign[:, None]).all(axis=1)
-        return self._integer(kind, word)
-
-    def _integer(self, kind: Elementary, word: Bytes) -> pl.Series:
-        low = _big_endian(word[:, 24:], ">u8").astype(np.uint64)
+                self._demand((word[:, : _WORD - size] == sign[:, None]).all(axis=1), spot)
         if kind.bits <= _SHORT:
-            return pl.Series(_big_endian(word[:, 24:], ">i8").astype(np.int64))
-        high = _big_endian(word[:, _HALF:24], ">i8").astype(np.int64)
-        self.good &= (high < _LARGEST) & (high >= -_LARGEST)
-        filled = np.where(high < 0, 255, 0).astype(np.uint8) if kind.base == "int" else np.zeros(len(word), np.uint8)
-        self.good &= (word[:, :_HALF] == filled[:, None]).all(axis=1)
-        halves = pl.DataFrame({"high": high, "low": low}).cast(pl.Int128)
-        return halves.select(pl.col("high") * pl.lit(2**64, dtype=pl.Int128) + pl.col("low")).to_series()
+            return _cut(spot, 24, 8).bin.reinterpret(dtype=pl.Int64, endianness="big")
+        if spot.wanted and kind.bits > _HALF * 8 - 2:
+            above = np.where(word[:, 0] >> 7, 255, 0).astype(np.uint8) if kind.base == "int" else np.uint8(0)
+            lower = word[:, _HALF] ^ above
+            self._demand((word[:, :_HALF] == np.reshape(above, (-1, 1))).all(axis=1) & (lower < _QUARTER), spot)
+        return _cut(spot, _HALF, _HALF).bin.reinterpret(dtype=pl.Int128, endianness="big")
 
-    def _tail(self, kind: Type, pointer: Bytes) -> pl.Series:
-        data = self.frame["data"]
-        start = self._small(pointer)
-        self.good &= start == self.end
-        length = self._small(_table(_slices(data, start, np.full(len(start), _WORD)), _WORD, self.good))
-        padded = -(-length // _WORD) * _WORD
-        padding = _slices(data, start + _WORD + length, padded - length)
-        # What is cut short ends elsewhere than the payload, which `finish` sees.
-        self.good &= padding.bin.encode("hex").str.strip_chars("0").str.len_bytes().to_numpy() == 0
-        self.end = start + _WORD + padded
-        found = _slices(data, start + _WORD, length)
-        if kind == Elementary("bytes"):
-            return found
+    def _text(self, kind: Elementary, spot: _Spot) -> tuple[pl.Expr, Numbers]:
+        length = self._small(spot)
+        fits = 1 - -length // _WORD <= spot.end - spot.at
+        self._demand(fits, spot)
+        length = np.where(fits, length, 0)
+        size = 1 - -length // _WORD
+        # In the last word, what stands behind the text is zero.
+        last = np.where(np.arange(_WORD) < (length % _WORD)[:, None], 0, self._look(spot.ahead(size - 1)))
+        self._demand((length % _WORD == 0) | ~last.any(axis=1), spot)
+        found = _cut(spot, _WORD, pl.lit(pl.Series(length)))
+        if kind.base == "bytes" or not spot.wanted:
+            return found, size
+        raw = self._values(found, spot)
         try:
-            return found.cast(pl.String)
+            return pl.lit(raw.cast(pl.String)), size
         except pl.exceptions.ComputeError:
             # Some text is not UTF-8, and polars does not say which.
-            texts = [value.decode("utf-8", "replace") for value in found]
-            self.good &= [text.encode() == value for text, value in zip(texts, found, strict=True)]
-            return pl.Series(texts, dtype=pl.String)
+            texts = [value.decode("utf-8", "replace") for value in raw]
+            self._demand(np.array([text.encode() == value for text, value in zip(texts, raw, strict=True)]), spot)
+            return pl.lit(pl.Series(texts, dtype=pl.String)), size
 
-    def _small(self, word: Bytes) -> Numbers:
-        self._zero(word[:, :24])
-        number = _big_endian(word[:, 24:], ">u8")
-        self.good &= number < _TEXT
-        return np.where(number < _TEXT, number, 0).astype(np.int64)
+    def _array(self, kind: Array, spot: _Spot) -> tuple[pl.Expr, Numbers]:
+        counted = kind.size is None
+        count = self._small(spot) if counted else np.full(len(spot.log), kind.size, dtype=np.int64)
+        start, width = spot.ahead(int(counted)), kind.item.words() or 1
+        fits = width * count <= spot.end - start.at
+        self._demand(fits, spot)
+        count = np.where(fits, count, 0)
+        owner = np.repeat(np.arange(len(count)), count)
+        place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        base = np.broadcast_to(start.at, count.shape)[owner]
+        items = _Spot(spot.log[owner], base + width * place, spot.end[owner], spot.wanted)
+        if kind.item.words():
+            value, size = self._static(kind.item, items), width * count
+        else:
+            value, ends = self._items(kind.item, items, place, count[owner])
+            last = place + 1 == count[owner]
+            size = np.zeros_like(count)
+            size[owner[last]] = np.maximum(ends - base, 0)[last]
+        lists = _lists(self._values(value, items), owner, count) if spot.wanted else None
+        return pl.lit(lists), size + counted
 
-    def _zero(self, padding: Bytes) -> None:
+    def _items(self, kind: Type, heads: _Spot, place: Numbers, count: Numbers) -> tuple[pl.Expr, Numbers]:
+        """Read items behind pointers: the first begins behind these, each other one where the one before it ends."""
+        pointer, last = self._small(heads), place + 1 == count
+        begin = heads.at - place + pointer // _WORD
+        end = np.where(last, heads.end, np.roll(begin, -1))
+        straight = (pointer % _WORD == 0) & (begin <= end) & (end <= heads.end)
+        self._demand(straight & ((place > 0) | (pointer == _WORD * count)), heads)
+        begin, end = np.where(straight, begin, 0), np.where(straight, end, 0)
+        value, size = self._tail(kind, _Spot(heads.log, begin, end, heads.wanted))
+        self._demand(last | (begin + size == end), heads)
+        return value, begin + size
+
+    def _small(self, spot: _Spot) -> Numbers:
+        word = self._look(spot)
+        number = np.ascontiguousarray(word[:, 24:]).view(">u8").reshape(-1)
+        small = (number < _TEXT) & ~word[:, :24].any(axis=1)
+        self._demand(small, spot)
+        return np.where(small, number, 0).astype(np.int64)
+
+    def _look(self, spot: _Spot) -> Bytes:
+        return self.words[np.clip(self.first[spot.log] + spot.at, 0, len(self.words) - 1)]
+
+    def _zero(self, padding: Bytes, spot: _Spot) -> None:
         if padding.any():
-            self.good &= ~padding.any(axis=1)
+            self._demand(~padding.any(axis=1), spot)
+
+    def _demand(self, held: Mask, spot: _Spot) -> None:
+        if not held.all():
+            self.good[spot.log[~held]] = False
+
+    def _values(self, value: pl.Expr, spot: _Spot) -> pl.Series:
+        return self.payload.gather(spot.log).to_frame().select(value.alias("value"))["value"]
 
 
-def _table(words: pl.Series, size: int, good: Mask | None = None) -> Bytes:
-    """Put values of one size side by side; one of another size reads as zeros and is no longer good."""
-    if good is not None:
-        short = (words.bin.size() != size).to_numpy()
-        good &= ~short
-        words = words.set(pl.Series(short), bytes(size)) if short.any() else words
-    return np.frombuffer(b"".join(words.to_list()), dtype=np.uint8).reshape(len(words), size)
+def _topic(kind: Type) -> Type:
+    return kind if isinstance(kind, Elementary) and kind.words() else _HASH
 
 
-def _slices(data: pl.Series, start: Numbers, length: Numbers) -> pl.Series:
-    frame = pl.DataFrame([data.alias("data"), pl.Series("start", start), pl.Series("length", length)])
-    return frame.select(pl.col("data").bin.slice(pl.col("start"), pl.col("length"))).to_series()
+def _cut(spot: _Spot, skip: int, size: int | pl.Expr) -> pl.Expr:
+    """Cut bytes out of the payload, from so many behind where a value stands."""
+    start = _WORD * spot.at + skip
+    return pl.col("payload").bin.slice(start if isinstance(start, int) else pl.lit(pl.Series(start)), size)
 
 
-def _big_endian(table: Bytes, kind: str) -> np.ndarray[Any, Any]:
-    return np.ascontiguousarray(table).view(kind).reshape(-1)
-
-
-def _binary(table: Bytes) -> pl.Series:
-    fixed = pl.Series(np.ascontiguousarray(table), dtype=pl.Array(pl.UInt8, table.shape[1]))
-    return fixed.cast(pl.List(pl.UInt8)).cast(pl.Binary)
+def _lists(items: pl.Series, owner: Numbers, count: Numbers) -> pl.Series:
+    """Put items that belong together into one list each."""
+    full = pl.DataFrame([pl.Series("owner", owner).set_sorted(), items.alias("item")])
+    lists = full.group_by("owner", maintain_order=True).agg("item")["item"]
+    # A join would fill the gaps with nulls, each of which hides a copy of the first list.
+    none = pl.Series([[]], dtype=lists.dtype)
+    return lists.append(none).gather(np.where(count > 0, np.cumsum(count > 0) - 1, -1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Type
 from monitor.model.schema import UNIFIED
 
-__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfits", "spellings"]
+__all__ = ["CONTEXT", "LIMIT", "arguments", "column_of", "misfits", "read_by", "spellings"]
 
 AMOUNT = UNIFIED["amount"]
 LIMIT = 10**38
@@ -51,12 +51,24 @@ def arguments(decl: EventDecl) -> dict[str, pl.DataType]:
     return {**spelled, **{param.name: _dtype(param) for param in decl.params}}
 
 
-def spellings(decl: EventDecl, columns: Sequence[Sequence[Any] | pl.Series], used: Collection[str]) -> list[pl.Series]:
+def read_by(decl: EventDecl, used: Collection[str]) -> frozenset[str]:
+    """Name the arguments that are read where these columns are used: as they are, or spelled otherwise."""
+    return frozenset(
+        param.name
+        for param in decl.params
+        if param.name in used
+        or (_dtype(param) == AMOUNT and any(f"{param.name}_{ending}" in used for ending in _SPELLINGS))
+    )
+
+
+def spellings(
+    decl: EventDecl, columns: Mapping[str, Sequence[Any] | pl.Series], used: Collection[str]
+) -> list[pl.Series]:
     """Make the used columns that stand beside wide integers: `NAME_text`, `NAME_address`."""
     taken = {param.name for param in decl.params}
     return [
-        pl.Series(name, [spell(value) for value in values], dtype=kind)
-        for param, values in zip(decl.params, columns, strict=True)
+        pl.Series(name, [spell(value) for value in columns[param.name]], dtype=kind)
+        for param in decl.params
         if _dtype(param) == AMOUNT
         for ending, (kind, spell) in _SPELLINGS.items()
         if (name := f"{param.name}_{ending}") in used and name not in taken

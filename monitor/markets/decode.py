@@ -11,7 +11,7 @@ import polars as pl
 
 from monitor.abi import EventDecl, Undecodable, compile_event
 from monitor.abi.columnar import decode_columns, is_columnar
-from monitor.markets.columns import CONTEXT, column_of, misfits, spellings
+from monitor.markets.columns import CONTEXT, column_of, misfits, read_by, spellings
 from monitor.markets.evaluate import Fault, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
@@ -324,12 +324,13 @@ def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
     used = frozenset().union(*map(used_columns, mapping))
     if job.logs.height < _MANY or not is_columnar(job.decl):
         return _by_log(job, job.logs, used, faults)
-    places = range(job.logs["_count"][0] or 0)
-    topics = [job.logs["topics"].list.get(place) for place in places]
-    read = decode_columns(job.decl, topics, job.logs["data"])
-    whole = _with_arguments(job, job.logs[read.rows], read.values, used)
+    topics = job.logs.select(
+        pl.col("topics").list.get(place).alias(str(place)) for place in range(job.logs["_count"][0] or 0)
+    )
+    read = decode_columns(job.decl, topics.get_columns(), job.logs["data"], read_by(job.decl, used))
     if not len(read.left):
-        return whole
+        return _with_arguments(job, job.logs, read.values, used)
+    whole = _with_arguments(job, job.logs[read.rows], read.values, used)
     return pl.concat([whole, _by_log(job, job.logs[read.left], used, faults)]).sort("_row")
 
 
@@ -356,15 +357,16 @@ def _by_log(
         rows = [row for place, row in enumerate(rows) if place not in wrong]
         columns = [[value for place, value in enumerate(column) if place not in wrong] for column in columns]
     kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
-    return _with_arguments(job, kept, columns, used)
+    named = zip((param.name for param in job.decl.params), columns, strict=True)
+    return _with_arguments(job, kept, dict(named), used)
 
 
 def _with_arguments(
-    job: _Job, logs: pl.DataFrame, columns: Sequence[Sequence[Any] | pl.Series], used: Collection[str]
+    job: _Job, logs: pl.DataFrame, columns: Mapping[str, Sequence[Any] | pl.Series], used: Collection[str]
 ) -> pl.DataFrame:
     own = [
-        column_of(param, column)
-        for param, column in zip(job.decl.params, columns, strict=True)
+        column_of(param, columns[param.name])
+        for param in job.decl.params
         if param.name in used and param.name not in CONTEXT
     ]
     return _context(logs, job.bound).with_columns(own + spellings(job.decl, columns, used))

@@ -10,15 +10,26 @@ from eth_abi.abi import encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.abi import Elementary, EventDecl, Param, Undecodable, compile_event, parse_event
+from monitor.abi import Array, Elementary, EventDecl, Param, Tuple, Undecodable, compile_event, parse_event
 from monitor.abi.columnar import decode_columns, is_columnar
 from monitor.abi.declaration import Type
+from tests.laws.test_decoder import _spell as spell
 from tests.laws.test_decoder import values
 
-_KINDS: st.SearchStrategy[Type] = st.one_of(
+_WORDS = st.one_of(
     st.tuples(st.sampled_from(["uint", "int"]), st.integers(1, 32).map(lambda n: 8 * n)).map(lambda p: Elementary(*p)),
     st.sampled_from([Elementary("address"), Elementary("bool"), Elementary("string"), Elementary("bytes")]),
     st.integers(1, 32).map(lambda n: Elementary("bytes", 8 * n)),
+)
+_KINDS: st.SearchStrategy[Type] = st.recursive(
+    _WORDS,
+    lambda inner: st.one_of(
+        st.builds(Array, inner, st.sampled_from([None, None, 1, 2, 3])),
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda kinds: Tuple(tuple(Param(f"f{place}", kind) for place, kind in enumerate(kinds)))
+        ),
+    ),
+    max_leaves=4,
 )
 Log = tuple[list[bytes], bytes]
 
@@ -28,8 +39,7 @@ def batches(draw: st.DrawFn) -> tuple[EventDecl, list[Log]]:
     kinds = draw(st.lists(_KINDS, max_size=6))
     indexed = draw(st.sets(st.integers(0, 5), max_size=3))
     params = [Param(f"a{place}", kind, place in indexed) for place, kind in enumerate(kinds)]
-    spelled = [f"{p.type.canonical()}{' indexed' if p.indexed else ''} {p.name}" for p in params]
-    decl = parse_event(f"E({', '.join(spelled)})")
+    decl = parse_event(f"E({', '.join(map(spell, params))})")
     return decl, [written(decl, [draw(values(param.type)) for param in params]) for _ in range(draw(st.integers(0, 5)))]
 
 
@@ -41,7 +51,8 @@ def written(decl: EventDecl, held: list[Any]) -> Log:
             types.append(name)
             plain.append(value)
         else:
-            topics.append(encode([name], [value]) if param.type.words() else bytes(range(32)))
+            word = isinstance(param.type, Elementary) and param.type.words()
+            topics.append(encode([name], [value]) if word else bytes(range(32)))
     return topics, encode(types, plain) if types else b""
 
 
@@ -54,7 +65,8 @@ def decoded(decl: EventDecl, logs: list[Log]) -> dict[int, tuple[Any, ...]]:
     ]
     found = decode_columns(decl, topics, pl.Series([data for _, data in logs], dtype=pl.Binary))
     assert sorted([*found.rows, *found.left]) == list(range(len(logs)))
-    values_of = list(zip(*found.values, strict=True)) if found.values else [()] * len(found.rows)
+    columns = [found.values[param.name].to_list() for param in decl.params] if len(found.rows) else []
+    values_of = list(zip(*columns, strict=True)) if columns else [()] * len(found.rows)
     rows = dict(zip(found.rows.tolist(), values_of, strict=True))
     decode = compile_event(decl)
     for row, ours in rows.items():
@@ -63,6 +75,8 @@ def decoded(decl: EventDecl, logs: list[Log]) -> dict[int, tuple[Any, ...]]:
 
 
 def fits(value: Any) -> bool:
+    if isinstance(value, (list, dict)):
+        return all(map(fits, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, int) or -(2**126) <= value < 2**126
 
 
@@ -105,9 +119,17 @@ def test_damaged_logs_are_read_alike_or_left_over(case, data):
     decoded(decl, logs)
 
 
-def test_every_word_set_to_every_offset_is_read_alike_or_left_over():
-    decl = parse_event("E(string a, uint8 b, bytes c)")
-    topics, data = written(decl, ["d" * 33, 7, b"e" * 5])
+_SHAPES = [
+    ("E(string a, uint8 b, bytes c)", ["d" * 33, 7, b"e" * 5]),
+    ("E(uint8[] a, (uint8 x, string y)[] b)", [[1, 2], [(3, "f" * 32), (4, "")]]),
+    ("E((bytes x, uint8[2][2] y) a, string[][] b)", [(b"", [[1, 2], [3, 4]]), [["g"], [], ["", "h" * 40]]]),
+]
+
+
+@pytest.mark.parametrize(("text", "held"), _SHAPES)
+def test_every_word_set_to_every_offset_is_read_alike_or_left_over(text, held):
+    decl = parse_event(text)
+    topics, data = written(decl, held)
     logs = [
         (topics, data[:at] + value.to_bytes(32, "big") + data[at + 32 :])
         for at in range(0, len(data), 32)
@@ -117,7 +139,7 @@ def test_every_word_set_to_every_offset_is_read_alike_or_left_over():
 
 
 @pytest.mark.parametrize(
-    "text", ["E(uint8[] a)", "E((uint8 x) a)", "E(fixed a)", "E(function a)", "E(fixed indexed a)"]
+    "text", ["E(fixed a)", "E(function[] a)", "E((uint8 x, fixed y) a)", "E(fixed indexed a)"]
 )
 def test_other_layouts_are_left_over_whole(text):
     decl = parse_event(text)
@@ -131,3 +153,29 @@ def test_text_that_is_no_utf8_is_left_over():
     assert list(decoded(decl, logs)) == [0]
     with pytest.raises(Undecodable):
         compile_event(decl)([decl.topic0], b"")
+
+
+@settings(deadline=None, max_examples=60)
+@given(batches(), st.data())
+def test_arguments_nobody_wants_change_no_others_and_are_no_reason_to_leave_a_log_over(case, data):
+    decl, logs = case
+    names = [param.name for param in decl.params]
+    wanted = data.draw(st.sets(st.sampled_from(names)) if names else st.just(set()))
+    topics = [pl.Series([words[place] for words, _ in logs], dtype=pl.Binary) for place in range(decl.topics())]
+    payloads = pl.Series([payload for _, payload in logs], dtype=pl.Binary)
+    found = decode_columns(decl, topics, payloads, wanted)
+    assert set(found.values) == wanted
+    values_of = [dict(zip(names, compile_event(decl)(*log), strict=True)) for log in logs]
+    assert found.rows.tolist() == [
+        row for row, held in enumerate(values_of) if all(fits(held[name]) for name in wanted)
+    ]
+    for name, column in found.values.items():
+        assert column.to_list() == [values_of[row][name] for row in found.rows]
+
+
+def test_pointers_that_share_a_tail_are_left_over_at_once():
+    decl = parse_event("E(string[][] a)")
+    count = 4_000
+    head = [32, count, *[32 * count] * count, count, *[32 * count] * count, 32 * count]
+    data = b"".join(word.to_bytes(32, "big") for word in head) + bytes(32 * count)
+    assert decoded(decl, [([decl.topic0], data)]) == {}

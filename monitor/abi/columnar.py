@@ -123,7 +123,7 @@ class _Reader:
             for place, param in enumerate(indexed)
         }
         more, size = self._frame(plain, start.ahead(len(indexed)), wanted)
-        self._demand(size + len(indexed) == self.sizes, start)
+        self._demand(np.equal(size + len(indexed), self.sizes), start)
         values |= more
         return self.payload.to_frame().select(values[name].alias(name) for name in values if name in wanted)
 
@@ -255,11 +255,12 @@ class _Reader:
         return np.where(small, number, 0).astype(np.int64)
 
     def _look(self, spot: _Spot) -> Bytes:
-        return self.words[np.clip(self.first[spot.log] + spot.at, 0, len(self.words) - 1)]
+        word: Bytes = self.words[np.clip(self.first[spot.log] + spot.at, 0, len(self.words) - 1)]
+        return word
 
     def _zero(self, padding: Bytes, spot: _Spot) -> None:
         if padding.any():
-            self._demand(~padding.any(axis=1), spot)
+            self._demand((padding == 0).all(axis=1), spot)
 
     def _demand(self, held: Mask, spot: _Spot) -> None:
         if not held.all():

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from monitor.abi import EventDecl, Undecodable, compile_event
 from monitor.abi.columnar import decode_columns, is_columnar
 from monitor.markets.columns import CONTEXT, column_of, misfits, read_by, spellings
-from monitor.markets.evaluate import Fault, evaluate, used_columns
+from monitor.markets.evaluate import Outcome, evaluate, used_columns
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
 from monitor.markets.reads import Known
@@ -45,19 +46,10 @@ _MANY = 200
 _SILENT = ("ignore", "table.put", "table.delete")
 _ASKED = {BEACON: (((UPGRADED.topic0,),),)}
 """Children that are asked for some events only: a beacon serves whom it likes."""
-_MAPPED = {
-    "_row": pl.Int64(),
-    "_rule": pl.Int64(),
-    "market": pl.String(),
-    "role": pl.String(),
-    "event": pl.String(),
-    "verb": pl.String(),
-    "lease_id": pl.String(),
-    "_value": pl.String(),
-    "_gap": pl.String(),
-    **UNIFIED,
-}
-_ORDER = ["chain_id", "block_number", "log_index", "contract", "tx_hash", "market", "role"]
+_MAPPED = {"_row": pl.Int64(), "lease_id": pl.String(), "_value": pl.String(), "_gap": pl.String(), **UNIFIED}
+_LABELS = {"_rule": pl.Int64(), "market": pl.String(), "role": pl.String(), "event": pl.String(), "verb": pl.String()}
+_ORDER = ["market", "role", "_rule", "verb", "lease_id", "machine_id", "amount", "renter", "provider"]
+"""What tells apart the events of one log."""
 
 
 class Decoded(NamedTuple):
@@ -77,6 +69,16 @@ class Mapped(NamedTuple):
     faults: pl.DataFrame
     tables: pl.DataFrame
     wanted: pl.DataFrame
+
+
+class _Label(NamedTuple):
+    """Which rule made a row, in the order of `_LABELS`."""
+
+    rule: int
+    market: str
+    role: str
+    event: str
+    verb: str
 
 
 class _Job(NamedTuple):
@@ -103,28 +105,43 @@ def decode_logs(
     earlier and `children` contracts that earlier logs announced, `reads` (READS) what the chain said beside logs. The
     rows' order does not matter.
     """
-    logs = logs.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
+    logs = _numbered(logs)
     mapped = map_logs(logs, markets, bound, tables, reads, children)
-    place = logs.select("_row", *(pl.col(_source(name)).alias(name) for name in POSITION))
-    meant = mapped.rows.filter(~pl.col("verb").is_in(_SILENT))
-    events = meant.filter(pl.col("_gap").is_null()).join(place, on="_row", how="left")
+    told = ~pl.col("verb").is_in(_SILENT)
+    keyed = pl.col("_gap").is_null()
     reason = pl.concat_str("event", pl.lit(": "), "_gap").alias("reason")
-    keyless = meant.filter(pl.col("_gap").is_not_null()).select("_row", "market", "role", reason)
-    put_aside = pl.concat([mapped.faults, keyless]).join(place, on="_row", how="left")
+    keyless = mapped.rows.lazy().filter(told & ~keyed).select("_row", "market", "role", reason).collect()
+    put_aside = pl.concat([mapped.faults, keyless])
     return Decoded(
-        events.sort(*_ORDER, "_rule", "verb", "lease_id", *_sortable(), nulls_last=True).select(list(EVENTS)),
-        put_aside.sort(*_ORDER, "reason", nulls_last=True).select(list(QUARANTINE)),
+        _placed(mapped.rows, told & keyed, logs, _ORDER, EVENTS),
+        _placed(put_aside, pl.lit(value=True), logs, ["market", "role", "reason"], QUARANTINE),
         mapped.tables.sort(list(TABLES), nulls_last=True),
         mapped.wanted,
     )
 
 
-def _source(name: str) -> str:
-    return "address" if name == "contract" else name
+def _placed(
+    rows: pl.DataFrame, meant: pl.Expr, logs: pl.DataFrame, order: list[str], schema: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """Put the position of its log beside each row that is meant, and sort; few tie by their place in the chain."""
+    position = logs.rename({"address": "contract"}).select("_place", *POSITION)
+    keys = rows.lazy().with_row_index("_at").filter(meant).select("_at", "_row", *order).collect()
+    keys = keys.with_columns(position["_place"][keys["_row"]])
+    tied = keys["_place"].is_duplicated()
+    ties = pl.concat([keys.filter(tied), position["contract", "tx_hash"][keys["_row"].filter(tied)]], how="horizontal")
+    resolved = ties.sort("_place", "contract", "tx_hash", *order, nulls_last=True)
+    place = ["_at", "_row", "_place"]
+    chained = pl.concat([keys.filter(~tied).select(place), resolved.select(place)]).sort("_place", maintain_order=True)
+    whole = pl.concat([rows[chained["_at"]], position[chained["_row"]]], how="horizontal")
+    return whole.select(list(schema))
 
 
-def _sortable() -> list[str]:
-    return ["machine_id", "amount", "renter", "provider"]
+def _numbered(logs: pl.DataFrame) -> pl.DataFrame:
+    """Sort logs as the chain has them; number them (`_row`) and their places (`_place`), which only doubles share."""
+    place = ["chain_id", "block_number", "log_index"]
+    moved = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in place)
+    ordered = logs.sort(place, nulls_last=True, maintain_order=True)
+    return ordered.with_columns(pl.int_range(pl.len()).alias("_row"), moved.cum_sum().alias("_place"))
 
 
 def map_logs(
@@ -143,20 +160,39 @@ def map_logs(
     born = [*watched, *children]
     jobs = list(_jobs(logs, markets, [*born, *find_children(logs, markets, born)], faults))
     frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
-    told = empty(READS) if reads is None else reads
+    told = empty(READS) if reads is None else reads.unique(list(WANTED), keep="any")
     places = _places(watched)
     fresh: list[pl.DataFrame] = []
     rows: list[pl.DataFrame] = []
+    labels: list[_Label] = []
     wanted: list[pl.DataFrame] = []
     for rank in (*sorted({rule.rank for job in jobs for rule in job.rules if rule.rank is not None}), None):
-        tables = pl.concat([held, *fresh])
-        known = {name: Known(name, tables, told, places.get(name, {})) for name in markets}
-        for part, rule in _run(frames, known, faults, wanted, rank):
-            rows.append(part)
-            fresh += [_puts(part, rule, logs)] if rule.table else []
+        filled = pl.concat([held, *fresh]).partition_by("market", "table", as_dict=True)
+        known = {
+            name: Known(
+                {table: puts for (owner, table), puts in filled.items() if owner == name}, told, places.get(name, {})
+            )
+            for name in markets
+        }
+        for job, frame in frames:
+            for rule in job.rules:
+                if rule.rank != rank:
+                    continue
+                ignored = Outcome(frame.select("_row"), [], [])
+                found = ignored if rule.verb == "ignore" else evaluate(frame, rule, known[job.bound.market])
+                rows.append(found.rows)
+                labels.append(_Label(rule.place, job.bound.market, job.bound.role, job.decl.name, rule.verb))
+                faults += [
+                    (fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}")
+                    for fault in found.faults
+                ]
+                wanted += found.wanted
+                fresh += [_puts(found.rows, rule, job, frame)] if rule.table else []
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
     return Mapped(
-        pl.concat([empty(_MAPPED), *rows], how="diagonal"),
+        _labelled(
+            pl.concat([empty(_MAPPED), *rows], how="diagonal", rechunk=True), labels, [part.height for part in rows]
+        ),
         pl.DataFrame(faults, schema=aside, orient="row").unique(maintain_order=True),
         pl.concat([empty(TABLES), *fresh]),
         pl.concat([empty(WANTED), *wanted]).unique().sort(list(WANTED)),
@@ -207,7 +243,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
     for job in _jobs(logs, markets, bound, []):
         frame = _frame(job, [])
         for rule in job.rules:
-            rows = evaluate(frame, rule, Known(job.bound.market, empty(TABLES), empty(READS), {})).rows
+            rows = evaluate(frame, rule, Known({}, empty(READS), {})).rows
             keyed = rows.drop_nulls("lease_id").select("_row", "lease_id").join(job.logs, on="_row", how="inner")
             for key, block in keyed.select("lease_id", "block_number").iter_rows():
                 child = address_of(key)
@@ -389,39 +425,17 @@ def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
     )
 
 
-def _run(
-    frames: Sequence[tuple[_Job, pl.DataFrame]],
-    known: Mapping[str, Known],
-    faults: list[tuple[int, str, str, str]],
-    wanted: list[pl.DataFrame],
-    rank: int | None,
-) -> Iterator[tuple[pl.DataFrame, Rule]]:
-    """Evaluate the rules that fill the tables of a rank, or (None) those that fill none."""
-    for job, frame in frames:
-        for rule in job.rules:
-            if rule.rank != rank:
-                continue
-            if rule.verb == "ignore":
-                rows, wrong = frame.select("_row"), list[Fault]()
-            else:
-                rows, wrong, reads = evaluate(frame, rule, known[job.bound.market])
-                wanted += reads
-            faults += [
-                (fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}") for fault in wrong
-            ]
-            named = {"market": job.bound.market, "role": job.bound.role, "event": job.decl.name, "verb": rule.verb}
-            yield _labelled(rows, named, rule), rule
+def _labelled(rows: pl.DataFrame, labels: list[_Label], heights: list[int]) -> pl.DataFrame:
+    """Say of each row which rule made it: the rows of a rule stand together."""
+    named = pl.DataFrame(labels, schema=_LABELS, orient="row")
+    return pl.concat([rows, named[np.repeat(np.arange(len(labels)), heights)]], how="horizontal")
 
 
-def _labelled(rows: pl.DataFrame, named: Mapping[str, str], rule: Rule) -> pl.DataFrame:
-    place = pl.lit(rule.place, dtype=_MAPPED["_rule"]).alias("_rule")
-    return rows.with_columns(place, *(pl.lit(value).alias(name) for name, value in named.items()))
-
-
-def _puts(rows: pl.DataFrame, rule: Rule, logs: pl.DataFrame) -> pl.DataFrame:
-    place = logs.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
+def _puts(rows: pl.DataFrame, rule: Rule, job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
+    place = frame.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
     put = rows.filter(pl.col("lease_id").is_not_null()).join(place, on="_row", how="left")
     return put.with_columns(
+        pl.lit(job.bound.market).alias("market"),
         pl.lit(rule.table).alias("table"),
         pl.col("lease_id").alias("key"),
         (pl.col("_value") if "_value" in put.columns else pl.lit(None)).alias("value"),

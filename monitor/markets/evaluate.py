@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.markets.fit import fit, key_text, text_of
+from monitor.markets.fit import compiled, fit, joined, text_of
 from monitor.markets.load import Rule
 from monitor.markets.reads import TRANSACTION, Known, with_transaction
 from monitor.markets.steps import add_step, step_reads
 from monitor.markets.stepspec import Lookup
 from monitor.model.schema import UNIFIED
 
-__all__ = ["Fault", "Outcome", "compiled", "evaluate", "roots", "used_columns"]
+__all__ = ["Fault", "Outcome", "evaluate", "roots", "used_columns"]
 
 MAX_REASON = 300
 _NONE = {"_row": pl.Int64(), "lease_id": pl.String()}
@@ -38,12 +38,6 @@ class Outcome(NamedTuple):
     faults: list[Fault]
     wanted: list[pl.DataFrame]
     """Reads (`WANTED`) that would tell more."""
-
-
-@cache
-def compiled(sql: str) -> pl.Expr:
-    """Parse SQL once."""
-    return pl.sql_expr(sql)
 
 
 @cache
@@ -87,19 +81,20 @@ def _evaluate(frame: pl.DataFrame, rule: Rule, known: Known) -> Outcome:
     if rule.where:
         frame = frame.filter(compiled(rule.where))
     wanted = dict(rule.sets) | ({"_value": rule.value} if rule.value else {})
-    raw = frame.select(pl.col("_row"), *(compiled(sql).alias(name) for name, sql in wanted.items()))
+    parts = {f"_key{place}": sql for place, sql in enumerate(rule.key)}
+    raw = frame.select(pl.col("_row"), *(compiled(sql).alias(name) for name, sql in (wanted | parts).items()))
     columns = [raw["_row"]]
     wrong: dict[int, Fault] = {}
     for name in wanted:
         column, lost = fit(raw[name], UNIFIED.get(name, pl.String()))
-        columns.append(column.alias(name))
-        for place in lost.arg_true().to_list() if lost.any() else ():
+        columns.append(column)
+        for place in lost:
             row = raw["_row"][place]
             wrong.setdefault(row, Fault(row, f"{name} does not fit: {_shown(raw[name][place])}"[:MAX_REASON]))
-    if rule.key:
-        columns.append(key_text(frame, rule.key).alias("lease_id"))
+    if parts:
+        columns.append(joined([raw[name] for name in parts]).alias("lease_id"))
     rows = pl.DataFrame(columns)
-    if rule.key:
+    if parts and columns[-1].null_count():
         gap = pl.lit(f"{rule.verb} has no key: {_missing(rule)}")
         rows = rows.with_columns(pl.when(pl.col("lease_id").is_null()).then(gap).alias("_gap"))
     if wrong:

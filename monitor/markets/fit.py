@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import polars as pl
 from eth_hash.auto import keccak
 
-__all__ = ["fit", "fits", "key_text", "text_of"]
+__all__ = ["compiled", "fit", "fits", "joined", "key_text", "text_of"]
 
 _ADDRESS = 20
 _CACHED = 1 << 16
@@ -42,33 +42,36 @@ def _places(source: pl.DataType) -> int:
     return source.scale if isinstance(source, pl.Decimal) else 0
 
 
-def fit(column: pl.Series, target: pl.DataType) -> tuple[pl.Series, pl.Series]:
-    """Cast a column: (the cast one, a mask of rows whose value the type cannot hold).
+def fit(column: pl.Series, target: pl.DataType) -> tuple[pl.Series, list[int]]:
+    """Cast a column: (the cast one, the places whose value the type cannot hold).
 
     Bytes become text by `text_of`; seconds with places lose them.
     """
     if column.dtype == target:
-        return column, pl.repeat(value=False, n=len(column), eager=True)
+        return column, []
     if target == pl.String() and column.dtype == pl.Binary():
-        return _spelled(column), pl.repeat(value=False, n=len(column), eager=True)
+        texts = [None if raw is None else text_of(raw) for raw in column.to_list()]
+        return pl.Series(column.name, texts, dtype=target), []
     cast = column.cast(target, strict=False)
-    return cast, cast.is_null() & column.is_not_null()
-
-
-def _spelled(column: pl.Series) -> pl.Series:
-    """Spell a column of bytes as `text_of` does."""
-    hexed = ("0x" + column.bin.encode("hex")).alias(column.name)
-    address = column.bin.size() == _ADDRESS
-    if not address.any():
-        return hexed
-    known = column.filter(address).unique()
-    table = pl.DataFrame({"raw": known, "text": [_checksummed(raw) for raw in known.to_list()]})
-    texts = column.alias("raw").to_frame().join(table, on="raw", how="left", maintain_order="left")["text"]
-    return texts.fill_null(hexed).alias(column.name)
+    if cast.null_count() == column.null_count():
+        return cast, []
+    return cast, (cast.is_null() & column.is_not_null()).arg_true().to_list()
 
 
 def key_text(frame: pl.DataFrame, parts: Sequence[str]) -> pl.Series:
     """Spell a key: the texts of its expressions over `frame` joined by `-`, null where one of them is."""
-    raw = frame.select(frame["_row"], *(pl.sql_expr(sql).alias(f"part{place}") for place, sql in enumerate(parts)))
-    texts = [fit(raw[f"part{place}"], pl.String())[0] for place in range(len(parts))]
-    return pl.select(pl.concat_str(texts, separator="-").alias("key"))["key"]
+    names = [f"part{place}" for place in range(len(parts))]
+    raw = frame.select(frame["_row"], *(compiled(sql).alias(name) for sql, name in zip(parts, names, strict=True)))
+    return joined([raw[name] for name in names])
+
+
+def joined(parts: Sequence[pl.Series]) -> pl.Series:
+    """Join the texts of columns by `-`, null where one of them is."""
+    texts = [fit(part, pl.String())[0] for part in parts]
+    return texts[0] if len(texts) == 1 else pl.select(pl.concat_str(texts, separator="-").alias("key"))["key"]
+
+
+@cache
+def compiled(sql: str) -> pl.Expr:
+    """Parse SQL once."""
+    return pl.sql_expr(sql)

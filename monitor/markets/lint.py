@@ -13,8 +13,8 @@ from eth_utils.address import is_checksum_address
 
 from monitor.abi import EventDecl
 from monitor.markets.columns import CONTEXT, arguments
-from monitor.markets.evaluate import compiled, roots
-from monitor.markets.fit import fits
+from monitor.markets.evaluate import roots
+from monitor.markets.fit import compiled, fits
 from monitor.markets.load import Market, Problem, Rule, filling_order, load_markets, raise_problems
 from monitor.markets.only import ANY
 from monitor.markets.steps import step_adds, step_reads

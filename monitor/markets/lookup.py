@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 import polars as pl
 
 from monitor.markets.fit import key_text
 from monitor.markets.stepspec import Lookup
+from monitor.model.schema import empty
 
 __all__ = ["MAX_VALUES", "TABLES", "add_lookup", "address_of", "lookup_type"]
 
@@ -44,47 +45,48 @@ def lookup_type(step: Lookup) -> pl.DataType:
             return _TYPES[step.type]
 
 
-def add_lookup(frame: pl.DataFrame, step: Lookup, tables: pl.DataFrame, market: str) -> pl.DataFrame:
-    """Add the looked-up column; what no table says is null, and the sum of nothing is 0."""
-    key = key_text(frame, step.key).alias("_key")
-    puts = tables.filter((pl.col("market") == market) & (pl.col("table") == step.table))
-    asked = frame.select("chain_id", "block_number", "log_index", "tx_hash").with_columns(key).with_row_index("_at")
+def add_lookup(frame: pl.DataFrame, step: Lookup, puts: pl.DataFrame | None) -> pl.DataFrame:
+    """Add the looked-up column, given what was put into its table; what no table says is null, the sum of nothing 0."""
+    place = frame.select("chain_id", "block_number", "log_index", "tx_hash").with_row_index("_at")
+    asked = place.with_columns(key_text(frame, step.key).alias("key"))
+    puts = (empty(TABLES) if puts is None else puts).join(asked, on=["chain_id", "key"], how="semi")
+    if puts.is_empty():
+        nothing = pl.lit(0 if step.take == "sum" else None, dtype=lookup_type(step))
+        return frame.with_columns(nothing.alias(step.name))
     if step.take == "last":
         kept = puts.with_columns(pl.when(~pl.col("gone")).then("value").alias("value"))
         found = _same_tx(asked, kept) if step.when == "same_tx" else _before(asked, kept)
-        values = asked.join(found.select("_at", "value"), on="_at", how="left", maintain_order="left")["value"]
-        return frame.with_columns(_typed(values.to_list(), step).alias(step.name))
-    moments = _moments(asked, puts, same_tx=step.when == "same_tx")
+        values = place.select("_at").join(found, on="_at", how="left", maintain_order="left")["value"]
+        return frame.with_columns(_typed(values, step.type).alias(step.name))
+    meant = asked.join(puts, on=["chain_id", "key"], how="semi")
+    moments = _moments(meant, puts, same_tx=step.when == "same_tx")
     if step.take == "sum":
         return frame.with_columns(pl.Series(step.name, _sums(asked, moments), dtype=pl.Int128).cast(_TYPES["int"]))
-    lists = [_typed(values, step).to_list() if values else None for values in _all(asked, moments)]
-    return frame.with_columns(pl.Series(step.name, lists, dtype=lookup_type(step)))
+    return frame.with_columns(_all(asked, moments, step))
 
 
 def _same_tx(asked: pl.DataFrame, puts: pl.DataFrame) -> pl.DataFrame:
-    last = (
-        puts.sort("block_number", "log_index", nulls_last=False)
-        .unique(["chain_id", "tx_hash", "key"], keep="last", maintain_order=True)
-        .select("chain_id", "tx_hash", pl.col("key").alias("_key"), "value")
+    last = puts.sort("block_number", "log_index", nulls_last=False, maintain_order=True).unique(
+        ["chain_id", "tx_hash", "key"], keep="last", maintain_order=True
     )
-    return asked.join(last, on=["chain_id", "tx_hash", "_key"], how="inner")
+    return asked.join(last, on=["chain_id", "tx_hash", "key"], how="inner").select("_at", "value")
 
 
 def _before(asked: pl.DataFrame, puts: pl.DataFrame) -> pl.DataFrame:
     """Join the last put strictly before each log; logs without a position find nothing."""
-    place = ["block_number", "log_index"]
-    held = [frame.select(place).drop_nulls() for frame in (asked, puts)]
-    order = pl.concat(held).unique().sort(place).with_row_index("_order")
-    left = asked.join(order, on=place, how="inner").sort("_order")
-    right = puts.join(order, on=place, how="inner").sort("_order").rename({"key": "_key"})
+    order = pl.col("block_number").cast(pl.Int128) * 2**64 + pl.col("log_index")
+    left, right = (
+        frame.with_columns(order.alias("_order")).drop_nulls("_order").sort("_order", maintain_order=True)
+        for frame in (asked, puts)
+    )
     return left.join_asof(
-        right.select("_order", "chain_id", "_key", "value"),
+        right.select("_order", "chain_id", "key", "value"),
         on="_order",
-        by=["chain_id", "_key"],
+        by=["chain_id", "key"],
         strategy="backward",
         allow_exact_matches=False,
         check_sortedness=False,
-    )
+    ).select("_at", "value")
 
 
 class _Moment(NamedTuple):
@@ -105,26 +107,27 @@ def _moments(asked: pl.DataFrame, puts: pl.DataFrame, *, same_tx: bool) -> list[
         if block is not None and index is not None:
             place = (0, block, index) if same_tx else (block, index, 1)
             found.append(_Moment(place, -1, value or "", gone, (chain, tx if same_tx else None, key)))
-    for at, chain, block, index, tx, key in asked.select("_at", *names, "_key").iter_rows():
+    for at, chain, block, index, tx, key in asked.select("_at", *names, "key").iter_rows():
         if block is not None and index is not None:
             place = (1, block, index) if same_tx else (block, index, 0)
             found.append(_Moment(place, at, "", False, (chain, tx if same_tx else None, key)))
     return sorted(found, key=lambda moment: moment[:4])
 
 
-def _all(asked: pl.DataFrame, moments: list[_Moment]) -> list[list[str]]:
-    """List for every question the values that stand under its key, oldest first, none where they are too many."""
+def _all(asked: pl.DataFrame, moments: list[_Moment], step: Lookup) -> pl.Series:
+    """List for every question the values that stand under its key, oldest first; null for none and for too many."""
     standing: dict[tuple[object, ...], list[str]] = defaultdict(list)
-    found: list[list[str]] = [[] for _ in range(asked.height)]
+    found: list[list[str] | None] = [None] * asked.height
     for moment in moments:
         held = standing[moment.scope]
         if moment.at >= 0:
-            found[moment.at] = list(held) if len(held) <= MAX_VALUES else []
+            found[moment.at] = list(held) if 0 < len(held) <= MAX_VALUES else None
         elif moment.gone:
             standing[moment.scope] = [other for other in held if moment.value not in {"", other}]
         elif moment.value:
             held.append(moment.value)
-    return found
+    lists = [values and _typed(pl.Series(values, dtype=pl.String), step.type).to_list() for values in found]
+    return pl.Series(step.name, lists, dtype=lookup_type(step))
 
 
 def _sums(asked: pl.DataFrame, moments: list[_Moment]) -> list[int | None]:
@@ -143,16 +146,21 @@ def _sums(asked: pl.DataFrame, moments: list[_Moment]) -> list[int | None]:
     return found
 
 
-def _typed(values: list[str | None] | list[str], step: Lookup) -> pl.Series:
-    if step.type == "address":
-        return pl.Series(step.name, [address_of(text) for text in values], dtype=pl.Binary)
-    if step.type == "int":
-        return pl.Series(step.name, [_number(text) for text in values], dtype=pl.Int128).cast(_TYPES["int"])
-    return pl.Series(step.name, values, dtype=pl.String)
+def _typed(texts: pl.Series, kind: Literal["text", "address", "int"]) -> pl.Series:
+    match kind:
+        case "text":
+            return texts
+        case "address":
+            spelled = texts.str.starts_with("0x") & (texts.str.len_bytes() == _ADDRESS_TEXT)
+            return texts.str.slice(2).str.decode("hex", strict=False).set(~spelled, None)
+        case "int":
+            whole = texts.str.contains(r"^-?[0-9]+$") & (texts.str.len_bytes() <= len(str(_LIMIT)))
+            return texts.set(~whole, None).cast(pl.Int128, strict=False).cast(_TYPES["int"], strict=False)
+    assert_never(kind)
 
 
-def _number(text: str | None) -> int | None:
-    if text is None or not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > len(str(_LIMIT)):
+def _number(text: str) -> int | None:
+    if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > len(str(_LIMIT)):
         return None
     number = int(text)
     return number if -_LIMIT < number < _LIMIT else None

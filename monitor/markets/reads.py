@@ -7,7 +7,8 @@ had is null. The shell fetches (`monitor.chain.reads`) and keeps (`monitor.ledge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -39,10 +40,9 @@ _KEY = list(WANTED)
 
 
 class Known(NamedTuple):
-    """What one market's rules may use beside a log: its tables (TABLES), reads (READS), and contracts by role."""
+    """What one market's rules may use beside a log: its tables (TABLES by name), reads (READS), contracts by role."""
 
-    market: str
-    tables: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
     reads: pl.DataFrame
     contracts: Mapping[tuple[int, str], bytes]
     """(chain id, role) → address, where the role has one contract on that chain."""
@@ -126,9 +126,9 @@ def add_call(frame: pl.DataFrame, step: Call, known: Known, wanted: list[pl.Data
         _place(step, known).alias("target"),
         *(pl.sql_expr(sql).alias(f"a{place}") for place, sql in enumerate(step.args)),
     )
-    payloads = [_encoded(functions[0].takes, values) for _, _, *values in given.iter_rows()]
+    payload = _payloads(functions[0].takes, given.get_columns()[2:], frame.height)
     asked = frame.select("chain_id", pl.col("block_number") - (step.at == "before")).with_columns(
-        pl.lit("call").alias("kind"), given["target"], pl.Series("payload", payloads, dtype=pl.Binary)
+        pl.lit("call").alias("kind"), given["target"], payload.alias("payload")
     )
     kind = call_type(step)
     results = (_constants if step.at == "any" else _answers)(asked, known.reads, wanted)
@@ -146,6 +146,36 @@ def _place(step: Call | Calldata, known: Known) -> pl.Expr:
     if not at:
         return pl.lit(None, dtype=pl.Binary)
     return pl.col("chain_id").replace_strict(list(at), list(at.values()), default=None, return_dtype=pl.Binary)
+
+
+def _payloads(takes: EventDecl, columns: Sequence[pl.Series], height: int) -> pl.Series:
+    """Write call data for rows of arguments: word by word in columns, or, where one is no plain word, row by row."""
+    words = [_words(param.type, column) for param, column in zip(takes.params, columns, strict=True)]
+    plain = [word for word in words if word is not None]
+    if len(plain) == len(words):
+        selector = pl.repeat(takes.topic0[:_SELECTOR], height, dtype=pl.Binary, eager=True)
+        return reduce(add, plain, selector)
+    rows = zip(*(column.to_list() for column in columns), strict=True)
+    return pl.Series([_encoded(takes, values) for values in rows], dtype=pl.Binary)
+
+
+def _words(kind: Type, column: pl.Series) -> pl.Series | None:
+    """Encode a column as words, null where a value does not fit; None where its type is no plain word."""
+    match kind:
+        case Elementary("uint", bits) if column.dtype.is_integer() or column.dtype.is_decimal():
+            numbers = column.cast(pl.Int128).to_list()
+            words = [None if n is None or n < 0 or n >> bits else n.to_bytes(_WORD) for n in numbers]
+            return pl.Series(words, dtype=pl.Binary)
+        case Elementary("address") if column.dtype == pl.Binary:
+            return pl.Series([bytes(_WORD - _ADDRESS)], dtype=pl.Binary) + _sized(column, _ADDRESS)
+        case Elementary("bytes", bits) if bits and column.dtype == pl.Binary:
+            return _sized(column, bits // 8) + pl.Series([bytes(_WORD - bits // 8)], dtype=pl.Binary)
+        case _:
+            return None
+
+
+def _sized(column: pl.Series, size: int) -> pl.Series:
+    return column.set((column.bin.size() != size).fill_null(value=True), None)
 
 
 def _encoded(takes: EventDecl, values: Sequence[Any]) -> bytes | None:
@@ -239,8 +269,7 @@ def _believed(value: Any) -> Any:
 def _answers(asked: pl.DataFrame, reads: pl.DataFrame, wanted: list[pl.DataFrame]) -> list[bytes | None]:
     """Join what is known, and want what is not: each question once."""
     asked = asked.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
-    unique = reads.select(list(READS)).unique(_KEY, keep="any")
-    joined = asked.join(unique, on=_KEY, how="left", maintain_order="left")
+    joined = asked.join(reads.select(list(READS)), on=_KEY, how="left", maintain_order="left")
     open_ones = joined.filter(pl.col("result").is_null() & pl.col("failure").is_null()).select(_KEY).drop_nulls()
     if open_ones.height:
         wanted.append(open_ones.unique())

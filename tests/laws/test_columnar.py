@@ -138,9 +138,7 @@ def test_every_word_set_to_every_offset_is_read_alike_or_left_over(text, held):
     decoded(decl, [*logs, *((topics, data[:end]) for end in range(len(data)))])
 
 
-@pytest.mark.parametrize(
-    "text", ["E(fixed a)", "E(function[] a)", "E((uint8 x, fixed y) a)", "E(fixed indexed a)"]
-)
+@pytest.mark.parametrize("text", ["E(fixed a)", "E(function[] a)", "E((uint8 x, fixed y) a)", "E(fixed indexed a)"])
 def test_other_layouts_are_left_over_whole(text):
     decl = parse_event(text)
     found = decode_columns(decl, [pl.Series([decl.topic0])] * decl.topics(), pl.Series([bytes(64)]))

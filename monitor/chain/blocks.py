@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from monitor.chain.call import Answer, Call, decode_optional
@@ -12,7 +12,7 @@ from monitor.chain.wire import Block, BlockAnswer, Lying, ReceiptAnswer, block, 
 from monitor.model.chain import Header, RawTransfer
 from monitor.model.span import Span
 
-__all__ = ["BlockPage", "fetch_headers", "fetch_transfers"]
+__all__ = ["BlockPage", "checked_block", "fetch_headers", "fetch_transfers", "read_blocks", "with_failures"]
 
 HEADERS_PER_REQUEST = 100
 BLOCKS_PER_REQUEST = 10
@@ -48,43 +48,52 @@ async def fetch_transfers(
     wallets = frozenset(watched)
     headers: dict[int, Header] = {}
     found: list[RawTransfer] = []
-    for one in await _blocks(rpc, span, known or {}):
+    async for one in read_blocks(rpc, range(*span), known or {}):
         mine = [item for item in one.transfers if item.sender in wallets or item.recipient in wallets]
         if mine:
             headers[one.header.number] = one.header
             found += mine
-    failed = await _failed(rpc, [item for item in found if item.value])
-    kept = [item._replace(value=0) if item.tx_hash in failed else item for item in found]
-    transfers = [item for item in kept if item.sender in wallets or item.value]
+    transfers = await with_failures(rpc, found, wallets)
     numbers = {item.block_number for item in transfers}
     return BlockPage({number: head for number, head in headers.items() if number in numbers}, transfers)
 
 
-async def _blocks(rpc: RpcClient, span: Span, known: Mapping[int, Header]) -> list[Block]:
-    found: list[Block] = []
-    start, size = span.start, BLOCKS_PER_REQUEST
-    while start < span.stop:
-        numbers = range(start, min(span.stop, start + size))
+async def with_failures(rpc: RpcClient, found: Sequence[RawTransfer], wallets: Collection[bytes]) -> list[RawTransfer]:
+    """Set the value of failed transactions to 0, and keep those alone that a wallet sent, or that brought it value."""
+    failed = await _failed(rpc, [item for item in found if item.value])
+    kept = [item._replace(value=0) if item.tx_hash in failed else item for item in found]
+    return [item for item in kept if item.sender in wallets or item.value]
+
+
+async def read_blocks(rpc: RpcClient, numbers: Sequence[int], known: Mapping[int, Header]) -> AsyncIterator[Block]:
+    """Read blocks in full, in the order of `numbers`; raises Lagging as `fetch_transfers` does."""
+    done, size = 0, BLOCKS_PER_REQUEST
+    while done < len(numbers):
+        part = numbers[done : done + size]
         try:
-            found += await _batch(rpc, numbers, known)
+            blocks = await _batch(rpc, part, known)
         except TooLarge:
             if size == 1:
                 raise
             size //= 2
             continue
-        start = numbers.stop
-    return found
+        for one in blocks:
+            yield one
+        done += len(part)
 
 
 async def _batch(rpc: RpcClient, numbers: Sequence[int], known: Mapping[int, Header]) -> list[Block]:
     def accept(answers: Sequence[Answer]) -> list[Block]:
-        return [_checked(answer, number, known.get(number)) for answer, number in zip(answers, numbers, strict=True)]
+        return [
+            checked_block(answer, number, known.get(number)) for answer, number in zip(answers, numbers, strict=True)
+        ]
 
     calls = [Call("eth_getBlockByNumber", (hex(number), True)) for number in numbers]
     return await rpc.ask(calls, accept, block=numbers[-1], divisible=len(numbers) > 1)
 
 
-def _checked(answer: Answer, number: int, known: Header | None) -> Block:
+def checked_block(answer: Answer, number: int, known: Header | None) -> Block:
+    """Check a block with its transactions; raises Fault (lagging) for one that is not known or not the `known` one."""
     found = decode_optional(answer, BlockAnswer)
     if found is None:
         message = f"block {number} is not known"

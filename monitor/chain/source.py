@@ -11,18 +11,20 @@ from typing import Self
 
 import polars as pl
 
-from monitor.chain.blocks import fetch_headers, fetch_transfers
+from monitor.chain.blocks import fetch_headers
 from monitor.chain.distrust import Distrust
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.fault import Lagging
 from monitor.chain.head import NEAR, Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
+from monitor.chain.native import fetch_native, native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
 from monitor.model.page import Page, log_rows
 from monitor.sync.fork import is_linked
+from monitor.sync.fragment import NATIVE_KINDS, FragmentKind
 from monitor.sync.plan import Job
 
 __all__ = ["ChainSource"]
@@ -60,6 +62,9 @@ class ChainSource:
             concurrency=chain.concurrency,
             patient=patient,
         )
+        self.native: FragmentKind = "native"
+        """How native value is read, found out when the session opens."""
+        self._way = chain.native if chain.native_blocks else "off"
         self._poll_seconds = chain.poll_seconds
         self._finality = Finality(chain.finality, chain.finality_depth)
         self._sizer = Sizer(chain.max_span)
@@ -81,10 +86,14 @@ class ChainSource:
         await self.close()
 
     async def start(self) -> None:
-        """Open the session and check every endpoint's chain id; raises WrongChain or ChainUnreachable."""
+        """Open the session and check every endpoint's chain id; raises WrongChain or ChainUnreachable.
+
+        Raises NodeRefused where no endpoint can read native value the way the configuration demands.
+        """
         await self.rpc.__aenter__()
         try:
             await self.rpc.check()
+            self.native = await native_kind(self.rpc, self._way)
         except BaseException:
             await self.close()
             raise
@@ -168,7 +177,7 @@ class ChainSource:
         if not job.final and job.span.last not in known:
             return None
         try:
-            return await (self._transfers(job, known) if job.kind == "native" else self._logs(job, known))
+            return await (self._transfers(job, known) if job.kind in NATIVE_KINDS else self._logs(job, known))
         except Lagging as error:
             if job.final:
                 raise NodeRefused(error.message, hint=error.hint) from error
@@ -189,8 +198,7 @@ class ChainSource:
         return _page(job, headers, page.logs, (), known)
 
     async def _transfers(self, job: Job, known: Mapping[int, Header]) -> Page:
-        watched = {fragment.wallet for fragment in job.fragments}
-        page = await fetch_transfers(self.rpc, job.span, watched, known)
+        page = await fetch_native(self.rpc, job, known)
         return _page(job, page.headers, log_rows(()), page.transfers, known)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Level",
     "MarketConfig",
     "NameConfig",
+    "NativeWay",
     "OracleConfig",
     "Secret",
     "SinkConfig",
@@ -196,6 +197,11 @@ class DistrustRange(_Table):
     level: Level
 
 
+NativeWay = Literal["auto", "blocks", "trace", "off"]
+"""How native value around wallets is read: `blocks` read in full, `trace` methods (value moved inside transactions
+counts too), `auto` = trace where an endpoint has it, else blocks."""
+
+
 def _as_table(item: Any) -> Any:
     return {"url": item} if isinstance(item, str) else item
 
@@ -217,8 +223,15 @@ class ChainConfig(_Table):
     concurrency: int = Field(default=16, ge=1, le=64)
     distrust: Level = "bloom"
     distrust_ranges: list[DistrustRange] = Field(default=[], max_length=100)
+    native: NativeWay = "auto"
     native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
-    """Blocks before a wallet's first lease that are read in full for native funding; 0 leaves native funding out."""
+    """Blocks before a wallet's first lease that are read for native funding; 0 leaves native funding out."""
+
+    @property
+    def native_blocks(self) -> int:
+        """Blocks before a wallet's first lease that are read for native funding; 0 when it is off."""
+        return 0 if self.native == "off" else self.native_lookback_blocks
+
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
     """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough."""
     explorer: str = ""

@@ -154,6 +154,7 @@ class Engine:
 
     async def _keep_up(self, chain: ChainConfig, source: ChainSource) -> None:
         covered = self.reader.coverage(chain.id)
+        self.judge.native[chain.id] = source.native
         wake = self.wake[chain.id]
         follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress, wake)
         follower.upto = self.mode.last
@@ -246,7 +247,7 @@ class Engine:
 
     def _wants(self, chain: ChainConfig) -> list[Want]:
         money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
-        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, self.watched)
+        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, self.watched, self.judge.native[chain.id])
         if self.mode.first is None:
             return wanted
         return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]

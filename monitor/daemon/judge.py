@@ -27,6 +27,7 @@ from monitor.rules.confidence import calibrated
 from monitor.rules.facts import Facts
 from monitor.rules.measure import address_text
 from monitor.rules.withdrawn import withdrawn
+from monitor.sync.fragment import FragmentKind
 from monitor.views.assemble import Assembled, conclude
 from monitor.views.bundle import Bundle
 from monitor.views.reading import Reading
@@ -58,6 +59,8 @@ class Judge:
         self.bundle = bundle
         self.writer = writer
         self.reader = reader
+        self.native: dict[int, FragmentKind] = {}
+        """How native value is read, by chain id."""
         self._first = first
         self._last = last
         self._watched: frozenset[Watched] = frozenset()
@@ -81,7 +84,8 @@ class Judge:
         for chain_id, mine in groupby(named, key=lambda row: row.chain_id):
             money = [token for chain, token in self.bundle.tokens if chain == chain_id]
             read_there, upto = covered.get(chain_id, ({}, Span(0, 0)))
-            watched += admitted(mine, money, read_there, upto, self._watched)
+            way = self.native.get(chain_id, "native")
+            watched += admitted(mine, money, read_there, upto, self._watched, way)
         return latest, watched
 
     def _covered(self, chain: ChainRow) -> tuple[Mapping[str, Spans], Span]:

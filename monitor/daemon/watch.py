@@ -10,6 +10,7 @@ from monitor.markets.load import Bound
 from monitor.model.span import Span, Spans
 from monitor.sync.fragment import (
     Fragment,
+    FragmentKind,
     Want,
     contract_fragment,
     events_fragment,
@@ -37,12 +38,21 @@ class Watched(NamedTuple):
         return self.stage <= LAST_AWAITED
 
 
-def wants(chain_id: int, bound: Iterable[Bound], tokens: Iterable[bytes], watched: Iterable[Watched]) -> list[Want]:
-    """List what one chain's ledger must hold, as fragments with their spans, in a fixed order."""
+def wants(
+    chain_id: int,
+    bound: Iterable[Bound],
+    tokens: Iterable[bytes],
+    watched: Iterable[Watched],
+    native: FragmentKind = "native",
+) -> list[Want]:
+    """List what one chain's ledger must hold, as fragments with their spans, in a fixed order.
+
+    `native` is the way native value is read on it.
+    """
     money = tuple(sorted(set(tokens)))
     required = contract_wants(chain_id, bound)
     mine = (row for row in watched if row.chain_id == chain_id and (row.kind == "native" or money))
-    return [*required, *(_want(row, money) for row in mine)]
+    return [*required, *(_want(row, money, native) for row in mine)]
 
 
 def admitted(
@@ -51,6 +61,7 @@ def admitted(
     read: Mapping[str, Spans],
     upto: Span,
     before: Collection[Watched],
+    native: FragmentKind = "native",
 ) -> list[Watched]:
     """Keep of one chain's rows those that may be trusted: each stage once what is below it was `read` within `upto`.
 
@@ -62,7 +73,8 @@ def admitted(
     for _, rows in groupby(sorted(watched, key=lambda row: row.stage), key=lambda row: row.stage):
         stage = list(rows)
         kept += [row for row in stage if whole or row.awaited or row in before]
-        whole = whole and all(_is_read(_want(row, money), read, upto) for row in stage if row.kind == "native" or money)
+        needed = (_want(row, money, native) for row in stage if row.kind == "native" or money)
+        whole = whole and all(_is_read(want, read, upto) for want in needed)
     return kept
 
 
@@ -71,8 +83,9 @@ def _is_read(want: Want, read: Mapping[str, Spans], upto: Span) -> bool:
     return not Spans.of(max(want.start, upto.start), stop) - read.get(want.fragment.key, Spans())
 
 
-def _want(row: Watched, tokens: tuple[bytes, ...]) -> Want:
-    fragment = native_fragment(row.address) if row.kind == "native" else transfers_fragment(row.address, tokens)
+def _want(row: Watched, tokens: tuple[bytes, ...], native: FragmentKind) -> Want:
+    moved = row.kind == "native"
+    fragment = native_fragment(row.address, native) if moved else transfers_fragment(row.address, tokens)
     return Want(fragment, row.start, row.stop, later=not row.awaited)
 
 

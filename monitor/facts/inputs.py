@@ -29,7 +29,8 @@ NATIVE: dict[str, pl.DataType] = {
     "value": AMOUNT,
     "nonce": pl.Int64(),
 }
-"""Transactions that moved native value or were sent by a watched wallet; `value` in wei."""
+"""Transactions that moved native value or were sent by a watched wallet, and what contracts moved inside them (no
+nonce); `value` in wei."""
 
 HARDWARE: dict[str, pl.DataType] = {
     "gpu_raw": pl.String(),

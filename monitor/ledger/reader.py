@@ -209,17 +209,18 @@ class Reader:
         *,
         above: Mapping[int, int] | None = None,
     ) -> pl.DataFrame:
-        """Read native transactions in chain order.
+        """Read native transactions, and what contracts moved inside them, in chain order.
 
         Columns: chain_id, block_number, block_time, block_hash, tx_hash, tx_index, sender, recipient (empty for a
-        creation), value (wei, Decimal(38, 0), null where it does not fit), value_exact (decimal text), nonce.
+        creation), value (wei, Decimal(38, 0), null where it does not fit), value_exact (decimal text), nonce (null
+        inside a transaction).
         """
         from monitor.ledger import frames, scan
 
         limits = scan.Limits(chain_id, upto or {}, above or {})
         with self.snapshot():
             where, values = limits.where("block_number", "block_number")
-            rows = self._rows(f"SELECT {_NATIVE_COLUMNS} FROM native WHERE {where} ORDER BY 1, 2, 4", values)
+            rows = self._rows(f"SELECT {_NATIVE_COLUMNS} FROM native WHERE {where} ORDER BY 1, 2, 4, trace", values)
             where, values = limits.where("number", "number")
             query = f"""SELECT chain_id, number, hash, parent_hash, timestamp FROM headers WHERE {where}
                 AND EXISTS (SELECT 1 FROM native WHERE native.chain_id = headers.chain_id AND block_number = number)"""

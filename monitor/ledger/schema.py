@@ -15,7 +15,7 @@ from monitor.ledger import reads
 
 __all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -45,6 +45,14 @@ CREATE TABLE segments (
 # Finalised logs in number stand in the files that `segments` names, hash and time with them; `chains.tail` counts the
 # rows left in `logs`.
 # `topics` is the topics one after another, 32 bytes each; `value` is decimal text, since SQLite's integers end at 2^63.
+# What a contract moved inside a transaction stands beside it, told apart by `trace`, and has no nonce.
+_NATIVE = """
+CREATE TABLE native (
+  chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, tx_index INTEGER NOT NULL, trace TEXT NOT NULL,
+  tx_hash BLOB NOT NULL, sender BLOB NOT NULL, recipient BLOB NOT NULL, value TEXT NOT NULL, nonce INTEGER,
+  PRIMARY KEY (chain_id, block_number, tx_index, trace)
+) WITHOUT ROWID;
+"""
 DDL = (
     """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -59,11 +67,6 @@ CREATE TABLE logs (
   chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, log_index INTEGER NOT NULL, tx_index INTEGER NOT NULL,
   tx_hash BLOB NOT NULL, address BLOB NOT NULL, topics BLOB NOT NULL, data BLOB NOT NULL,
   PRIMARY KEY (chain_id, block_number, log_index)
-) WITHOUT ROWID;
-CREATE TABLE native (
-  chain_id INTEGER NOT NULL, block_number INTEGER NOT NULL, tx_index INTEGER NOT NULL, tx_hash BLOB NOT NULL,
-  sender BLOB NOT NULL, recipient BLOB NOT NULL, value TEXT NOT NULL, nonce INTEGER NOT NULL,
-  PRIMARY KEY (chain_id, block_number, tx_index)
 ) WITHOUT ROWID;
 CREATE TABLE coverage (
   chain_id INTEGER NOT NULL, fragment TEXT NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
@@ -86,6 +89,7 @@ CREATE TABLE outbox (
 );
 CREATE INDEX outbox_due ON outbox (state, next_at);
 """
+    + _NATIVE
     + _SEGMENTS
     + reads.DDL
     + _REPORTS
@@ -96,11 +100,17 @@ _COUNT_TAIL = """
 ALTER TABLE chains ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
 UPDATE chains SET tail = (SELECT count(*) FROM logs WHERE logs.chain_id = chains.chain_id);
 """
+_BARE_NATIVE = "ALTER TABLE native RENAME TO bare;"
+_FILL_NATIVE = """
+INSERT INTO native SELECT chain_id, block_number, tx_index, '', tx_hash, sender, recipient, value, nonce FROM bare;
+DROP TABLE bare;
+"""
 _UPGRADES = {
     1: _COUNT_TAIL + _SEGMENTS,
     2: reads.DDL,
     3: "DROP TABLE status; DROP TABLE endpoints;" + _REPORTS,
     4: _EPOCHS,
+    5: _BARE_NATIVE + _NATIVE + _FILL_NATIVE,
 }
 """What brings a ledger from each older version to the next."""
 

@@ -75,8 +75,8 @@ class Store:
         used = {*kept["block_number"].unique(), *(item.block_number for item in transfers)}
         self._insert_headers(chain_id, headers, blocks.filter(pl.col("block_number").is_in(used)), final)
         rows = [(chain_id, *row) for row in kept.select(_TAIL).rows()]
-        added = self._insert("logs", "log_index", rows)
-        self._insert("native", "tx_index", [_native_row(chain_id, item) for item in transfers])
+        added = self._insert("logs", ("log_index",), rows)
+        self._insert("native", ("tx_index", "trace"), [_native_row(chain_id, item) for item in transfers])
         for page in pages:
             for fragment, span in page.coverage.items():
                 self._cover(chain_id, fragment, span)
@@ -242,17 +242,18 @@ class Store:
             (chain_id, start, stop),
         )
 
-    def _insert(self, table: str, place: str, rows: Sequence[tuple[object, ...]]) -> int:
-        """Insert rows whose first three values are their key; returns how many were new."""
+    def _insert(self, table: str, place: Sequence[str], rows: Sequence[tuple[object, ...]]) -> int:
+        """Insert rows that begin with their key: chain, block and `place`; returns how many were new."""
         if not rows:
             return 0
         marks = ", ".join("?" * len(rows[0]))
         added = self.connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows).rowcount
         if added < len(rows):
             # Some were there: a replay is fine, a different row under the same key is not.
-            query = f"SELECT * FROM {table} WHERE chain_id = ? AND block_number = ? AND {place} = ?"
+            key = ("chain_id", "block_number", *place)
+            query = f"SELECT * FROM {table} WHERE {' AND '.join(f'{name} = ?' for name in key)}"
             for row in rows:
-                if self.connection.execute(query, row[:3]).fetchone() != row:
+                if self.connection.execute(query, row[: len(key)]).fetchone() != row:
                     message = f"row {row[2]} of block {row[1]} of chain {row[0]} differs from the one in the ledger"
                     raise Conflict(message, hint="the chain changed, or an endpoint lies: `monitor doctor` tests each")
         return added
@@ -286,6 +287,7 @@ def _native_row(chain_id: int, item: RawTransfer) -> tuple[object, ...]:
         chain_id,
         item.block_number,
         item.tx_index,
+        item.trace,
         item.tx_hash,
         item.sender,
         item.recipient,

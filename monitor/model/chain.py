@@ -85,7 +85,11 @@ class RawLog(NamedTuple):
 
 
 class RawTransfer(NamedTuple):
-    """A transaction that moved native value or was sent by a watched wallet; `value` in wei."""
+    """A transaction that moved native value or was sent by a watched wallet; `value` in wei.
+
+    Value that a contract moved inside a transaction stands in a row of its own, with its place in `trace` (such as
+    `0.2`: third call of the first call) and no nonce.
+    """
 
     block_number: int
     block_hash: bytes
@@ -95,7 +99,8 @@ class RawTransfer(NamedTuple):
     recipient: bytes
     """Empty for a contract creation."""
     value: int
-    nonce: int
+    nonce: int | None
+    trace: str = ""
 
 
 class Extended(NamedTuple):

@@ -233,7 +233,8 @@ TRANSFERS: dict[str, pl.DataType] = {
     "amount": AMOUNT,
     "nonce": pl.Int64(),
 }
-"""`kind` is native|erc20; a native transfer has log_index -1, null token and the transaction's nonce."""
+"""`kind` is native|erc20; a native transfer has log_index -1, null token and the transaction's nonce,
+or none where a contract moved it inside the transaction."""
 
 WALLETS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),

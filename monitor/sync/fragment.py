@@ -10,7 +10,9 @@ from monitor.model.chain import RawLog, Topics
 
 __all__ = [
     "MAX_ALTERNATIVES",
+    "NATIVE_KINDS",
     "TRANSFER",
+    "WHOLE_BLOCKS",
     "Fragment",
     "FragmentKind",
     "LogFilter",
@@ -30,7 +32,11 @@ MAX_ALTERNATIVES = 100
 TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """topic0 of `Transfer(address,address,uint256)` (ERC-20)."""
 
-FragmentKind = Literal["logs", "events", "transfers", "native"]
+FragmentKind = Literal["logs", "events", "transfers", "native", "traces", "blocktraces"]
+WHOLE_BLOCKS = frozenset[FragmentKind]({"native", "blocktraces"})
+"""Kinds for which every block is read: once for all wallets."""
+NATIVE_KINDS = frozenset[FragmentKind]({"native", "traces", "blocktraces"})
+"""Ways to read native value: by blocks alone, or with what contracts moved inside transactions by traces."""
 
 
 class LogFilter(NamedTuple):
@@ -44,7 +50,7 @@ class Fragment(NamedTuple):
     """One contract's logs, some events by topics, one wallet's token transfers or one wallet's native transactions.
 
     `key` names its coverage in the ledger; `addresses` are the contracts (the tokens of a transfers fragment; none for
-    events of any contract), `wallet` the 20 bytes watched by `transfers` and `native`, `topics` those of `events`.
+    events of any contract), `wallet` the 20 bytes watched by `transfers` and NATIVE_KINDS, `topics` those of `events`.
     """
 
     key: str
@@ -92,9 +98,9 @@ def transfers_fragment(wallet: bytes, tokens: Iterable[bytes]) -> Fragment:
     return Fragment(f"erc20:{digest}:{wallet.hex()}", "transfers", addresses, wallet)
 
 
-def native_fragment(wallet: bytes) -> Fragment:
-    """Name the transactions sent by or to a wallet, found by reading whole blocks."""
-    return Fragment(f"native:{wallet.hex()}", "native", (), wallet)
+def native_fragment(wallet: bytes, kind: FragmentKind = "native") -> Fragment:
+    """Name the transactions sent by or to a wallet; by traces, what contracts moved to or from it inside others too."""
+    return Fragment(f"{'native' if kind == 'native' else 'traces'}:{wallet.hex()}", kind, (), wallet)
 
 
 def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:

@@ -9,12 +9,14 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import MAX_ALTERNATIVES, Fragment, FragmentKind, Want
+from monitor.sync.fragment import MAX_ALTERNATIVES, WHOLE_BLOCKS, Fragment, FragmentKind, Want
 
-__all__ = ["NATIVE_SPAN", "Job", "plan"]
+__all__ = ["NATIVE_SPAN", "TRACES_SPAN", "Job", "plan"]
 
 NATIVE_SPAN = 100
 """Blocks per job where whole blocks are read: about 100 kB each, so a job stays near 10 MB."""
+TRACES_SPAN = 10_000
+"""Blocks per job where blocks are found by trace_filter, which nodes limit earlier than eth_getLogs."""
 
 
 class Job(NamedTuple):
@@ -76,13 +78,13 @@ def _jobs(
     groups: Mapping[tuple[FragmentKind, tuple[bytes, ...], Spans], list[Fragment]], finalized: int, max_span: int
 ) -> Iterator[Job]:
     # A block read in full serves every wallet: cut where any wallet begins or ends, so that none is read twice.
-    edges = sorted({edge for kind, _, missing in groups if kind == "native" for span in missing for edge in span})
+    edges = sorted({edge for kind, _, missing in groups if kind in WHOLE_BLOCKS for span in missing for edge in span})
     streams = [
         _pieces(
             kind,
             tokens,
             tuple(fragments),
-            _cuts(missing, finalized, _width(kind, max_span), edges if kind == "native" else ()),
+            _cuts(missing, finalized, _width(kind, max_span), edges if kind in WHOLE_BLOCKS else ()),
         )
         for (kind, tokens, missing), fragments in groups.items()
     ]
@@ -101,7 +103,7 @@ def _pieces(
 
 
 def _width(kind: FragmentKind, max_span: int) -> int:
-    return min(max_span, NATIVE_SPAN) if kind == "native" else max_span
+    return min(max_span, NATIVE_SPAN if kind in WHOLE_BLOCKS else TRACES_SPAN if kind == "traces" else max_span)
 
 
 def _cuts(missing: Spans, finalized: int, width: int, edges: Sequence[int]) -> Iterator[Span]:
@@ -120,6 +122,6 @@ def _cuts(missing: Spans, finalized: int, width: int, edges: Sequence[int]) -> I
 
 def _batches(kind: FragmentKind, fragments: Sequence[Fragment]) -> Iterator[Sequence[Fragment]]:
     # Reading a block finds the transactions of any number of wallets; a log filter has room for so many.
-    size = len(fragments) if kind == "native" else MAX_ALTERNATIVES
+    size = len(fragments) if kind in WHOLE_BLOCKS else MAX_ALTERNATIVES
     for first in range(0, len(fragments), size):
         yield fragments[first : first + size]

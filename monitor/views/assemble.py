@@ -208,7 +208,7 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
         chain = by_id.get(row.chain_id)
         if chain is None or row.head is None or row.head_time is None:
             continue
-        blocks, seconds = chain.native_lookback_blocks, Decimal(chain.block_seconds)
+        blocks, seconds = chain.native_blocks, Decimal(chain.block_seconds)
         # A look back over the whole chain sees everything, however long its blocks took.
         lookback = row.head_time if blocks >= row.head else int(blocks * seconds)
         contexts[row.chain_id] = ChainContext(
@@ -226,7 +226,7 @@ def _limits(config: Config, bundle: Bundle) -> dict[int, Limits]:
     return {
         chain.id: Limits(
             start=min((item.from_block for item in bundle.bound if item.chain_id == chain.id), default=0),
-            native_lookback=chain.native_lookback_blocks,
+            native_lookback=chain.native_blocks,
             around_funding=config.wallets.funder_blocks,
             transfers=config.wallets.transfers,
         )

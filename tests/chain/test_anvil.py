@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.chain.blocks import fetch_transfers
 from monitor.chain.calls import has_code
+from monitor.chain.native import native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.chain.source import ChainSource
+from monitor.chain.traces import fetch_by_filter, fetch_by_trace
 from monitor.config.spec import ChainConfig
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
-from monitor.model.span import Spans
+from monitor.model.span import Span, Spans
 from monitor.sim.anvil import Anvil
 from monitor.sync.fragment import Want, contract_fragment, native_fragment
 from monitor.sync.plan import plan
@@ -32,6 +35,32 @@ def send(sender: bytes, recipient: bytes, value: int) -> dict[str, str]:
         "gas": hex(100_000),
         "gasPrice": "0x0",
     }
+
+
+def forwarding(recipient: bytes) -> bytes:
+    """Code that calls a recipient with all it was sent."""
+    return bytes.fromhex("5f5f5f5f34" + "73" + recipient.hex() + "5af1")
+
+
+async def test_a_real_node_tells_by_traces_what_contracts_moved():
+    payout, undone, tolerant = (bytes([n]) * 20 for n in (0xF0, 0xF1, 0xF2))
+    async with Anvil() as anvil:
+        await anvil.rpc("anvil_setBalance", [f"0x{ANN.hex()}", hex(10**20)])
+        codes = {payout: forwarding(BOB), undone: forwarding(BOB) + b"\x5f\x5f\xfd", tolerant: forwarding(undone)}
+        for address, code in codes.items():
+            await anvil.rpc("anvil_setCode", [f"0x{address.hex()}", f"0x{code.hex()}"])
+        for recipient, value in ((payout, 7), (undone, 8), (tolerant, 9), (BOB, 5)):
+            await anvil.rpc("eth_sendTransaction", [send(ANN, recipient, value)])
+        await anvil.mine()
+        await anvil.mine()
+        async with RpcClient("local", anvil.chain_id, endpoints(anvil.url)) as rpc:
+            assert await native_kind(rpc, "auto") == "traces"
+            by_blocks = await fetch_transfers(rpc, Span(0, 3), {BOB, ANN})
+            for way in (fetch_by_filter, fetch_by_trace):
+                page = await way(rpc, Span(0, 3), {BOB, ANN})
+                assert [item for item in page.transfers if not item.trace] == by_blocks.transfers
+                inside = [(item.tx_index, item.trace, item.sender, item.value) for item in page.transfers if item.trace]
+                assert inside == [(0, "0", payout, 7)], "what was undone moved nothing, though its call looks well"
 
 
 async def step(source: ChainSource, writer: Writer, reader: Reader) -> None:

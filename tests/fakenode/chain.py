@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from tests.fakenode.encode import EMPTY_ROOT, bloom, data, header_hash, keccak, ordered_root, receipt, transaction
 
-__all__ = ["CHAIN_ID", "Block", "Chain", "Log", "Tx", "dense"]
+__all__ = ["CHAIN_ID", "Block", "Chain", "Inner", "Log", "Tx", "dense"]
 
 Json = dict[str, Any]
 CHAIN_ID = 31337
@@ -23,6 +23,19 @@ class Log(NamedTuple):
     data: bytes = b""
 
 
+class Inner(NamedTuple):
+    """A call inside a transaction, from whoever called before it; what is below one that `failed` was undone too.
+
+    `kind` as traces have it: call, delegatecall, callcode, staticcall, or suicide.
+    """
+
+    to: bytes | None
+    value: int = 0
+    failed: bool = False
+    calls: tuple[Inner, ...] = ()
+    kind: str = "call"
+
+
 class Tx(NamedTuple):
     """A transaction and the logs it leaves; one that `failed` leaves none. `to` None creates a contract."""
 
@@ -31,6 +44,7 @@ class Tx(NamedTuple):
     to: bytes | None = b"\xc1" * 20
     value: int = 0
     failed: bool = False
+    calls: tuple[Inner, ...] = ()
 
 
 class Block(NamedTuple):
@@ -66,6 +80,7 @@ class Chain:
         self.blocks: list[Block] = []
         self.by_hash: dict[str, Block] = {}
         self.by_tx: dict[str, tuple[Block, int]] = {}
+        self.written: dict[str, Tx] = {}
         self.final = 0
         self.safe = 0
         self.branch = 0
@@ -90,6 +105,7 @@ class Chain:
     def mine(self, *txs: Tx, seconds: int = 12) -> Block:
         number, parent = len(self.blocks), self.blocks[-1] if self.blocks else None
         signed = [self._transaction(place, tx) for place, tx in enumerate(txs)]
+        self.written.update(zip((item["hash"] for item in signed), txs, strict=True))
         receipts = self._receipts(number, txs, signed)
         header = self._header(number, parent, signed, receipts, seconds)
         where = {"blockHash": header["hash"], "blockNumber": header["number"]}

@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
+from tests.fakenode import traces
 from tests.fakenode.chain import Block, Chain
 from tests.fakenode.faults import Asked, Call, Fault, Refusal
 
@@ -233,4 +234,5 @@ METHODS: dict[str, Callable[..., Any]] = {
     "eth_call": lambda *_: f"0x{6:064x}",
     "eth_subscribe": lambda *_: "0x1",
     "eth_unsubscribe": lambda *_: True,
+    **traces.METHODS,
 }

@@ -326,6 +326,22 @@ async def test_damaged_and_foreign_files(path):
             await opening()
 
 
+async def test_what_contracts_moved_stands_beside_its_transaction(path):
+    moved = [transfer(2)._replace(trace=trace, nonce=None, value=9) for trace in ("0", "0.10", "0.2")]
+    async with Writer(path) as writer:
+        for _ in range(2):
+            await writer.extend(1, headers(0, 4), transfers=[transfer(2), *moved, transfer(3)])
+        with Reader(path) as reader:
+            found = reader.transfers_frame()
+            assert found.select("block_number", "value_exact", "nonce").rows() == [
+                (2, "1", 3), (2, "9", None), (2, "9", None), (2, "9", None), (3, "1", 3),
+            ]  # fmt: skip
+            with pytest.raises(Conflict):
+                await writer.extend(1, headers(0, 4), transfers=[moved[0]._replace(value=8)])
+            await writer.revert(1, 1)
+            assert reader.transfers_frame().is_empty()
+
+
 async def test_torn_file(path):
     async with Writer(path) as writer:
         await writer.extend(1, headers(0, 200), log_rows([log(n, data=b"x" * 5000) for n in range(200)]))

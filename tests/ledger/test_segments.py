@@ -262,6 +262,7 @@ async def test_an_older_ledger_is_upgraded_by_the_writer_and_only_by_it(path):
         for n in range(31):
             old.execute("INSERT INTO headers VALUES (1, ?, ?, ?, ?)", header(n)[:1] + header(n)[1:4])
             old.execute("INSERT INTO logs VALUES (1, ?, 0, 0, ?, ?, ?, x'01')", (n, b"x" * 32, b"a" * 20, b"t" * 32))
+        old.execute("INSERT INTO native VALUES (1, 9, 2, ?, ?, ?, '77', 5)", (b"y" * 32, b"s" * 20, b"r" * 20))
         old.execute("INSERT INTO leads VALUES ('lead-1', x'7b7d')")
         old.execute("INSERT INTO coverage VALUES (1, 'a', 0, 31)")
     with pytest.raises(LedgerError, match="has schema 1, this program reads") as caught:
@@ -272,6 +273,7 @@ async def test_an_older_ledger_is_upgraded_by_the_writer_and_only_by_it(path):
         with Reader(path) as reader:
             assert reader.logs_frame()["block_number"].to_list() == list(range(31))
             assert reader.status().logs == {1: 31}
+            assert reader.transfers_frame().select("tx_index", "value_exact", "nonce").rows() == [(2, "77", 5)]
             assert [row.reviewer for row in reader.dispositions()] == ["ann"]
             await writer.finalize(1, 25)
             assert len(files(path)) == 1

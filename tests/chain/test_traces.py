@@ -1,0 +1,185 @@
+"""Native value by traces: the same transactions as by whole blocks, and what contracts moved inside them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from monitor.chain import traces
+from monitor.chain.blocks import fetch_transfers
+from monitor.chain.fault import Lagging
+from monitor.chain.native import native_kind
+from monitor.chain.traces import fetch_by_filter, fetch_by_trace
+from monitor.errors import NodeRefused
+from monitor.model.span import Span
+from tests.chain.conftest import client
+from tests.fakenode import faults
+from tests.fakenode.chain import Chain, Inner, Tx
+from tests.fakenode.faults import Call, Fault, Refusal
+from tests.fakenode.node import Node
+
+ANN, BOB, EVE, SAFE, SHOP = (bytes([n]) * 20 for n in (0xA1, 0xB2, 0xE7, 0x5A, 0x5B))
+WAYS = [fetch_by_filter, fetch_by_trace]
+
+
+def written() -> Chain:
+    chain = Chain(3)
+    chain.mine(Tx(sender=EVE, to=ANN, value=2**200), Tx(sender=EVE, to=EVE, value=1))
+    chain.mine(Tx(sender=ANN, to=None, value=2), Tx(sender=ANN, to=BOB, value=7, failed=True), Tx(sender=EVE, to=SHOP))
+    paid = (Inner(ANN, 5), Inner(BOB, 6, calls=(Inner(EVE, 1), Inner(ANN, 2))), Inner(ANN, 0))
+    chain.mine(Tx(sender=EVE, to=SAFE, value=9, calls=paid))
+    undone = (Inner(SHOP, 8, failed=True, calls=(Inner(ANN, 8),)), Inner(SHOP, 3, calls=(Inner(BOB, 3, failed=True),)))
+    chain.mine(Tx(sender=ANN, to=SAFE, calls=undone), Tx(sender=EVE, to=SAFE, failed=True, calls=(Inner(ANN, 4),)))
+    borrowed = (Inner(ANN, 11, kind="delegatecall"), Inner(BOB, 12, kind="suicide"), Inner(ANN, 13, kind="callcode"))
+    chain.mine(Tx(sender=EVE, to=SHOP, calls=borrowed))
+    for _ in range(25):
+        chain.mine(Tx(sender=EVE, to=EVE))
+    return chain
+
+
+def rows(page: Any) -> list[tuple[object, ...]]:
+    return [(item.block_number, item.trace, item.sender, item.recipient, item.value) for item in page.transfers]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_transactions_as_by_blocks_and_what_was_moved_inside(way):
+    async with Node(written()).running() as node, client(node.url) as rpc:
+        by_blocks = await fetch_transfers(rpc, Span(0, 31), {ANN, BOB})
+        page = await way(rpc, Span(0, 31), {ANN, BOB})
+    assert [item for item in page.transfers if not item.trace] == by_blocks.transfers
+    assert all((item.nonce is None) == bool(item.trace) for item in page.transfers)
+    assert [row for row in rows(page) if row[1]] == [
+        (3, "0", SAFE, ANN, 5),
+        (3, "1", SAFE, BOB, 6),
+        (3, "1.0", BOB, EVE, 1),
+        (3, "1.1", BOB, ANN, 2),
+        (5, "1", SHOP, BOB, 12),
+    ], "nothing of what was undone, of code run with another's money, or of no value"
+    assert page.headers.keys() == {1, 2, 3, 4, 5}
+    assert {item.block_hash for item in page.transfers} == {head.hash for head in page.headers.values()}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("seed", range(4))
+async def test_any_chain_reads_the_same_in_any_way_and_any_parts(way, seed, monkeypatch):
+    chance = random.Random(seed)
+    people = [ANN, BOB, EVE, SAFE, SHOP]
+
+    def inner(depth: int) -> Inner:
+        kind = chance.choice(["call", "call", "call", "delegatecall", "suicide"])
+        calls = tuple(inner(depth + 1) for _ in range(chance.randrange(3))) if depth < 3 and kind == "call" else ()
+        return Inner(chance.choice(people), chance.randrange(3), failed=chance.random() < 0.2, calls=calls, kind=kind)
+
+    chain = Chain(seed)
+    for _ in range(30):
+        chain.mine(*[
+            Tx(sender=chance.choice(people), to=chance.choice(people), value=chance.randrange(3),
+               failed=chance.random() < 0.2, calls=tuple(inner(1) for _ in range(chance.randrange(3))))
+            for _ in range(chance.randrange(4))
+        ])  # fmt: skip
+    monkeypatch.setattr(traces, "MAX_TRACES", 7)
+    async with Node(chain).running() as node, client(node.url) as rpc:
+        whole = await way(rpc, Span(0, 31), {ANN, SAFE})
+        one, other = await way(rpc, Span(0, 12), {ANN, SAFE}), await way(rpc, Span(12, 31), {ANN, SAFE})
+        assert [*one.transfers, *other.transfers] == whole.transfers
+        outside = [item for item in whole.transfers if not item.trace]
+        assert outside == (await fetch_transfers(rpc, Span(0, 31), {ANN, SAFE})).transfers
+        assert whole == await WAYS[way is fetch_by_filter](rpc, Span(0, 31), {ANN, SAFE})
+        assert any(item.trace for item in whole.transfers)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_nothing_happened(way):
+    async with Node(written()).running() as node, client(node.url) as rpc:
+        assert await way(rpc, Span(7, 31), {ANN}) == ({}, [])
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_blocks_beyond_the_head_and_on_another_branch(way):
+    chain = written()
+    async with Node(chain).running() as node, client(node.url) as rpc:
+        with pytest.raises(Lagging):
+            await way(rpc, Span(25, 60), {ANN})
+        (known,) = await rpc.headers([30])
+        chain.fork(28, [[] for _ in range(28)])
+        with pytest.raises(Lagging, match="another branch"):
+            await way(rpc, Span(29, 31), {ANN}, {30: known})
+
+
+def lie(method: str, change: Any) -> Fault:
+    """A node that changes one of its answers."""
+
+    def result(call: Call, said: Any) -> Any:
+        return change([dict(item) for item in said]) if call.method == method else said
+
+    return Fault(result=result)
+
+
+def first(**said: Any) -> Any:
+    return lambda found: [found[0] | said, *found[1:]] if found else found
+
+
+NOBODY = {"from": "0x" + "77" * 20, "to": "0x" + "77" * 20}
+LIES = {
+    "of another block": (fetch_by_filter, lie("trace_filter", first(blockNumber=99)), "got one of 99"),
+    "of somebody else": (fetch_by_filter, lie("trace_filter", first(action=NOBODY)), "not of the wallets"),
+    "no hash": (fetch_by_filter, lie("trace_filter", first(blockHash="0x12")), "expected 32 bytes"),
+    "no list": (fetch_by_filter, lie("trace_filter", lambda _: {"a": 1}), "wrong shape"),
+    "a call left out": (fetch_by_filter, lie("trace_transaction", lambda said: said[:-1]), "missing or twice"),
+    "a call twice": (fetch_by_filter, lie("trace_transaction", lambda said: [*said, said[-1]]), "missing or twice"),
+    "a block's call left out": (fetch_by_trace, lie("trace_block", lambda said: said[1:]), "not those of its"),
+    "of another branch": (fetch_by_trace, lie("trace_block", first(blockHash="0x" + "12" * 32)), "another hash"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+async def test_an_answer_that_cannot_be_true_benches_who_gave_it(name):
+    way, fault, text = LIES[name]
+    async with Node(written(), fault).running() as liar, client(liar.url) as rpc:
+        with pytest.raises(NodeRefused, match=text):
+            await way(rpc, Span(0, 31), {ANN, BOB})
+        assert rpc.endpoints()[0].health == "benched"
+    async with Node(written(), fault).running() as liar, Node(written()).running() as good:
+        async with client(liar.url, good.url) as rpc:
+            told = await way(rpc, Span(0, 31), {ANN, BOB})
+        async with client(good.url) as rpc:
+            assert told == await way(rpc, Span(0, 31), {ANN, BOB})
+
+
+async def test_a_node_that_takes_few_blocks_is_asked_for_few():
+    def narrow(call: Call, said: Any) -> Any:
+        if call.method == "trace_filter":
+            first, last = (int(call.params[0][name], 16) for name in ("fromBlock", "toBlock"))
+            if last - first >= 10:
+                raise Refusal(-32000, "block range is too large")
+        return said
+
+    async with Node(written(), Fault(result=narrow)).running() as node, client(node.url) as rpc:
+        page = await fetch_by_filter(rpc, Span(0, 31), {ANN, BOB})
+        assert page == await fetch_by_trace(rpc, Span(0, 31), {ANN, BOB})
+
+
+@pytest.mark.parametrize(
+    ("missing", "way", "kind"),
+    [
+        ((), "auto", "traces"),
+        (("trace_filter",), "auto", "blocktraces"),
+        (("trace_filter", "trace_block"), "auto", "native"),
+        ((), "trace", "traces"),
+        (("trace_filter",), "trace", "blocktraces"),
+        ((), "blocks", "native"),
+        ((), "off", "native"),
+    ],
+)
+async def test_the_way_is_chosen_by_what_the_endpoints_have(missing, way, kind):
+    async with Node(written(), faults.without_methods(*missing)).running() as node, client(node.url) as rpc:
+        assert await native_kind(rpc, way) == kind
+
+
+async def test_a_way_that_nobody_offers_is_said():
+    lacking = faults.without_methods("trace_filter", "trace_block")
+    async with Node(written(), lacking).running() as node, client(node.url) as rpc:
+        with pytest.raises(NodeRefused, match="no endpoint has trace_filter or trace_block"):
+            await native_kind(rpc, "trace")

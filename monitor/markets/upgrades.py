@@ -42,9 +42,9 @@ def complete(market: Market) -> Market:
 def upgrades(events: pl.DataFrame, quarantine: pl.DataFrame, markets: Mapping[str, Market]) -> pl.DataFrame:
     """List the epochs of contracts (UPGRADES), in chain order; a beacon's stand under each proxy that names it.
 
-    `changed` = the code became another: not where only the admin did, nor where a contract that had shown nothing
-    before, and that the adapter's last verification has seen, got its first code. `unseen` = later than the day the
-    adapter was last verified.
+    `changed` = the code became another: not where only the admin did, nor where a contract that no event with a meaning
+    came from before, and that the adapter's last verification has seen, got its first code. `unseen` = later than the
+    day the adapter was last verified.
     """
     marks = events.filter(pl.col("verb") == "abi.epoch")
     if marks.is_empty():

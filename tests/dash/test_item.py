@@ -114,7 +114,7 @@ def test_explorer_pages():
         ),
         (Target("wallet", f"{CHAIN}:{wallet_text(30)}"), ["[@click=app.quit]", "cl-2", "provider"]),
         (Target("cluster", "cl-1"), ["3 x payer"]),
-        (Target("market", f"spheron:{CHAIN}"), ["quarantined   3", "[red]"]),
+        (Target("market", f"spheron:{CHAIN}"), ["quarantined   3", "[red]", "not yet verified"]),
         (Target("tx", f"{CHAIN}:0x{tx(1).hex()}"), ["LeaseOpened (lease.open) 1"]),
         (Target("tx", f"{CHAIN}:0x{tx(999).hex()}"), ["No market event"]),
         (Target("lead", "lead-00000000000000aa"), ["for human review", "less than 72 hours", "Not legal advice"]),

@@ -8,7 +8,9 @@ import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from monitor.markets.upgrades import remarked, upgrades
 from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, START
+from tests.markets.declared import MARKETS
 from tests.markets.declared import decl as declared
 from tests.markets.theatre import Log, Theatre
 
@@ -126,6 +128,20 @@ async def test_trap_without_the_call_the_logs_still_tell_pool_sponsor_and_end():
         lease = (await play.leases())[key()]
         assert (lease["provider"], lease["payer"], lease["closed_at"]) == (PROVIDER, PAYER, START + 50)
         assert not {"renter", "price_amount", "gpu_raw", "resource_provenance"} & lease.keys()
+
+
+async def test_trap_a_diamond_of_either_standard_marks_its_upgrades():
+    async with Theatre("iexec_poco", ROLES) as play:
+        await play.tx(matched())
+        await play.tx(("diamond", decl("CommitMessage"), ["functions of a new delegate"]), seconds=10)
+        cut: list[Any] = [[(POOL, 0, [b"\1\2\3\4"])], NOBODY, b""]
+        await play.tx(("diamond", decl("DiamondCut"), cut), seconds=20)
+        await play.tx(("diamond", "Unheard(uint256 of)", [1]), seconds=30)
+        decoded = await play.decoded()
+    found = upgrades(decoded.events, decoded.quarantine, MARKETS)
+    assert found.select("event", "changed").rows() == [("CommitMessage", True), ("DiamondCut", True)]
+    (reason,) = remarked(decoded.quarantine, found)["reason"]
+    assert f"the contract was upgraded in block {found['block_number'][-1]} (" in reason
 
 
 async def test_trap_boosted_deals_speak_in_other_events():

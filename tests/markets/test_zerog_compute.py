@@ -6,8 +6,13 @@ import pytest
 
 from monitor.facts.capacity import capacity
 from monitor.facts.inputs import HARDWARE
+from monitor.markets.decode import find_children
+from monitor.markets.load import bind
+from monitor.markets.standards import BEACON
+from monitor.markets.upgrades import upgrades
 from monitor.model.schema import empty
-from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, by_verb, declared
+from monitor.views.format import address
+from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, built_in, by_verb, declared, local_config
 from tests.markets.theatre import Theatre
 
 M = "zerog_compute"
@@ -47,6 +52,21 @@ def test_all_five_layouts_of_a_service_are_read():
     assert [(row["provider"], row["endpoint"]) for row in offers] == [(PROVIDER, "https://p")] * 5
     assert [row.get("state") for row in offers] == ["occupied", "free", None, None, None]
     assert [row["resource_provenance"] for row in offers] == ["event", "event", "none", "none", "none"]
+
+
+def test_a_beacon_that_a_service_names_is_watched_and_its_upgrade_is_the_services():
+    beacon, code = b"\xbe" * 20, b"\xc0" * 20
+    chain = Chain()
+    chain.tx((M, "finetuning", "BeaconUpgraded(address indexed beacon)", [beacon]))
+    chain.tx((M, "finetuning", SERVICE, [PROVIDER, "https://p", QUOTA, 100, PAYER, True]))
+    chain.tx((M, "finetuning", "Upgraded(address indexed implementation)", [code]))
+    chain.rows[-1]["address"] = beacon
+    decoded = chain.decoded()
+    (found,) = find_children(chain.logs(), built_in(), bind(built_in(), local_config()))
+    assert (found.address, found.role) == (beacon, BEACON)
+    assert decoded.quarantine.is_empty()
+    changes = upgrades(decoded.events, decoded.quarantine, built_in()).filter("changed")
+    assert changes.select("role", "detail").rows() == [("finetuning", address(code))]
 
 
 def test_a_batch_gives_one_balance_for_each_user_and_an_empty_one_none():

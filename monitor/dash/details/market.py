@@ -6,9 +6,11 @@ import polars as pl
 
 from monitor.dash.details.page import Page, fact, heading, lease_links, made
 from monitor.dash.world import World
-from monitor.views.status import market_rows
+from monitor.views.status import market_rows, upgrade_row
 
 __all__ = ["market_page"]
+
+_SHOWN = 20
 
 
 def market_page(world: World, target_id: str) -> Page | None:
@@ -24,5 +26,10 @@ def market_page(world: World, target_id: str) -> Page | None:
     if reasons:
         lines.append(heading("Logs that could not be read"))
         lines += [fact(str(item.rows), item.reason) for item in sorted(reasons, key=lambda item: -item.rows)]
+    changes = [row for row in snapshot.upgrades if (row.market, row.chain_id) == (market, chain) and row.changed]
+    if changes:
+        lines.append(heading("Contracts whose code was changed"))
+        found = [upgrade_row(row) for row in reversed(changes[-_SHOWN:])]
+        lines += [fact(str(row["block_time"]), f"{row['role']} {row['contract']}: {row['state']}") for row in found]
     leases = snapshot.leases.filter((pl.col("market") == market) & (pl.col("chain_id") == chain))
     return made(f"Market {market} on chain {chain}", lines, lease_links(leases, "lease"))

@@ -73,6 +73,9 @@ class Engine:
         self.reads: dict[int, ChainReads] = {}
         self.watch_version = 0
         self.settled: dict[int, int] = {}
+        """Per chain the version of the watch list whose rows were last read up to the head."""
+        self.asked: dict[tuple[int, bytes], int] = {}
+        """Wallets whose transfers are still to come, with the version they came in."""
         self.started: set[int] = set()
         self.checked: set[tuple[int, bytes]] = set()
         self.broken: set[int] = set()
@@ -176,6 +179,10 @@ class Engine:
             await self._well(chain, follower)
             if follower.lacking or (follower.behind and self.mode.until_head):
                 self.wake[chain.id].clear()
+                if changed and self.caught_up and follower.has(self._wants(chain, without=self.asked)):
+                    # New wallets' transfers take longer than a block; what is new otherwise is judged without them.
+                    changed = False
+                    self.dirty.set()
                 continue
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
@@ -245,9 +252,10 @@ class Engine:
             return
         wake.clear()
 
-    def _wants(self, chain: ChainConfig) -> list[Want]:
+    def _wants(self, chain: ChainConfig, without: Collection[tuple[int, bytes]] = ()) -> list[Want]:
         money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
-        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, self.watched, self.judge.native[chain.id])
+        watched = [item for item in self.watched if (item.chain_id, item.address) not in without]
+        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, watched, self.judge.native[chain.id])
         if self.mode.first is None:
             return wanted
         return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]
@@ -257,9 +265,12 @@ class Engine:
             await self.dirty.wait()
             self.dirty.clear()
             chains = {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
-            if any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
+            if not self.caught_up and any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
                 continue
             began = time.process_time()
+            self.asked = {
+                wallet: version for wallet, version in self.asked.items() if self.settled.get(wallet[0], -1) < version
+            }
             before = set(self.watched)
             look = await self.judge.look()
             fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
@@ -268,11 +279,12 @@ class Engine:
                 # New wallets, contracts and questions: what they bring is judged in the next round.
                 self.watched = look.watched
                 self.watch_version += 1
+                self.asked |= dict.fromkeys(fresh, self.watch_version)
                 for wake in self.wake.values():
                     wake.set()
                 if not self.caught_up and (asks or fresh or self.mode.until_head):
                     continue
-            await self.judge.commit(fresh)
+            await self.judge.commit(self.asked)
             self.caught_up = True
             if self.mode.until_head:
                 self.stop.set()

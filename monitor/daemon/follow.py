@@ -99,6 +99,10 @@ class Follower:
             await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
         return changed
 
+    def has(self, wants: Sequence[Want]) -> bool:
+        """Tell whether all of this that is not merely wanted `later` is written, up to the head."""
+        return not self._missing([want for want in wants if not want.later], self.covered)
+
     async def close(self) -> None:
         """Stop what is in flight and write what is gathered."""
         await self._drop(list(self._flying))

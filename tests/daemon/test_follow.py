@@ -102,6 +102,9 @@ async def test_the_head_comes_first_and_is_written_at_once_while_history_is_in_f
     source.answer(100)
     await settled()
     assert writer.written == [[100]]
+    assert follower.has([Want(FRAGMENTS[0], 100)])
+    assert not follower.has([Want(FRAGMENTS[0], 0)])
+    assert not follower.has([Want(FRAGMENTS[0], 100), Want(FRAGMENTS[1], 104)])
     source.answer(*range(0, 100, 10))
     await step
     assert not follower.behind

@@ -26,12 +26,12 @@ from monitor.model.span import Span, Spans
 from monitor.rules.confidence import calibrated
 from monitor.rules.facts import Facts
 from monitor.rules.measure import address_text
+from monitor.rules.pipeline import Known
 from monitor.rules.withdrawn import withdrawn
 from monitor.sync.fragment import FragmentKind
 from monitor.views.assemble import Assembled, conclude
 from monitor.views.bundle import Bundle
 from monitor.views.reading import Reading
-from monitor.wallets.entities import Entities
 
 __all__ = ["Judge", "Look", "reach", "ready_leads"]
 
@@ -65,7 +65,7 @@ class Judge:
         self._last = last
         self._watched: frozenset[Watched] = frozenset()
         self._latest: Assembled | None = None
-        self._entities = Entities()
+        self._known = Known.nothing()
         self._reading = Reading(reader, bundle)
 
     async def look(self) -> Look:
@@ -78,7 +78,7 @@ class Judge:
         # Before the rows: what is covered now, they hold.
         covered = {chain.chain_id: self._covered(chain) for chain in self.reader.chains()}
         read, rows = self._reading.read()
-        latest = conclude(read, rows, self.bundle, self.config, self._entities)
+        latest = conclude(read, rows, self.bundle, self.config, self._known)
         watched: list[Watched] = []
         named = (Watched(*row) for row in latest.world.watch.iter_rows())
         for chain_id, mine in groupby(named, key=lambda row: row.chain_id):

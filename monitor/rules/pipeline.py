@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
 from monitor.facts.capacity import capacity
-from monitor.facts.lease_events import lease_events
-from monitor.facts.leases import lease_notes, leases
+from monitor.facts.folding import Folding, Terms
 from monitor.facts.people import people
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted, supply
@@ -30,7 +30,7 @@ from monitor.wallets.labels import OWNER
 from monitor.wallets.links import links
 from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
 
-__all__ = ["Inputs", "World", "evaluate"]
+__all__ = ["Inputs", "Known", "World", "evaluate"]
 
 Resolve = Callable[[Sequence[str]], pl.DataFrame]
 
@@ -44,6 +44,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
 
     events: pl.DataFrame
+    since: Mapping[int, int] = {}
+    """Per chain the block up to which `events` are what they were at the evaluation before; matters to `Known`."""
     token_logs: pl.DataFrame
     native: pl.DataFrame
     transfers: pl.DataFrame | None = None
@@ -70,6 +72,18 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     overrides: Mapping[str, Mapping[str, Override]] = {}
 
 
+class Known(NamedTuple):
+    """What earlier evaluations found out, brought up to date by each; it saves work and changes no result."""
+
+    folding: Folding
+    entities: Entities
+
+    @classmethod
+    def nothing(cls) -> Known:
+        """Begin without any."""
+        return cls(Folding(), Entities())
+
+
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at one moment: `facts` for rules, the tables surfaces show, and the judgement."""
 
@@ -79,23 +93,22 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     hops: pl.DataFrame
     """How many wallets were followed, and left out (`monitor.wallets.expand.HOPS`)."""
     clusters: pl.DataFrame
-    notes: pl.DataFrame
     token_quarantine: pl.DataFrame
     judgement: Judgement
 
 
-def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
-    """Compute facts, wallets and judgement; pure, and the same for any order of rows.
+def evaluate(inputs: Inputs, known: Known | None = None) -> World:
+    """Compute facts, wallets and judgement; pure, and the same for any order of rows and whatever is `known`.
 
-    `entities` of an earlier evaluation save grouping wallets whose evidence did not change; they are brought up to date
-    and change nothing in the result. Raises ConfigError for a wrong rule override.
+    Raises ConfigError for a wrong rule override.
     """
+    known = Known.nothing() if known is None else known
     events = inputs.events
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
-    rented = leases(events, hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
-    history = lease_events(events)
+    terms = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
+    rented, history = known.folding.become(events, inputs.since, terms)
     if inputs.transfers is None:
         moved, refused = transfers(inputs.token_logs, inputs.native)
     else:
@@ -111,12 +124,11 @@ def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
     funders = first_funders(moved, persons, inputs.contracts)
     busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
     found = links(rented, history, moved, funders, busy, inputs.labels)
-    known = nodes(persons, funders, found, busy, moved)
-    grouping = Entities() if entities is None else entities
-    grouping.become(pair_scores(found), _owners(inputs.labels))
-    placed = members(known, grouping.groups)
+    seen = nodes(persons, funders, found, busy, moved)
+    known.entities.become(pair_scores(found), _owners(inputs.labels))
+    placed = members(seen, known.entities.groups)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
-    wallets = wallet_table(known, placed, inputs.labels, rented, as_of)
+    wallets = wallet_table(seen, placed, inputs.labels, rented, as_of)
     facts = Facts(
         leases=rented,
         lease_events=history,
@@ -141,7 +153,6 @@ def evaluate(inputs: Inputs, entities: Entities | None = None) -> World:
         watch=watch,
         hops=hops,
         clusters=_with_leads(cluster_table(wallets), judgement),
-        notes=lease_notes(events),
         token_quarantine=refused,
         judgement=judgement,
     )

@@ -23,12 +23,11 @@ from monitor.model.lead import Finding, Lead
 from monitor.model.schema import empty
 from monitor.rules.legal import LegalFile, legal_status
 from monitor.rules.names import names_frame
-from monitor.rules.pipeline import Inputs, World, evaluate
+from monitor.rules.pipeline import Inputs, Known, World, evaluate
 from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
 from monitor.views.shortfall import Shortfall, shortfall
-from monitor.wallets.entities import Entities
 from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
@@ -84,6 +83,8 @@ class Rows(NamedTuple):
     """What the chain said beside logs (READS)."""
     children: tuple[Bound, ...]
     """Contracts that factories among the bound ones announced."""
+    since: Mapping[int, int] = {}
+    """Per chain the block up to which all that is decoded is what it was at the look before."""
 
 
 def read_rows(reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None) -> Rows:
@@ -123,13 +124,9 @@ def assemble(
     bundle: Bundle,
     config: Config,
     upto: Mapping[int, int] | None = None,
-    entities: Entities | None = None,
 ) -> Assembled:
-    """Compute facts, clusters, findings and leads from the ledger; pure given what the reader returns.
-
-    `entities` as in `monitor.rules.pipeline.evaluate`.
-    """
-    return compute(read_rows(reader, bundle, upto), bundle, config, entities)
+    """Compute facts, clusters, findings and leads from the ledger; pure given what the reader returns."""
+    return compute(read_rows(reader, bundle, upto), bundle, config)
 
 
 class Read(NamedTuple):
@@ -142,9 +139,9 @@ class Read(NamedTuple):
     transfers: pl.DataFrame
 
 
-def compute(rows: Rows, bundle: Bundle, config: Config, entities: Entities | None = None) -> Assembled:
+def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
     """Compute facts, clusters, findings and leads; pure."""
-    return conclude(decode(rows, bundle), rows, bundle, config, entities)
+    return conclude(decode(rows, bundle), rows, bundle, config)
 
 
 def decode(rows: Rows, bundle: Bundle, tables: pl.DataFrame | None = None) -> Read:
@@ -157,12 +154,16 @@ def decode(rows: Rows, bundle: Bundle, tables: pl.DataFrame | None = None) -> Re
     return Read(decoded.events, pl.concat([decoded.quarantine, refused]), decoded.tables, decoded.wanted, moved)
 
 
-def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: Entities | None = None) -> Assembled:
-    """Compute facts, clusters, findings and leads from all that was decoded; of `rows` what is not logs; pure."""
+def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Known | None = None) -> Assembled:
+    """Compute facts, clusters, findings and leads from all that was decoded; of `rows` what is not logs; pure.
+
+    `known` as in `monitor.rules.pipeline.evaluate`.
+    """
     feeds = _feeds(bundle)
     world = evaluate(
         Inputs(
             events=read.events,
+            since=rows.since,
             token_logs=empty(RAW_LOGS),
             native=empty(NATIVE),
             transfers=read.transfers,
@@ -181,7 +182,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, entities: E
             overrides=config.rules,
             emits={name: _emits(market) for name, market in bundle.markets.items()},
         ),
-        entities,
+        known,
     )
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
     changes = upgrades(read.events, read.quarantine, bundle.markets)

@@ -73,7 +73,7 @@ class Reading:
             if not self._goes_on(found, counts):
                 self._held, self.anew = _NOTHING, self.anew + 1
                 found = self._above(_NOTHING)
-        held, rows = self._held, found.rows
+        held, rows = self._held, found.rows._replace(since=self._held.upto)
         fresh = decode(rows, self.bundle, held.read.tables)
         final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in rows.chains}
         settled = Limits(upto=final).predicate()

@@ -11,6 +11,7 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.page import log_rows
 from monitor.model.span import Span
+from monitor.rules.pipeline import Known
 from monitor.sim.anvil import CHAIN_ID
 from monitor.sim.generate import generate
 from monitor.sim.trial import describe_folder
@@ -48,8 +49,8 @@ class Chain:
         await self.writer.extend(CHAIN_ID, known, log_rows(logs), moved, covered)
 
 
-def same(read, rows, reader, bundle, config):
-    one, other = conclude(read, rows, bundle, config), assemble(reader, bundle, config)
+def same(read, rows, known, reader, bundle, config):
+    one, other = conclude(read, rows, bundle, config, known), assemble(reader, bundle, config)
     assert one.world.judgement == other.world.judgement
     assert one.children == other.children
     assert sorted(map(repr, one.quarantine)) == sorted(map(repr, other.quarantine))
@@ -73,25 +74,25 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
         chain = Chain(twin, writer, seed)
         cuts = sorted(chain.chance.sample(range(head // 2, head), 4))
         with Reader(Path(config.ledger.path)) as reader:
-            reading, at = Reading(reader, bundle), -1
+            reading, known, at = Reading(reader, bundle), Known.nothing(), -1
             for number, cut in enumerate(cuts):
                 await chain.extend(at + 1, cut)
-                same(*reading.read(), reader, bundle, config)
+                same(*reading.read(), known, reader, bundle, config)
                 if number == 1:
                     back = cut - 40
                     await writer.revert(CHAIN_ID, back)
                     read, rows = reading.read()
                     assert rows.chains[0].head == back
-                    same(read, rows, reader, bundle, config)
+                    same(read, rows, known, reader, bundle, config)
                     await chain.extend(back + 1, cut)
-                    read, _ = reading.read()
+                    same(*reading.read(), known, reader, bundle, config)
                 await writer.finalize(CHAIN_ID, cut - 50)
                 at = cut
             before = reading.anew
             read, rows = reading.read()
-            same(read, rows, reader, bundle, config)
+            same(read, rows, known, reader, bundle, config)
             assert reading.anew == before == 1
             assert 0 < rows.logs.height < read.events.height / 2
             await chain.extend(0, cuts[1], late=True)
-            same(*reading.read(), reader, bundle, config)
+            same(*reading.read(), known, reader, bundle, config)
             assert reading.anew == before + 1

@@ -1,0 +1,63 @@
+"""Law 7: folding on gives what folding everything gives, whatever came, went or was said late in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from monitor.facts.folding import Folding, Terms
+from monitor.facts.lease_events import lease_events
+from monitor.facts.leases import leases
+from monitor.facts.quotes import QUOTES
+from monitor.model.schema import empty
+from tests.facts.rows import BLOCK_SECONDS, event, events, hardware, tokens
+from tests.laws.test_facts import row
+
+BLOCKS = 12
+TERMS = Terms(hardware(), tokens(), {"marlin": "stream"}, BLOCK_SECONDS, empty(QUOTES))
+
+placed = st.fixed_dictionaries({
+    "chain_id": st.sampled_from([1, 8453]), "block": st.integers(0, BLOCKS), "log": st.integers(0, 3), "row": row,
+})  # fmt: skip
+looks = st.lists(
+    st.tuples(st.lists(placed, max_size=8), st.integers(0, BLOCKS), st.sampled_from(["1", "1", "1", "2"])),
+    min_size=3,
+    max_size=6,
+)
+
+
+def made(item: dict[str, Any]) -> dict[str, Any]:
+    return event(block=item["block"], log=item["log"], **{**item["row"], "chain_id": item["chain_id"]})
+
+
+def said(block: int, verb: str, lease: str, order: str | None = None, gpu: str | None = None) -> dict[str, Any]:
+    told = {"verb": verb, "lease_id": lease, "order_id": order, "market": "reference", "gpu_raw": gpu}
+    return {"chain_id": 1, "block": block, "log": 0, "row": told}
+
+
+@settings(deadline=None, max_examples=60)
+@example([
+    ([said(1, "order.open", "a"), said(2, "lease.open", "b", "a")], 3, "1"),
+    ([], 3, "1"),
+    ([said(5, "order.update", "a", gpu="H100")], 6, "1"),
+    ([], 6, "1"),
+    ([said(9, "lease.open", "c", "a"), said(9, "lease.close", "b")], 9, "1"),
+])  # fmt: skip
+@given(looks)
+def test_folding_on_equals_folding_anew(story):
+    folding = Folding()
+    rows: list[dict[str, Any]] = []
+    final: dict[int, int] = {}
+    for fresh, upto, price in story:
+        # what is final stays; above it the chain may have become another one
+        rows = [item for item in rows if item["block"] <= final.get(item["chain_id"], -1)]
+        rows += [item for item in fresh if item["block"] > final.get(item["chain_id"], -1)]
+        frame = events(*map(made, rows))
+        terms = TERMS._replace(tokens=tokens(price))
+        folded = folding.become(frame.reverse(), final, terms)
+        assert_frame_equal(folded.leases, leases(frame, *terms))
+        assert_frame_equal(folded.history, lease_events(frame))
+        final = {chain: max(upto - chain % 2, final.get(chain, -1)) for chain in (1, 8453)}

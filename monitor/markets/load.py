@@ -183,7 +183,7 @@ def filling_order(rules: Iterable[Rule]) -> dict[str, int]:
 
 def homeless_events(market: Market) -> tuple[tuple[str, bytes, int], ...]:
     """List (role, topic0, topics) of the events of roles that have no published address: undeployed ones, children."""
-    deployed = {item.role for item in market.deployments if item.address != ANY}
+    deployed = {item.role for item in market.deployments}
     return tuple(
         dict.fromkeys(
             (role, decl.topic0, decl.topics())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from monitor.daemon.watch import contract_wants
 from monitor.errors import MarketError
 from monitor.markets.decode import Decoded, decode_logs
 from monitor.markets.lint import check
-from monitor.markets.load import Market, bind, load_markets
+from monitor.markets.load import Market, bind, bind_everywhere, load_markets
+from monitor.markets.logfile import decode_file
 from monitor.markets.standards import EPOCHS
 from monitor.sync.fragment import contract_fragment, filters
 from tests.markets.chain_of_logs import encoded, given
@@ -209,3 +211,18 @@ def test_texts_and_words_are_hashed_and_padded_as_topics_are(tmp_path):
     name, kind, number = (words[0] for words in wanted.topics[1:])
     assert (kind, number) == (topics[2], topics[3])
     assert name.hex() == "7521d1cadbcfa91eec65aa16715b94ffc1c9654ba57ea2ef1a2127bca1127a83"
+
+
+def test_a_bare_log_of_any_address_is_read_where_its_chain_is_told_and_its_topics_fit(tmp_path):
+    markets = loaded(tmp_path, ANY + EVENTS)
+    logs = []
+    for token in (TOKEN, OTHER):
+        topics, data = encoded(PAID, [token, B, 7])
+        logs.append({"address": f"0x{B.hex()}", "topics": [f"0x{x.hex()}" for x in topics], "data": f"0x{data.hex()}"})
+    text = json.dumps(
+        [{**log, "blockNumber": "0x9", "logIndex": hex(place)} for place, log in enumerate(logs)]
+    ).encode()
+    mine, other = decode_file(text, markets, bind_everywhere(markets), 1)
+    assert (mine.market, mine.verb, other.market) == ("m", "lease.settle", "")
+    unknown, _ = decode_file(text, markets, bind_everywhere(markets))
+    assert "no market's contract" in unknown.reason

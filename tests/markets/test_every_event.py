@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from eth_hash.auto import keccak
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -113,3 +114,33 @@ def test_every_event_decodes_like_eth_abi_and_maps_without_a_fault(name: str, se
     carried(market, logs, mapped.rows)
     unknown = mapped.rows.filter(pl.col("_gap").is_not_null() & ~pl.col("_gap").str.contains("nothing known yet in"))
     assert unknown["_gap"].to_list() == []
+
+
+def test_one_topic_with_several_indexed_layouts_means_what_its_own_contract_says():
+    """Of layouts that share a topic the contract decides, and where one contract has several the number of topics."""
+    shared: dict[bytes, list[tuple[str, str, EventDecl]]] = {}
+    for name, market in MARKETS.items():
+        for role, decl in layouts(market):
+            shared.setdefault(decl.topic0, []).append((name, role, decl))
+    torn = [
+        found
+        for found in shared.values()
+        if len({tuple(param.indexed for param in decl.params) for *_, decl in found}) > 1
+    ]
+    assert len(torn) >= 10, "the notes count 15 over all they know"
+    emitters = [item for found in torn for item in found]
+    at = {key: keccak(repr(key).encode())[:20] for key in {(name, role) for name, role, _ in emitters}}
+    bound = [Bound(LOCAL, name, role, address, 0, TOKEN, 18, Decimal(2)) for (name, role), address in at.items()]
+    chance, rows = random.Random(5), []
+    for place, (name, role, decl) in enumerate(emitters):
+        topics, data = encoded_as(decl, [made(param.type, chance, 1) for param in decl.params])
+        rows.append(
+            dict.fromkeys(LOGS)
+            | {"chain_id": LOCAL, "block_number": place, "block_time": START, "log_index": 0, "topics": topics}
+            | {"address": at[name, role], "data": data, "tx_hash": place.to_bytes(32, "big")}
+        )
+    frame = pl.DataFrame(rows, schema=LOGS).with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
+    mapped = map_logs(frame, MARKETS, bound)
+    assert mapped.faults["reason"].to_list() == []
+    for row, name, role, event in mapped.rows.select("_row", "market", "role", "event").iter_rows():
+        assert (name, role, event) == (*emitters[row][:2], emitters[row][2].name)

@@ -38,11 +38,11 @@ def leases(
     """Fold decoded events (`EVENTS`, any order) into one `LEASES` row per lease, sorted by market, chain and key.
 
     `hardware` has the columns of `HARDWARE`, `tokens` those of `TOKENS`, `quotes` (none by default) those of
-    `QUOTES`: what floating tokens were worth. `paid_until` = rule by market: `stream`
-    leases are paid to the last settlement (or the open) + balance / rate, a `job` to its deadline or its end, whichever
-    came first, all others to their planned end. `block_seconds` =
-    seconds per block by chain. `payer` = the payer an open or patch names, else who deposited, else the renter. A lease
-    past its end without a closing event stays `active`: the status is what the chain says.
+    `QUOTES`: what floating tokens were worth. `paid_until` = rule by market: `stream` leases are paid to the last
+    settlement (or the open) + balance / rate, a `job` to its deadline or its end, whichever came first, all others to
+    their planned end; the close of a stream gives back what its balance still holds. `block_seconds` = seconds per
+    block by chain. `payer` = the payer an open or patch names, else who deposited, else the renter. A lease past its
+    end without a closing event stays `active`: the status is what the chain says.
     """
     folded = _inherit_order(fold(lease_rows(events)))
     priced = with_usd(_with_tokens(folded, tokens), empty(QUOTES) if quotes is None else quotes)
@@ -98,13 +98,16 @@ def _with_times(priced: pl.DataFrame, rules: Mapping[str, str]) -> pl.DataFrame:
     )
     paid = seconds_paid(ended, "seconds_paid")
     streamed = pl.coalesce("settled_at", "opened_at") + pl.col("seconds_paid")
+    left = _ruled(rules, "stream") & pl.col("closed_at").is_not_null() & (pl.col("balance") > 0)
+    returned = pl.when(left).then(pl.col("refunded_total") + pl.col("balance")).otherwise("refunded_total")
     return paid.with_columns(
+        returned.cast(AMOUNT).alias("refunded_total"),
         pl.when(_ruled(rules, "stream"))
         .then(pl.when(streamed.is_not_null()).then(_clipped(pl.min_horizontal(streamed, "closed_at"))))
         .when(_ruled(rules, "job"))
         .then(pl.min_horizontal("planned_end", "closed_at"))
         .otherwise(pl.col("planned_end"))
-        .alias("paid_until")
+        .alias("paid_until"),
     )
 
 

@@ -44,14 +44,20 @@ class Entities:
         """Each linked wallet's group, named by its lowest address."""
         return self._group
 
-    def become(self, pairs: Iterable[PairScore], owners: Mapping[bytes, str]) -> AbstractSet[bytes]:
-        """Take `pairs` and `owners` as all there is now; returns the wallets whose component was grouped again."""
+    def become(
+        self, pairs: Iterable[PairScore], owners: Mapping[bytes, str], wallets: Iterable[bytes] | None = None
+    ) -> AbstractSet[bytes]:
+        """Take `pairs` and `owners` as all there is now; returns the wallets whose component was grouped again.
+
+        With `wallets`, the pairs are all that end at one of them, and what others have stands.
+        """
         now = {(pair.a, pair.b): pair for pair in pairs if pair.accepted}
-        gone = [(a, b) for a, near in self._around.items() for b in near if a < b and (a, b) not in now]
+        looked = self._around if wallets is None else wallets
+        held = {(min(one, other), max(one, other)) for one in looked for other in self._around.get(one, ())}
         fresh = [pair for (a, b), pair in now.items() if self._around.get(a, {}).get(b) != pair]
         named = self._owners.keys() | owners.keys()
         told = {wallet: owners.get(wallet) for wallet in named if self._owners.get(wallet) != owners.get(wallet)}
-        return self.update(fresh, gone, told)
+        return self.update(fresh, held - now.keys(), told)
 
     def update(
         self, fresh: Iterable[PairScore], gone: Iterable[Pair] = (), owners: Mapping[bytes, str | None] | None = None

@@ -10,7 +10,7 @@ from monitor.facts.bounds import believable_amount
 from monitor.model.schema import AMOUNT
 from monitor.wallets.hubs import ZERO_ADDRESS, degrees
 
-__all__ = ["DUST_FRACTION", "FUNDERS", "first_funders", "inbound"]
+__all__ = ["DUST_FRACTION", "FUNDERS", "FUNDINGS", "first_funders", "first_fundings", "inbound", "with_degrees"]
 
 FUNDERS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -31,6 +31,7 @@ FUNDERS: dict[str, pl.DataType] = {
 `at` = block seconds of the first inbound transfer, `sole` = nobody else ever funded the wallet, `out_degree` = distinct
 wallets the funder sent value to."""
 
+FUNDINGS = {name: kind for name, kind in FUNDERS.items() if name != "out_degree"}
 DUST_FRACTION = 1000
 """An inbound transfer below a thousandth of the wallet's largest one in that asset is dust, which anybody can send."""
 
@@ -68,17 +69,26 @@ def first_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Col
     `wallets` has columns chain_id, address; `contracts` = market, escrow and token contracts, which fund nobody. Native
     value goes before tokens within one block. Hubs are named like anybody else; who may link is decided later.
     """
+    return with_degrees(first_fundings(transfers, wallets, contracts), degrees(transfers))
+
+
+def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+    """Find the first funding of each wallet: `FUNDERS` without out_degree; takes the wallets' transfers only."""
     wanted = wallets.select("chain_id", "address").unique()
     funding = inbound(transfers, contracts).join(
         wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )
     first = (
         funding.with_columns((pl.col("sender").n_unique().over("chain_id", "recipient") == 1).alias("sole"))
-        .sort("chain_id", "recipient", "block_number", "log_index", "nonce", "tx_hash", "sender")
+        .sort("chain_id", "recipient", "block_number", "log_index", "nonce", "tx_hash", "sender", "token", "amount")
         .unique(["chain_id", "recipient"], keep="first", maintain_order=True)
+        .rename({"recipient": "address", "sender": "funder", "block_time": "at"})
     )
-    out = degrees(transfers).select("chain_id", pl.col("address").alias("sender"), "out_degree")
-    named = first.join(out, on=["chain_id", "sender"], how="left").rename(
-        {"recipient": "address", "sender": "funder", "block_time": "at"}
-    )
+    return first.select(pl.col(name).cast(kind) for name, kind in FUNDINGS.items())
+
+
+def with_degrees(fundings: pl.DataFrame, degrees: pl.DataFrame) -> pl.DataFrame:
+    """Add the funders' out_degree (of `monitor.wallets.hubs.degrees`): `FUNDERS`, sorted by chain and address."""
+    out = degrees.select("chain_id", pl.col("address").alias("funder"), "out_degree")
+    named = fundings.join(out, on=["chain_id", "funder"], how="left")
     return named.select(pl.col(name).cast(kind) for name, kind in FUNDERS.items()).sort("chain_id", "address")

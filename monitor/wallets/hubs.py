@@ -8,7 +8,15 @@ import polars as pl
 
 from monitor.wallets.labels import SERVICES
 
-__all__ = ["HUBS", "ZERO_ADDRESS", "degrees", "hubs"]
+__all__ = ["DEGREES", "HUBS", "ZERO_ADDRESS", "degrees", "hubs", "hubs_among"]
+
+DEGREES: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "degree": pl.Int64(),
+    "out_degree": pl.Int64(),
+}
+"""Distinct counterparties of a wallet on a chain, and how many of them it sent value to."""
 
 HUBS: dict[str, pl.DataType] = {"address": pl.Binary(), "reason": pl.String(), "degree": pl.Int64()}
 """`reason` = label:<kind> | contract | degree; `degree` = distinct counterparties on the busiest chain."""
@@ -16,7 +24,7 @@ ZERO_ADDRESS = bytes(20)
 
 
 def degrees(transfers: pl.DataFrame) -> pl.DataFrame:
-    """Count distinct counterparties per chain and address: columns chain_id, address, degree, out_degree.
+    """Count distinct counterparties per chain and address (`DEGREES`).
 
     Only transfers that moved something count; a wallet is not its own counterparty.
     """
@@ -41,7 +49,14 @@ def hubs(transfers: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[by
     A wallet is busy with `hub_degree` or more distinct counterparties among the transfers seen. The zero address is a
     hub. A wallet the user labelled as somebody's own (`owner`) stays a wallet whatever its degree.
     """
-    most = degrees(transfers).group_by("address").agg(pl.col("degree").max())
+    return hubs_among(degrees(transfers), labels, contracts, hub_degree)
+
+
+def hubs_among(
+    degrees: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], hub_degree: int
+) -> pl.DataFrame:
+    """List the hubs as `hubs` does, from `DEGREES`."""
+    most = degrees.group_by("address").agg(pl.col("degree").max())
     owned = labels.filter(pl.col("kind") == "owner").select("address").unique()
     busy = most.filter(pl.col("degree") >= hub_degree).join(owned, on="address", how="anti")
     services = labels.filter(pl.col("kind").is_in(SERVICES))

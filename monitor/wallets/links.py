@@ -17,9 +17,9 @@ from monitor.model.schema import LINKS
 from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.hubs import degrees
 from monitor.wallets.labels import OWNER
-from monitor.wallets.siblings import siblings
+from monitor.wallets.siblings import rarity, siblings, traits
 
-__all__ = ["links", "payments"]
+__all__ = ["PAYMENTS", "SUNK", "declared", "judged", "links", "payments", "sinks", "without"]
 
 _FOUND: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -31,6 +31,25 @@ _FOUND: dict[str, pl.DataType] = {
     "tx": pl.Binary(),
     "at": pl.Int64(),
 }
+PAYMENTS: dict[str, pl.DataType] = {
+    "market": pl.String(),
+    "chain_id": pl.Int64(),
+    "lease_id": pl.String(),
+    "payer": pl.Binary(),
+    "renter": pl.Binary(),
+    "provider": pl.Binary(),
+    "tx": pl.Binary(),
+    "at": pl.Int64(),
+}
+SUNK: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "renter": pl.Binary(),
+    "sink": pl.Binary(),
+    "degree": pl.Int64(),
+    "tx": pl.Binary(),
+    "at": pl.Int64(),
+}
+"""`degree` = the step up to which the sink's counterparties go: 20, 50 or 200."""
 _FLOWS = ("return_flow", "shared_sink")
 _SHARED = 2
 """Wallets that must share a thing before it is shared."""
@@ -48,26 +67,39 @@ def links(
 
     No link touches a hub. Money that a renter sends to a provider it leased from is the price and links nobody.
     """
-    kin = siblings(_without(funders, hubs, "funder", "address"), leases)
-    moved = transfers.with_columns(believable_amount("amount")).filter(
-        (pl.col("amount") > 0) & pl.col("recipient").is_not_null()
-    )
+    sunk = sinks(transfers, degrees(transfers), funders, leases, hubs)
+    kin = siblings(without(funders, hubs, "funder", "address"), leases, rarity(traits(leases)))
     paid = payments(leases, lease_events)
-    sunk = _sinks(moved, funders, leases, hubs)
+    return judged(kin, paid, sunk, transfers, leases, hubs, declared(labels, leases, transfers))
+
+
+def judged(
+    kin: pl.DataFrame,
+    paid: pl.DataFrame,
+    sunk: pl.DataFrame,
+    transfers: pl.DataFrame,
+    leases: pl.DataFrame,
+    hubs: pl.DataFrame,
+    named: pl.DataFrame,
+) -> pl.DataFrame:
+    """Weigh what was found: `siblings`, `payments`, `sinks`, transfers from wallets to funders and payers, `declared`.
+
+    A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
+    """
     found = pl.concat(
         [
             *_funding(kin),
             _payer(paid),
             _among_siblings(kin, paid, "payer", "siblings_payer", "authority", pl.lit(80)),
-            _return_flow(moved, kin, paid),
+            _return_flow(believed(transfers), kin, paid),
             _shared_sink(sunk),
             _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86)),
-            _declared(labels, leases, transfers),
+            named,
         ]
     )
     ours = pl.col("x") < pl.col("y")
     paired = (
-        _without(found, hubs, "x", "y")
+        without(found, hubs, "x", "y")
         .filter(pl.col("x") != pl.col("y"))
         .with_columns(
             pl.when(ours).then(pl.col("x")).otherwise(pl.col("y")).alias("a"),
@@ -91,11 +123,8 @@ def links(
 
 
 def payments(leases: pl.DataFrame, lease_events: pl.DataFrame) -> pl.DataFrame:
-    """List who paid for whose lease where payer and renter differ.
-
-    Columns: market, chain_id, lease_id, payer, renter, provider, tx, at.
-    """
-    columns = ["market", "chain_id", "lease_id", "payer", "renter", "provider", "tx", "at"]
+    """List who paid for whose lease where payer and renter differ (`PAYMENTS`), sorted by time."""
+    columns = list(PAYMENTS)
     opened = leases.filter(pl.col("opened_at").is_not_null()).with_columns(
         pl.col("open_tx").alias("tx"), pl.col("opened_at").alias("at")
     )
@@ -112,7 +141,8 @@ def payments(leases: pl.DataFrame, lease_events: pl.DataFrame) -> pl.DataFrame:
     return both.filter(pl.col("payer") != pl.col("renter")).unique().sort("at", *columns[:3], "tx", "payer")
 
 
-def _without(frame: pl.DataFrame, hubs: pl.DataFrame, *columns: str) -> pl.DataFrame:
+def without(frame: pl.DataFrame, hubs: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Leave out rows that name a hub in one of the columns."""
     for column in columns:
         frame = frame.join(hubs.select(pl.col("address").alias(column)), on=column, how="anti")
     return frame
@@ -199,37 +229,48 @@ def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> 
     )
 
 
-def _sinks(moved: pl.DataFrame, funders: pl.DataFrame, leases: pl.DataFrame, hubs: pl.DataFrame) -> pl.DataFrame:
-    """List wallets that two or more renters send to: chain_id, renter, sink, degree, tx, at; providers are no sinks."""
+def believed(transfers: pl.DataFrame) -> pl.DataFrame:
+    """Keep transfers that moved a believable amount to somebody."""
+    return transfers.with_columns(believable_amount("amount")).filter(
+        (pl.col("amount") > 0) & pl.col("recipient").is_not_null()
+    )
+
+
+def sinks(
+    transfers: pl.DataFrame, degrees: pl.DataFrame, funders: pl.DataFrame, leases: pl.DataFrame, hubs: pl.DataFrame
+) -> pl.DataFrame:
+    """List what two or more renters sent to one wallet (`SUNK`); providers and hubs are no sinks.
+
+    A sink comes out whole when all transfers to it are given, and the leases and first fundings of it and its senders.
+    """
     renters = leases.select("chain_id", pl.col("renter").alias("sender")).unique()
     providers = leases.select("chain_id", pl.col("provider").alias("recipient")).unique()
     own = funders.select("chain_id", pl.col("address").alias("sender"), pl.col("funder").alias("recipient"))
     # What a wallet is funded with is told by the funding family; the same transfer must not speak twice.
     given = funders.select("chain_id", pl.col("funder").alias("sender"), pl.col("address").alias("recipient"))
     sent = (
-        _without(moved.filter(pl.col("sender") != pl.col("recipient")), hubs, "recipient")
+        without(believed(transfers).filter(pl.col("sender") != pl.col("recipient")), hubs, "recipient")
         .join(renters, on=["chain_id", "sender"], how="semi")
         .join(providers, on=["chain_id", "recipient"], how="anti")
         .join(pl.concat([own, given]), on=["chain_id", "sender", "recipient"], how="anti")
         .with_columns(pl.col("sender").n_unique().over("chain_id", "recipient").alias("senders"))
         .filter(pl.col("senders") >= _SHARED)
     )
-    counted = degrees(moved).select("chain_id", pl.col("address").alias("recipient"), "degree")
-    return sent.join(counted, on=["chain_id", "recipient"], how="left").select(
-        "chain_id",
-        pl.col("sender").alias("renter"),
-        pl.col("recipient").alias("sink"),
-        "degree",
-        pl.col("tx_hash").alias("tx"),
-        pl.col("block_time").alias("at"),
+    step = pl.when(pl.col("degree") <= SMALL).then(SMALL).when(pl.col("degree") <= MEDIUM).then(MEDIUM).otherwise(LARGE)
+    counted = degrees.filter(pl.col("degree") <= LARGE).select(
+        "chain_id", pl.col("address").alias("recipient"), step.cast(pl.Int64()).alias("degree")
     )
+    told = sent.join(counted, on=["chain_id", "recipient"], how="inner").rename(
+        {"sender": "renter", "recipient": "sink", "tx_hash": "tx", "block_time": "at"}
+    )
+    return told.select(pl.col(name).cast(kind) for name, kind in SUNK.items()).unique()
 
 
 def _shared_sink(sunk: pl.DataFrame) -> pl.DataFrame:
     return _row(sunk, "renter", "sink", "shared_sink", "sink", _by_degree("degree", 82, 80))
 
 
-def _declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
+def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
     """Wallets the user labelled with one owner, as a star to the lowest address, on the first chain each is seen."""
     seen = pl.concat(
         [

@@ -1,4 +1,8 @@
-"""Wallets with one first funder: how close in time and how alike their first leases are."""
+"""Wallets with one first funder: how close in time and how alike their first leases are.
+
+What a wallet leases are its *traits*: product and provider of its first lease, and every machine. A trait says the more
+the fewer renters of the chain have it (`rarity`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,22 @@ import polars as pl
 
 from monitor.wallets.evidence import CAPS, LARGE, rarity_tenths
 
-__all__ = ["siblings"]
+__all__ = ["RARITY", "TRAITS", "rarity", "siblings", "traits"]
+
+TRAITS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "what": pl.String(),
+    "value": pl.Binary(),
+}
+"""`what` is product|provider|machine; an empty `value` beside the others says that the wallet has any."""
+RARITY: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "what": pl.String(),
+    "value": pl.Binary(),
+    "tenths": pl.Int64(),
+}
+"""What sharing a trait weighs, in tenths of a bit."""
 
 _GROUP = ["chain_id", "funder"]
 LEASE_SOON_SECONDS = 72 * 3600
@@ -28,6 +47,7 @@ def _first_leases(leases: pl.DataFrame) -> pl.DataFrame:
             pl.col("open_tx").alias("lease_tx"),
             pl.when(pl.col("gpu_model").is_not_null() & pl.col("gpu_count").is_not_null())
             .then(pl.concat_str("market", "gpu_model", pl.col("gpu_count").cast(pl.String()), separator="\x1f"))
+            .cast(pl.Binary)
             .alias("product"),
             "provider",
         )
@@ -41,44 +61,66 @@ def _near(time: str, group: list[str], seconds: int) -> pl.Expr:
     return before.fill_null(False) | after.fill_null(False)
 
 
-def _shares(first: pl.DataFrame, value: str) -> pl.DataFrame:
-    """How many renters of a chain have each value of `value`, and of how many."""
-    return first.filter(pl.col(value).is_not_null()).select(
-        "chain_id",
-        "address",
-        pl.len().over("chain_id", value).cast(pl.Int64()).alias(f"{value}_having"),
-        pl.len().over("chain_id").cast(pl.Int64()).alias(f"{value}_total"),
+def traits(leases: pl.DataFrame) -> pl.DataFrame:
+    """List what each renter leases (`TRAITS`)."""
+    first = _first_leases(leases)
+    kept = [
+        *(first.select("chain_id", "address", pl.lit(what).alias("what"), pl.col(what).cast(pl.Binary).alias("value"))
+          for what in ("product", "provider")),
+        _used(leases).with_columns(pl.lit("machine").alias("what")),
+    ]  # fmt: skip
+    named = pl.concat([frame.select(TRAITS.keys()) for frame in kept]).filter(pl.col("value") != b"").unique()
+    some = named.select("chain_id", "address", "what", pl.lit(b"").alias("value")).unique()
+    return pl.concat([named, some])
+
+
+def rarity(traits: pl.DataFrame) -> pl.DataFrame:
+    """Weigh each trait (`RARITY`) by how many of the renters that have any such trait have it."""
+    counted = traits.group_by("chain_id", "what", "value").agg(pl.len().cast(pl.Int64()).alias("having"))
+    total = counted.filter(pl.col("value") == b"").select("chain_id", "what", pl.col("having").alias("total"))
+    weighed = counted.join(total, on=["chain_id", "what"], how="inner").with_columns(
+        rarity_tenths(pl.col("having"), pl.col("total")).cast(pl.Int64()).alias("tenths")
     )
+    return weighed.select(RARITY.keys())
 
 
-def _alike(rows: pl.DataFrame, value: str) -> pl.Expr:
-    """Rarity of `value` in tenths of a bit where a sibling leased alike within ninety days, else 0."""
-    group = [*_GROUP, value]
-    near = _near("leased_at", group, LEASED_ALIKE_SECONDS) & pl.col(value).is_not_null()
-    order = rows.sort(*group, "leased_at", "address").select("chain_id", "address", near.alias(f"{value}_near"))
-    joined = rows.join(order, on=["chain_id", "address"], how="left", maintain_order="left")
-    hit = joined.get_column(f"{value}_near").fill_null(False)
-    return pl.when(pl.lit(hit)).then(rarity_tenths(pl.col(f"{value}_having"), pl.col(f"{value}_total"))).otherwise(0)
+def _used(leases: pl.DataFrame) -> pl.DataFrame:
+    """List the machines each renter leased: chain_id, address, value."""
+    machine = pl.concat_str("market", "machine_id", separator="\x1f").cast(pl.Binary).alias("value")
+    opened = leases.filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null())
+    return opened.select("chain_id", pl.col("renter").alias("address"), machine).drop_nulls("value").unique()
 
 
-def _machines(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
-    """Rarity of the rarest machine a wallet and a sibling both leased: chain_id, address, machine (tenths of a bit)."""
-    used = leases.filter(
-        pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null() & pl.col("machine_id").is_not_null()
-    ).select("chain_id", "market", "machine_id", pl.col("renter").alias("address"))
-    counted = used.unique().with_columns(
-        pl.len().over("chain_id", "market", "machine_id").cast(pl.Int64()).alias("having"),
-        pl.col("address").n_unique().over("chain_id").cast(pl.Int64()).alias("total"),
-    )
-    kin = counted.join(funders.select(*_GROUP, "address"), on=["chain_id", "address"], how="inner")
-    shared = kin.filter(pl.len().over(*_GROUP, "market", "machine_id") > 1)
-    return shared.group_by("chain_id", "address").agg(
-        rarity_tenths(pl.col("having"), pl.col("total")).max().cast(pl.Int64()).alias("machine")
-    )
+def _weight(rarity: pl.DataFrame, what: str) -> pl.DataFrame:
+    mine = rarity.filter((pl.col("what") == what) & (pl.col("value") != b""))
+    return mine.select("chain_id", pl.col("value").alias(what), pl.col("tenths").alias(f"{what}_tenths"))
 
 
-def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
+def _with_near(rows: pl.DataFrame, group: list[str], time: str, seconds: int, name: str) -> pl.DataFrame:
+    """Add `name`: whether another row of the group has `time` within `seconds`."""
+    near = _near(time, group, seconds).alias(name)
+    return rows.sort(*group, time, "address", nulls_last=True).with_columns(near)
+
+
+def _alike(what: str) -> pl.Expr:
+    """Weight of the trait in tenths of a bit where a sibling leased alike within ninety days, else 0."""
+    hit = pl.col(f"{what}_near") & pl.col(what).is_not_null()
+    return pl.when(hit).then(pl.col(f"{what}_tenths")).otherwise(0)
+
+
+def _machines(funders: pl.DataFrame, leases: pl.DataFrame, rarity: pl.DataFrame) -> pl.DataFrame:
+    """Weigh the rarest machine a wallet and a sibling both leased: chain_id, address, machine (tenths of a bit)."""
+    used = _used(leases).rename({"value": "machine"})
+    kin = used.join(funders.select(*_GROUP, "address"), on=["chain_id", "address"], how="inner")
+    shared = kin.filter(pl.len().over(*_GROUP, "machine") > 1)
+    weighed = shared.join(_weight(rarity, "machine"), on=["chain_id", "machine"], how="left")
+    return weighed.group_by("chain_id", "address").agg(pl.col("machine_tenths").max().alias("machine"))
+
+
+def siblings(funders: pl.DataFrame, leases: pl.DataFrame, rarity: pl.DataFrame) -> pl.DataFrame:
     """Judge each first-funded renter beside its siblings; `funders` must already be without hubs.
+
+    Of `funders` whole groups must be given, of `leases` all of their wallets, of `rarity` (`RARITY`) what they have.
 
     Columns: those of `FUNDERS`, siblings (wallets of one funder, itself included), lease_tx, timing and market in
     tenths of a bit. Timing: leased within 72 h of being funded (2 bits), funded within 24 h of a sibling (1), leased
@@ -88,17 +130,19 @@ def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
     first = _first_leases(leases)
     known = funders.filter(pl.col("out_degree") <= LARGE).join(first, on=["chain_id", "address"], how="left")
     rows = (
-        known.join(_shares(first, "product"), on=["chain_id", "address"], how="left")
-        .join(_shares(first, "provider"), on=["chain_id", "address"], how="left")
-        .join(_machines(known, leases), on=["chain_id", "address"], how="left")
+        known.join(_weight(rarity, "product"), on=["chain_id", "product"], how="left")
+        .join(_weight(rarity, "provider"), on=["chain_id", "provider"], how="left")
+        .join(_machines(known, leases, rarity), on=["chain_id", "address"], how="left")
         .with_columns(pl.len().over(_GROUP).cast(pl.Int64()).alias("siblings"))
     )
-    together = rows.sort(*_GROUP, "at", "address").with_columns(
-        _near("at", _GROUP, FUNDED_TOGETHER_SECONDS).alias("funded_near")
-    )
-    timed = together.sort(*_GROUP, "leased_at", "address", nulls_last=True).with_columns(
-        _near("leased_at", _GROUP, LEASED_TOGETHER_SECONDS).alias("leased_near")
-    )
+    timed = rows
+    for group, time, seconds, name in (
+        (_GROUP, "at", FUNDED_TOGETHER_SECONDS, "funded_near"),
+        (_GROUP, "leased_at", LEASED_TOGETHER_SECONDS, "leased_near"),
+        ([*_GROUP, "product"], "leased_at", LEASED_ALIKE_SECONDS, "product_near"),
+        ([*_GROUP, "provider"], "leased_at", LEASED_ALIKE_SECONDS, "provider_near"),
+    ):
+        timed = _with_near(timed, group, time, seconds, name)
     waited = pl.col("leased_at") - pl.col("at")
     soon = ((waited >= 0) & (waited <= LEASE_SOON_SECONDS)).fill_null(False)
     return timed.with_columns(
@@ -107,9 +151,7 @@ def siblings(funders: pl.DataFrame, leases: pl.DataFrame) -> pl.DataFrame:
             + pl.col("funded_near").cast(pl.Int64()) * 10
             + pl.col("leased_near").cast(pl.Int64()) * 10
         ).alias("timing"),
-        pl.min_horizontal(
-            _alike(timed, "product") + _alike(timed, "provider") + pl.col("machine").fill_null(0), CAPS["market"]
-        )
+        pl.min_horizontal(_alike("product") + _alike("provider") + pl.col("machine").fill_null(0), CAPS["market"])
         .cast(pl.Int64())
         .alias("market"),
     ).sort(*_GROUP, "address")

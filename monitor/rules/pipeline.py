@@ -21,13 +21,9 @@ from monitor.rules.models import models
 from monitor.rules.names import NAMES
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
-from monitor.wallets.entities import Entities
-from monitor.wallets.evidence import pair_scores
 from monitor.wallets.expand import HOPS, Reach, expand
 from monitor.wallets.funding import first_funders
-from monitor.wallets.hubs import hubs
-from monitor.wallets.labels import OWNER
-from monitor.wallets.links import links
+from monitor.wallets.grouping import Grouping, grouped
 from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
@@ -76,12 +72,12 @@ class Known(NamedTuple):
     """What earlier evaluations found out, brought up to date by each; it saves work and changes no result."""
 
     folding: Folding
-    entities: Entities
+    grouping: Grouping
 
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Entities())
+        return cls(Folding(), Grouping())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -102,6 +98,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
 
     Raises ConfigError for a wrong rule override.
     """
+    find = grouped if known is None else known.grouping.become
     known = Known.nothing() if known is None else known
     events = inputs.events
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
@@ -121,12 +118,11 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         watch = pl.concat([watch, watch_funders(near, inputs.limits)])
         watch, hops = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
         moved = within(moved, watch)
-    funders = first_funders(moved, persons, inputs.contracts)
-    busy = hubs(moved, inputs.labels, inputs.contracts, inputs.hub_degree)
-    found = links(rented, history, moved, funders, busy, inputs.labels)
+    funders, busy, found, groups = find(
+        rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree
+    )
     seen = nodes(persons, funders, found, busy, moved)
-    known.entities.become(pair_scores(found), _owners(inputs.labels))
-    placed = members(seen, known.entities.groups)
+    placed = members(seen, groups)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
     wallets = wallet_table(seen, placed, inputs.labels, rented, as_of)
     facts = Facts(
@@ -156,11 +152,6 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         token_quarantine=refused,
         judgement=judgement,
     )
-
-
-def _owners(labels: pl.DataFrame) -> dict[bytes, str]:
-    owned = labels.filter(pl.col("kind") == OWNER).sort("address", "label").unique("address", keep="first")
-    return dict(owned.select("address", "label").iter_rows())
 
 
 def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:

@@ -96,7 +96,7 @@ class Links:
         """Take these frames as all there is; as `update`."""
         return self.update(
             News(
-                self._transfers.difference(transfers.select(TRANSFERS.keys())),
+                self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"),
                 self._leases.difference(leases.select(LEASED.keys())),
                 self._payments.difference(payments.select(PAYMENTS.keys())),
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),

@@ -56,7 +56,18 @@ def same(read, rows, known, reader, bundle, config):
     assert sorted(map(repr, one.quarantine)) == sorted(map(repr, other.quarantine))
     assert_frame_equal(one.wanted, other.wanted)
     assert_frame_equal(one.world.watch, other.world.watch)
-    for name in ("leases", "lease_events", "transfers", "capacity", "supply", "members", "wallets", "hubs", "links"):
+    for name in (
+        "leases",
+        "lease_events",
+        "transfers",
+        "capacity",
+        "supply",
+        "members",
+        "wallets",
+        "hubs",
+        "links",
+        "funders",
+    ):
         assert_frame_equal(getattr(one.world.facts, name), getattr(other.world.facts, name))
 
 

@@ -1,0 +1,88 @@
+"""From transfers, leases and labels to clusters, kept between looks: what `links`, `pair_scores` and `merge` give.
+
+A look hands over all there is now; only the wallets about which something changed are looked at again. A look without a
+state, of a command that looks once, gets the same from the functions that keep nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+import polars as pl
+
+from monitor.wallets.entities import Entities
+from monitor.wallets.evidence import pair_scores
+from monitor.wallets.funding import first_funders
+from monitor.wallets.hubs import hubs
+from monitor.wallets.labels import OWNER
+from monitor.wallets.linking import Links
+from monitor.wallets.links import links, payments
+
+__all__ = ["Grouped", "Grouping", "grouped"]
+
+
+class Grouped(NamedTuple):
+    """FUNDERS, HUBS and LINKS, and each linked wallet's group."""
+
+    funders: pl.DataFrame
+    hubs: pl.DataFrame
+    links: pl.DataFrame
+    groups: Mapping[bytes, bytes]
+
+
+class Grouping:
+    """Links and groups between looks."""
+
+    def __init__(self) -> None:
+        self.entities = Entities()
+        self.looked: pl.Series = pl.Series("address", [], pl.Binary)
+        """Wallets whose links the last look found again: a link that changed ends at one of them."""
+        self.regrouped: AbstractSet[bytes] = frozenset()
+        """Wallets whose component the last look grouped again: nobody else's cluster changed."""
+        self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
+
+    def become(
+        self,
+        leases: pl.DataFrame,
+        lease_events: pl.DataFrame,
+        transfers: pl.DataFrame,
+        persons: pl.DataFrame,
+        labels: pl.DataFrame,
+        contracts: Collection[bytes],
+        hub_degree: int,
+    ) -> Grouped:
+        """Take these as all there is; frames as in `monitor.wallets.links.links` and `first_funders`."""
+        fixed = (frozenset(contracts), hub_degree)
+        if self._links is None or self._links[0] != fixed:
+            self._links = (fixed, Links(*fixed))
+            self.entities = Entities()
+        kept = self._links[1]
+        self.looked = kept.become(transfers, leases, payments(leases, lease_events), persons, labels)
+        scores = pair_scores(kept.of(self.looked))
+        self.regrouped = self.entities.become(scores, _owners(labels), self.looked)
+        return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups)
+
+
+def grouped(
+    leases: pl.DataFrame,
+    lease_events: pl.DataFrame,
+    transfers: pl.DataFrame,
+    persons: pl.DataFrame,
+    labels: pl.DataFrame,
+    contracts: Collection[bytes],
+    hub_degree: int,
+) -> Grouped:
+    """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
+    funders = first_funders(transfers, persons, contracts)
+    busy = hubs(transfers, labels, contracts, hub_degree)
+    found = links(leases, lease_events, transfers, funders, busy, labels)
+    entities = Entities()
+    entities.become(pair_scores(found), _owners(labels))
+    return Grouped(funders, busy, found, entities.groups)
+
+
+def _owners(labels: pl.DataFrame) -> dict[bytes, str]:
+    owned = labels.filter(pl.col("kind") == OWNER).sort("address", "label").unique("address", keep="first")
+    return dict(owned.select("address", "label").iter_rows())

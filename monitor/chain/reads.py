@@ -1,13 +1,14 @@
 """What facts need of a chain beside logs: contract answers and transactions, fetched within a budget.
 
 Calls as of one block travel together through Multicall3 (mds1/multicall, one address on most chains) where it has code,
-else as a batch of eth_call. What a contract refuses or a node cannot tell is an answer too: a row with its failure.
+else as a batch of eth_call. What a contract refuses or a node cannot tell is an answer too: a row with its failure. A
+wallet's code, nonce and storage are read the same way, in batches.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ BATCH = 50
 MAX_RESULT = 64 * 1024
 """Bytes of one answer that are kept: the largest real struct has a few kilobytes."""
 MAX_INPUT = 128 * 1024
+CODE_HEAD = 64
+"""Bytes of a wallet's code that are kept: what tells kinds of accounts apart stands in fewer."""
 _FAILURE = 200
 _REVERTED = 3
 _ADDRESS, _WORD = 20, 32
@@ -102,7 +105,20 @@ class ChainReads:
                 found += await self._calls(number, part)
         for part in _parts([item for item in taken if item.kind == "transaction"]):
             found += await self._transactions(part)
+        for part in _parts([item for item in taken if item.kind in _STATE]):
+            found += await self._states(part)
         return found
+
+    async def _states(self, wanted: Sequence[Wanted]) -> list[Read]:
+        def accept(answers: Sequence[Answer]) -> list[Read]:
+            return [_state(item, answer) for item, answer in zip(wanted, answers, strict=True)]
+
+        try:
+            return await self.rpc.ask([_STATE[item.kind](item) for item in wanted], accept)
+        except NodeRefused as error:
+            if len(wanted) == 1:
+                return [Read(*wanted[0], None, _line(error.message))]
+            return [read for item in wanted for read in await self._states([item])]
 
     async def _calls(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
         if len(wanted) > 1 and await self._has_multicall():
@@ -152,6 +168,31 @@ class ChainReads:
 
 def _eth_call(number: int, target: bytes, data: bytes) -> Call:
     return Call("eth_call", ({"to": f"0x{target.hex()}", "data": f"0x{data.hex()}"}, block_parameter(number)))
+
+
+_STATE: dict[str, Callable[[Wanted], Call]] = {
+    "code": lambda item: Call("eth_getCode", _where(item)),
+    "nonce": lambda item: Call("eth_getTransactionCount", _where(item)),
+    "storage": lambda item: Call("eth_getStorageAt", _where(item, f"0x{item.payload.hex()}")),
+    "account": lambda item: _eth_call(item.block_number, item.target, item.payload),
+}
+"""What is asked of a wallet itself, by the kind of WANTED."""
+
+
+def _where(item: Wanted, *more: str) -> tuple[str, ...]:
+    return (f"0x{item.target.hex()}", *more, block_parameter(item.block_number))
+
+
+def _state(item: Wanted, answer: Answer) -> Read:
+    match item.kind:
+        case "account":
+            return _returned(item, answer)
+        case "nonce":
+            return Read(*item, quantity(decode(answer, str)).to_bytes(8), None)
+        case "storage":
+            return Read(*item, quantity(decode(answer, str), 2 + 2 * _WORD).to_bytes(_WORD), None)
+        case _:
+            return Read(*item, _data(decode(answer, str))[:CODE_HEAD], None)
 
 
 def _parts(items: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:

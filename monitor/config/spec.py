@@ -233,7 +233,8 @@ class ChainConfig(_Table):
         return 0 if self.native == "off" else self.native_lookback_blocks
 
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
-    """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough."""
+    """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough; what wallets
+    are is asked for with what is left."""
     explorer: str = ""
     tokens: dict[str, TokenConfig] = {}
 

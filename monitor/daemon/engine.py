@@ -297,10 +297,18 @@ class Engine:
         """Take over the contracts and questions an evaluation names; False when there is nothing new to be had."""
         known, self.children = self.children, look.children
         self.wanted = {}
-        for item in look.wanted:
+        awaited = self._ask(look.wanted, chains)
+        if not awaited:
+            # What leads need goes first.
+            awaited = self._ask(look.asides, chains) and self.mode.until_head
+        return self.children != known or awaited
+
+    def _ask(self, wanted: Sequence[Wanted], chains: Collection[int]) -> bool:
+        """Put questions to the chains that may still be asked some today; False when there are none."""
+        for item in wanted:
             if item.chain_id in chains and item.chain_id in self.reads and self.reads[item.chain_id].left:
                 self.wanted.setdefault(item.chain_id, []).append(item)
-        return self.children != known or bool(self.wanted)
+        return bool(self.wanted)
 
 
 def rest_after(seconds: float) -> float:

@@ -39,11 +39,15 @@ _WALLET = {"chain_id": pl.Int64(), "address": pl.Binary()}
 
 
 class Look(NamedTuple):
-    """What an evaluation asks for: wallets whose transfers to read, children to index, reads beside logs."""
+    """What an evaluation asks for: wallets whose transfers to read, children to index, reads beside logs.
+
+    No lead hangs on `asides`, reads about the wallets themselves.
+    """
 
     watched: Sequence[Watched]
     children: Sequence[Bound]
     wanted: Sequence[Wanted]
+    asides: Sequence[Wanted] = ()
 
 
 class Judge:
@@ -72,7 +76,8 @@ class Judge:
         """Evaluate the whole ledger; tell what else to read, each sorted."""
         latest, watched = await asyncio.to_thread(self._evaluate)
         self._latest, self._watched = latest, frozenset(watched)
-        return Look(watched, latest.children, [Wanted(*row) for row in latest.wanted.iter_rows()])
+        wanted, asides = ([Wanted(*row) for row in frame.iter_rows()] for frame in (latest.wanted, latest.asides))
+        return Look(watched, latest.children, wanted, asides)
 
     def _evaluate(self) -> tuple[Assembled, list[Watched]]:
         # Before the rows: what is covered now, they hold.

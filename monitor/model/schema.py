@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 __all__ = [
+    "ACCOUNTS",
     "CAPACITY",
     "CLUSTERS",
     "EVENTS",
@@ -151,12 +152,34 @@ WANTED: dict[str, pl.DataType] = {
 """What facts need of the chain beside logs.
 
 `kind` call: what contract `target` answers to call data `payload` as of `block_number`; `kind` transaction: the
-transaction with the hash `payload` in that block, `target` empty."""
+transaction with the hash `payload` in that block, `target` empty. Of a wallet `target` itself: `kind` code, nonce,
+storage (slot `payload`) and account (what it answers to call data `payload`)."""
 
 READS: dict[str, pl.DataType] = {**WANTED, "result": pl.Binary(), "failure": pl.String()}
 """What the chain answered, or why it could not (`failure`, and a null `result`).
 
-The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input."""
+The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input; of a code
+its first 64 bytes, of a nonce 8 bytes."""
+
+ACCOUNTS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "kind": pl.String(),
+    "runs": pl.Binary(),
+    "owners": pl.List(pl.Binary()),
+    "threshold": pl.Int64(),
+    "nonce": pl.Int64(),
+    "as_of": pl.Int64(),
+    "first_block": pl.Int64(),
+    "first_nonce": pl.Int64(),
+    "funder": pl.Binary(),
+    "funder_tx": pl.Binary(),
+}
+"""What a wallet is as of block `as_of`, null where nobody was asked yet or could tell.
+
+`kind` is eoa|delegated (EIP-7702)|safe|erc4337|proxy (EIP-1967, EIP-1167)|contract; `runs` = the code it borrows;
+`owners`, of whom `threshold` must sign = a Safe's. `first_block` = where it was first seen, `first_nonce` =
+transactions it had sent by then, `nonce` = by `as_of`. `funder` sent it the first value it could act with."""
 
 LEASES: dict[str, pl.DataType] = {
     "market": pl.String(),

@@ -55,13 +55,14 @@ class Anvil:
     """A running anvil: mines only when told, at the time it is told, and stops when the context ends.
 
     Gas is free, every account may send without a signature, and transactions of a block keep the order of sending.
-    `genesis` is the timestamp of block 0 in seconds.
+    `genesis` is the timestamp of block 0 in seconds, `hardfork` the rules of the chain as anvil names them.
     """
 
-    def __init__(self, *, chain_id: int = CHAIN_ID, genesis: int = GENESIS) -> None:
+    def __init__(self, *, chain_id: int = CHAIN_ID, genesis: int = GENESIS, hardfork: str = "cancun") -> None:
         self.chain_id = chain_id
         self.url = ""
         self._genesis = genesis
+        self._hardfork = hardfork
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._node: Node | None = None
@@ -160,7 +161,7 @@ class Anvil:
             "--chain-id": str(self.chain_id),
             "--timestamp": str(self._genesis),
             "--accounts": "0",
-            "--hardfork": "cancun",
+            "--hardfork": self._hardfork,
             "--order": "fifo",
             "--base-fee": "0",
             "--gas-price": "0",

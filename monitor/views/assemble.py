@@ -11,6 +11,7 @@ import polars as pl
 
 from monitor.config import Config
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
+from monitor.facts.people import people
 from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
 from monitor.facts.transfers import transfers
 from monitor.hardware.frame import resolve
@@ -28,11 +29,12 @@ from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
 from monitor.views.shortfall import Shortfall, shortfall
+from monitor.wallets.accounts import accounts
 from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
 
-__all__ = ["Assembled", "Read", "Rows", "assemble", "compute", "conclude", "decode", "read_rows"]
+__all__ = ["Assembled", "Read", "Rows", "assemble", "compute", "conclude", "decode", "parted", "read_rows"]
 
 
 class Assembled(NamedTuple):
@@ -48,6 +50,10 @@ class Assembled(NamedTuple):
     """Contracts to watch that only the logs name."""
     wanted: pl.DataFrame
     """Reads (WANTED) that would tell more."""
+    accounts: pl.DataFrame
+    """What wallets are (ACCOUNTS)."""
+    asides: pl.DataFrame
+    """Reads (WANTED) that would tell more about accounts, on which no lead hangs."""
     lacking: tuple[Shortfall, ...]
     """Reads that failed or are still to come, per market and chain."""
 
@@ -83,6 +89,8 @@ class Rows(NamedTuple):
     """What the chain said beside logs (READS)."""
     children: tuple[Bound, ...]
     """Contracts that factories among the bound ones announced."""
+    about: pl.DataFrame
+    """What the chain said of wallets themselves (READS)."""
     since: Mapping[int, int] = {}
     """Per chain the block up to which all that is decoded is what it was at the look before."""
 
@@ -92,14 +100,22 @@ def read_rows(reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None) ->
     money = {address for _, address in bundle.tokens}
     with reader.snapshot():
         logs, children = _market_logs(reader, bundle, upto)
+        reads, about = parted(reader.reads_frame(upto))
         return Rows(
             logs,
             reader.logs_frame(upto=upto, addresses=money, topic0=[TRANSFER]),
             reader.transfers_frame(upto=upto),
             tuple(_as_of(reader, upto)),
-            reader.reads_frame(upto),
+            reads,
             children,
+            about,
         )
+
+
+def parted(reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Tell what markets asked (contracts' answers, transactions) from what was asked about wallets."""
+    ours = pl.col("kind").is_in(["call", "transaction"])
+    return reads.filter(ours), reads.filter(~ours)
 
 
 def _market_logs(
@@ -193,7 +209,16 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
     told = tuple(UpgradeRow(**row) for row in changes.iter_rows(named=True))
     lacking = shortfall(rows.reads, wanted, read.events, (*bundle.bound, *rows.children), bundle.markets)
-    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted, lacking)
+    facts = world.facts
+    wallets, asides = accounts(
+        people(read.events, providers=True),
+        facts.transfers,
+        facts.wallets,
+        facts.funders,
+        rows.about,
+        {chain.chain_id: chain.head for chain in rows.chains if chain.head is not None},
+    )
+    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted, wallets, asides, lacking)
 
 
 def _emits(market: Market) -> frozenset[str]:

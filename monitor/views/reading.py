@@ -20,7 +20,7 @@ from monitor.markets.load import Bound
 from monitor.markets.lookup import TABLES
 from monitor.model.schema import EVENTS, QUARANTINE, READS, TRANSFERS, WANTED, empty
 from monitor.sync.fragment import TRANSFER
-from monitor.views.assemble import Read, Rows, decode
+from monitor.views.assemble import Read, Rows, decode, parted
 from monitor.views.bundle import Bundle
 
 __all__ = ["Reading"]
@@ -96,13 +96,15 @@ class Reading:
         money = sorted({address for _, address in self.bundle.tokens})
         first = pl.col("topics").list.first()
         spent = pl.col("address").is_in(money) & (first == TRANSFER)
+        reads, about = parted(self.reader.reads_frame())
         rows = Rows(
             logs.filter(pl.col("address").is_in(ours) | first.is_in(self.bundle.anywhere)),
             logs.filter(spent),
             self.reader.transfers_frame(above=held.upto),
             tuple(self.reader.chains()),
-            self.reader.reads_frame(),
+            reads,
             children,
+            about,
         )
         return _Found(rows, logs.select("chain_id", "block_number"), bool(born))
 

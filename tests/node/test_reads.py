@@ -9,6 +9,7 @@ import pytest
 from eth_abi.abi import encode
 
 from monitor.ledger.reader import Reader
+from monitor.views.assemble import parted
 from tests.markets.chain_of_logs import LOCAL, PROVIDER, RENTER
 from tests.markets.theatre import Theatre
 from tests.node.test_two_chains import monitor
@@ -93,7 +94,9 @@ async def test_a_lease_that_only_calls_can_tell_is_told_whole(tmp_path):
         assert people == ["0x" + raw.hex() for raw in (RENTER, PROVIDER, SENDER)]
         assert str(lease["settled_total"]) == "900"
         with Reader(tmp_path / "ledger.db") as reader:
-            assert reader.reads_frame()["failure"].null_count() == reader.reads_frame().height == 2
+            reads, about = parted(reader.reads_frame())
+            assert reads["failure"].null_count() == reads.height == 2
+            assert set(about.filter(about["kind"] == "code")["target"]) == {RENTER, PROVIDER, SENDER}
 
 
 async def test_without_a_budget_nothing_is_asked_and_nothing_is_made_up(tmp_path):
@@ -116,5 +119,6 @@ async def test_answers_go_with_their_block(tmp_path):
         after = await leases(config)
         assert before != after
         with Reader(tmp_path / "ledger.db") as reader:
-            kept = reader.reads_frame()
+            kept, about = parted(reader.reads_frame())
             assert kept.filter(kept["block_number"] > head - 2).is_empty()
+            assert about.filter(about["block_number"].is_between(head - 1, head)).is_empty()

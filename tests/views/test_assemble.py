@@ -29,7 +29,7 @@ def test_a_feed_is_asked_for_the_block_of_the_opening_and_its_answer_prices_the_
     job = [b"\x01" * 32, '{"instance": "8x H100"}', RENTER, PROVIDER, TOKEN_EACH_SECOND, 10**9, START]
     chain.tx(("marlin_oyster", "market", declared("marlin_oyster", "JobOpened"), job))
     head = ChainRow(chain_id=LOCAL, name="local", head=chain.block, head_time=START + 60)
-    rows = Rows(chain.logs(), empty(RAW_LOGS), empty(NATIVE), (head,), empty(READS), ())
+    rows = Rows(chain.logs(), empty(RAW_LOGS), empty(NATIVE), (head,), empty(READS), (), empty(READS))
     bundle = load_bundle(config)
 
     unpriced = compute(rows, bundle, config)

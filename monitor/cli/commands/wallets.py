@@ -47,6 +47,7 @@ def show_one(address: str, depth: int, at: str | None, fmt: str) -> None:
 
     from monitor.errors import InputError
     from monitor.views import format as shown
+    from monitor.views.account import account_rows, account_text
     from monitor.views.neighbours import drawn, neighbours, rows
 
     raw = parse_address(address)
@@ -58,13 +59,16 @@ def show_one(address: str, depth: int, at: str | None, fmt: str) -> None:
     found = neighbours(snapshot.links, snapshot.wallets, raw, depth)
     roles = sorted({role for row in own["roles"].to_list() for role in row or ()})
     labels = sorted({label for row in own["labels"].to_list() for label in row or ()})
+    known = account_rows(snapshot, raw)
     head = {"address": shown.address(raw), "cluster_id": own["cluster_id"][0], "roles": roles, "labels": labels}
     if fmt == "json":
-        click.echo(json.dumps({**head, "neighbours": rows(found)}, indent=2))
+        click.echo(json.dumps({**head, "accounts": known, "neighbours": rows(found)}, indent=2))
         return
     from monitor.views.clean import terminal
 
     click.echo(terminal(f"{head['address']}  {head['cluster_id']}  {', '.join([*roles, *labels])}", 400))
+    for row in known:
+        click.echo(terminal(f"  {account_text(row)}", 2_000))
     for line in drawn(found):
         click.echo(line)
     if not found:

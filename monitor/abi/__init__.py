@@ -1,7 +1,7 @@
 """Event declarations: text becomes a canonical signature, a topic0 and a compiled decoder.
 
-May import `monitor.errors`, eth-abi (the reference and the fallback) and eth-hash, and in `columnar`, which reads many
-logs of one event at once, NumPy and polars. Knows nothing of markets or chains; does no I/O. A payload that cannot be
+May import `monitor.errors`, eth-hash, eth-abi (the reference and the fallback, in `reference`, loaded when a type needs
+it), and in `columnar`, which reads many logs of one event at once, NumPy and polars. Knows nothing of markets or chains; does no I/O. A payload that cannot be
 decoded raises `Undecodable`, which the caller turns into data.
 """
 

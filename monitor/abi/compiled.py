@@ -16,7 +16,6 @@ from struct import error as StructError  # noqa: N812 - struct.error is a class
 from typing import Any, NamedTuple, NoReturn
 
 from monitor.abi.declaration import Array, Elementary, EventDecl, Param, Tuple, Type
-from monitor.abi.reference import reference_decoder
 from monitor.abi.refusal import Decoder, Undecodable
 
 __all__ = ["SLACK", "compile_event", "source_of"]
@@ -44,6 +43,9 @@ class _Word(NamedTuple):
 def compile_event(decl: EventDecl) -> Decoder:
     """Compile a decoder; an event with a `fixed` type is decoded by eth-abi itself."""
     if any(_has_fixed(param.type) for param in decl.params):
+        # Loaded for these alone: eth-abi builds a grammar, 0.2 s.
+        from monitor.abi.reference import reference_decoder
+
         return reference_decoder(decl)
     source, names = source_of(decl)
     exec(compile(source, f"<{decl.signature}>", "exec"), names)  # noqa: S102 - our own text, see `source_of`

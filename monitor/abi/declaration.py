@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
-from eth_abi.exceptions import ABITypeError, ParseError
-from eth_abi.grammar import BasicType, parse
 from eth_hash.auto import keccak
 
 from monitor.errors import MarketError
@@ -18,9 +16,13 @@ MAX_DEPTH = 8
 MAX_WORDS = 1024
 """Words in the static part of an event: far above any real one, low enough to compile into straight code."""
 MAX_INDEXED = 3
+_MAX_BITS = 256
+_MAX_PLACES = 80
 _ALIASES = {"uint": "uint256", "int": "int256", "byte": "bytes1", "fixed": "fixed128x18", "ufixed": "ufixed128x18"}
 _WORD = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _SPACE = re.compile(r"\s*")
+_WHOLE = frozenset({"address", "bool", "string", "function", "bytes"})
+_SIZED = re.compile(r"(bytes|u?int|u?fixed)([1-9]\d{0,2})(?:x([1-9]\d?))?")
 _SUFFIX = re.compile(r"\s*\[\s*(\d*)\s*\]")
 
 
@@ -214,21 +216,18 @@ class _Reader:
         return kind
 
     def _elementary(self, word: str, start: int) -> Elementary:
-        try:
-            found = parse(_ALIASES.get(word, word))
-            found.validate()
-        except (ABITypeError, ParseError):
-            found = None
-        if not isinstance(found, BasicType) or found.base not in _BASES:
-            self.at = start
-            self.fail(f"unknown type {word}")
-        if isinstance(found.sub, tuple):
-            return Elementary(found.base, *found.sub)
-        return Elementary(found.base, (found.sub or 0) * (8 if found.base == "bytes" else 1))
+        word = _ALIASES.get(word, word)
+        sized = _SIZED.fullmatch(word)
+        if sized is not None:
+            base, size, places = sized[1], int(sized[2]), int(sized[3] or 0)
+            bits = 8 * size if base == "bytes" else size
+            if bits <= _MAX_BITS and bits % 8 == 0 and places <= _MAX_PLACES and (places > 0) == base.endswith("fixed"):
+                return Elementary(base, bits, places)
+        elif word in _WHOLE:
+            return Elementary(word)
+        self.at = start
+        self.fail(f"unknown type {word}")
 
     def _skip(self) -> None:
         space = _SPACE.match(self.text, self.at)
         self.at = space.end() if space else self.at
-
-
-_BASES = frozenset({"uint", "int", "fixed", "ufixed", "address", "bool", "bytes", "string", "function"})

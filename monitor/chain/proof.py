@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]  # it ships no types
 from eth_hash.auto import keccak
 
 from monitor.chain.wire import Lying, ReceiptAnswer, data, fixed, quantity
@@ -50,7 +49,7 @@ def header_hash(answer: Mapping[str, Any]) -> bytes | None:
             message = f"a header without {name}"
             raise Lying(message)
         fields.append(_number(quantity(text, _WORD_CHARACTERS)) if name in _NUMBERS else data(text))
-    found: bytes = keccak(rlp.encode(fields))
+    found: bytes = keccak(_rlp(fields))
     if found != data(str(answer.get("hash"))) and set(answer) - set(_HEADER) - _NOT_HASHED:
         return None
     return found
@@ -62,8 +61,8 @@ def receipts_root(receipts: Sequence[ReceiptAnswer]) -> bytes | None:
     known = [item for item in encoded if item is not None]
     if len(known) < len(encoded):
         return None
-    pairs = sorted((_nibbles(rlp.encode(_number(place))), item) for place, item in enumerate(known))
-    found: bytes = keccak(rlp.encode(_node(pairs)))
+    pairs = sorted((_nibbles(_rlp(_number(place))), item) for place, item in enumerate(known))
+    found: bytes = keccak(_rlp(_node(pairs)))
     return found
 
 
@@ -78,7 +77,7 @@ def _receipt(answer: ReceiptAnswer) -> bytes | None:
         body.append(_number(quantity(answer.deposit_nonce)))
         if answer.deposit_receipt_version is not None:
             body.append(_number(quantity(answer.deposit_receipt_version)))
-    encoded: bytes = rlp.encode(body)
+    encoded = _rlp(body)
     return bytes([kind]) + encoded if kind else encoded
 
 
@@ -104,7 +103,7 @@ def _node(pairs: Sequence[tuple[Nibbles, bytes]]) -> Any:
 
 
 def _reference(node: Any) -> Any:
-    encoded: bytes = rlp.encode(node)
+    encoded = _rlp(node)
     return node if len(encoded) < _SHORT else keccak(encoded)
 
 
@@ -117,6 +116,14 @@ def _hex_prefix(nibbles: Nibbles, *, leaf: bool) -> bytes:
 
 def _nibbles(key: bytes) -> Nibbles:
     return tuple(nibble for byte in key for nibble in (byte >> 4, byte & 15))
+
+
+def _rlp(item: Any) -> bytes:
+    # Only proofs need it, and it loads eth_utils: 50 ms.
+    import rlp  # type: ignore[import-untyped]  # it ships no types
+
+    encoded: bytes = rlp.encode(item)
+    return encoded
 
 
 def _number(value: int) -> bytes:

@@ -13,9 +13,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
-from eth_abi.abi import decode as decode_abi
-from eth_abi.abi import encode
-from eth_abi.exceptions import DecodingError
 
 from monitor.chain.call import Answer, Call, decode, decode_optional
 from monitor.chain.rpc import RpcClient
@@ -141,6 +138,9 @@ class ChainReads:
         return self._multicall
 
     async def _together(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
+        # eth-abi builds a grammar when it is loaded, 0.2 s: not before a chain is read that has calls.
+        from eth_abi.abi import encode
+
         calls = [(item.target, True, item.payload) for item in wanted]
         data = _AGGREGATE + encode(["(address,bool,bytes)[]"], [calls])
         question = [_eth_call(number, MULTICALL, data)]
@@ -226,6 +226,9 @@ def _reverts(error: ErrorBody) -> bool:
 
 def _unpacked(wanted: Sequence[Wanted], raw: bytes) -> list[Read]:
     """Open what aggregate3 returned; raises NodeRefused where there is no such contract yet."""
+    from eth_abi.abi import decode as decode_abi
+    from eth_abi.exceptions import DecodingError
+
     try:
         (results,) = decode_abi(["(bool,bytes)[]"], raw)
     except DecodingError:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from eth_abi.exceptions import ABITypeError, ParseError
+from eth_abi.grammar import parse
 
 from monitor.abi import parse_event
 from monitor.errors import MarketError
@@ -55,6 +57,31 @@ def test_a_wrong_declaration_is_refused_where_it_goes_wrong(text, where, what):
     with pytest.raises(MarketError, match=rf"character {where}: ") as caught:
         parse_event(text)
     assert what in caught.value.message
+
+
+def known_to_eth_abi(word: str) -> bool:
+    try:
+        found = parse(word)
+        found.validate()
+    except (ABITypeError, ParseError):
+        return False
+    return found.base in set(BASES) - {"hash"}
+
+
+BASES = ("uint", "int", "bytes", "fixed", "ufixed", "address", "string", "hash")
+SUFFIXES = ("", "0", "08", "x", "x8", "8x", "8x0", "8x1", "8x01", "8x80", "8x81", "256x100", "7x1", "264x1", "9999999")
+WORDS = [f"{base}{suffix}" for base in (*BASES, "uints", "Uint", "real") for suffix in (*SUFFIXES, *map(str, range(1, 40)), "248", "256", "264")]
+
+
+def test_elementary_types_are_those_of_eth_abi():
+    aliases = {"uint", "int", "fixed", "ufixed"}
+    for word in WORDS:
+        try:
+            parse_event(f"A({word} a)")
+            taken = True
+        except MarketError:
+            taken = False
+        assert taken == (word in aliases or known_to_eth_abi(word)), word
 
 
 def test_a_giant_declaration_is_refused():

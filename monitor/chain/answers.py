@@ -34,6 +34,9 @@ _FEW = 4
 """Fewer objects of one shape are read one by one: a pattern would cost more than it saves."""
 _SHAPES = 12
 """Shapes tried per length, before the rest is read one by one."""
+_TOGETHER = 1024
+"""Objects read in one go, and (below) bytes looked through: what fits the processor's cache."""
+_PIECE = 2**18
 _WORD = rb'"0x[0-9a-fA-F]{64}"'
 _VALUE = rb'"0x[0-9a-fA-F]*"|\[(?:' + _WORD + rb"(?:," + _WORD + rb')*)?\]|"[\x20-\x21\x23-\x5b\x5d-\x7e]*"|[-\w.+]+'
 _PAIR = re.compile(rb'"(\w+)":(' + _VALUE + rb")(?=[,}])")
@@ -52,13 +55,11 @@ _QUANTITIES = {
     "logIndex": "log_index",
     "blockTimestamp": "block_time",
 }
-_NUMBERS = tuple(_QUANTITIES.values())
+_NUMBERS = frozenset(_QUANTITIES.values())
+_COLUMNS = _WIDE | _QUANTITIES
+_NUMBER = 8
 _DIGITS = 15
 """Hex digits of a number that fits 63 bits whatever they are."""
-
-_NIBBLES = np.full(256, 255, dtype=np.uint8)
-for _digit in b"0123456789abcdefABCDEF":
-    _NIBBLES[_digit] = int(chr(_digit), 16)
 
 
 def read_logs(raw: bytes | msgspec.Raw, wanted: LogFilter, span: Span) -> pl.DataFrame:
@@ -96,7 +97,9 @@ def _objects(text: memoryview) -> tuple[Numbers, Numbers] | None:
     Only where each part is an object by itself, which its reader finds out, is the list one of these objects.
     """
     letters = np.frombuffer(text, dtype=np.uint8)
-    starts = np.flatnonzero(letters == ord("{"))
+    # Piece by piece: what is compared stays in the processor's cache.
+    pieces = [np.flatnonzero(letters[at : at + _PIECE] == ord("{")) + at for at in range(0, len(letters), _PIECE)]
+    starts = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
     if not len(starts) or starts[0] != 1 or bytes(text[:1]) != b"[" or bytes(text[-2:]) != b"}]":
         return None
     if (letters[starts[1:] - 1] != ord(",")).any() or (letters[starts[1:] - 2] != ord("}")).any():
@@ -113,10 +116,11 @@ def _in_columns(text: memoryview, starts: Numbers, stops: Numbers) -> pl.DataFra
         windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(text, dtype=np.uint8), int(length))
         for layout, part in _same_length(windows, starts, places, odd):
             parts.setdefault(layout, []).append(part)
-    frames = [_frame(layout, held) for layout, held in parts.items()]
+    frames = [_frame(layout, _joined(held, len(starts))) for layout, held in parts.items()]
     rest = np.concatenate([*odd, np.empty(0, dtype=np.int64)])
-    frames.append(_strictly([_decode(text[starts[place] : stops[place]]) for place in rest.tolist()]))
-    return pl.concat(frames)
+    if len(rest) or not frames:
+        frames.append(_strictly([_decode(text[starts[place] : stops[place]]) for place in rest.tolist()]))
+    return pl.concat(frames) if len(frames) > 1 else frames[0]
 
 
 def _same_length(
@@ -126,35 +130,45 @@ def _same_length(
     for _ in range(_SHAPES):
         if len(places) < _FEW:
             break
-        first = windows[starts[places[0]]].tobytes()
-        shape = _shape(first)
+        first = windows[starts[places[0]]]
+        shape = _shape(first.tobytes())
         if shape is None:
             odd.append(places[:1])
             places = places[1:]
             continue
-        objects = windows[starts[places]]
-        alike = shape.alike(objects, first)
-        whole = alike.all()
-        values = shape.values(objects if whole else objects[alike])
-        if values is None:
-            odd.append(places[alike])
-        else:
-            yield shape.layout, _Part(places[alike], *values)
-        places = places[:0] if whole else places[~alike]
+        others: list[Numbers] = []
+        for at in range(0, len(places), _TOGETHER):
+            now = places[at : at + _TOGETHER]
+            objects = windows[starts[now]]
+            alike = shape.alike(objects, first)
+            if alike is not None:
+                others.append(now[~alike])
+                now, objects = now[alike], objects[alike]
+            table = shape.values(objects)
+            if table is None:
+                odd.append(now)
+            else:
+                yield shape.layout, _Part(now, table)
+        places = np.concatenate(others) if others else places[:0]
     odd.append(places)
 
 
-Layout = tuple[tuple[str, int, int], ...]
-"""Column, first byte and bytes: where the columns stand in a row of decoded bytes."""
+class _Field(NamedTuple):
+    """A column in a row of decoded bytes."""
+
+    name: str
+    first: int
+    size: int
+
+
+Layout = tuple[_Field, ...]
 
 
 class _Part(NamedTuple):
-    """Values of objects of one shape, by their places in the answer."""
+    """Objects of one shape by their places in the answer, and a row of decoded bytes for each."""
 
     places: Numbers
     table: Bytes
-    numbers: Numbers
-    """One row per column of `_NUMBERS`."""
 
 
 class _Shape(NamedTuple):
@@ -162,40 +176,55 @@ class _Shape(NamedTuple):
 
     constant: Bytes
     """All ones where a byte never changes, 0 inside values."""
-    hexes: list[slice]
-    """Every stretch of hex digits that is no number, those nobody reads included."""
+    moves: list[tuple[slice, slice]]
+    """Every stretch of hex digits, those nobody reads included: where it stands, and where it goes in a row."""
+    digits: Bytes
+    """Rows to move them to; what no digit fills stays zero."""
     layout: Layout
-    numbers: dict[str, slice]
 
-    def alike(self, objects: Bytes, first: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Tell which objects equal the first in all that is no value."""
-        differing = objects ^ np.frombuffer(first, dtype=np.uint8)
+    def alike(self, objects: Bytes, first: Bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+        """Tell which objects equal the first in all that is no value; None when all do."""
+        differing = objects ^ first
         differing &= self.constant
-        return np.logical_not(differing.any(axis=1))
+        found = differing.view(np.bool_)
+        return np.logical_not(found.any(axis=1)) if found.any() else None
 
-    def values(self, objects: Bytes) -> tuple[Bytes, Numbers] | None:
-        """Read the values: a row of decoded bytes per object, and the numbers; None when one is no hex."""
+    def values(self, objects: Bytes) -> Bytes | None:
+        """Read the values: a row of decoded bytes per object; None when one is no hex."""
+        digits = self.digits[: len(objects)]
+        for origin, target in self.moves:
+            digits[:, target] = objects[:, origin]
         try:
-            packed = unhexlify(np.concatenate([objects[:, part] for part in self.hexes], axis=1).data)
+            packed = unhexlify(digits.data)
         except ValueError:
             return None
-        numbers = np.zeros((len(_NUMBERS), len(objects)), dtype=np.int64)
-        for row, name in enumerate(_NUMBERS):
-            if name in self.numbers and not _read_numbers(objects[:, self.numbers[name]], numbers[row]):
-                return None
-        return np.frombuffer(packed, dtype=np.uint8).reshape(len(objects), -1), numbers
+        return np.frombuffer(packed, dtype=np.uint8).reshape(len(objects), -1)
 
 
-def _frame(layout: Layout, parts: Sequence[_Part]) -> pl.DataFrame:
+def _joined(parts: Sequence[_Part], rows: int) -> Bytes:
     """Join parts of one layout, by place."""
-    order = np.argsort(np.concatenate([part.places for part in parts]))
-    sorted_already = len(parts) == 1
-    table = parts[0].table if sorted_already else np.concatenate([part.table for part in parts])[order]
-    numbers = parts[0].numbers if sorted_already else np.concatenate([part.numbers for part in parts], axis=1)[:, order]
-    found = {name: _binary(name, table[:, first : first + size]) for name, first, size in layout}
-    found |= {name: pl.Series(name, numbers[row]) for row, name in enumerate(_NUMBERS)}
-    # A log without a time has none; and some nodes send zero for a time they do not know.
-    if not numbers[_NUMBERS.index("block_time")].all():
+    if len(parts) == 1:
+        return parts[0].table
+    taken = np.zeros(rows, dtype=bool)
+    for part in parts:
+        taken[part.places] = True
+    rank = np.cumsum(taken) - 1
+    table = np.empty((rank[-1] + 1, parts[0].table.shape[1]), dtype=np.uint8)
+    for part in parts:
+        table[rank[part.places]] = part.table
+    return table
+
+
+def _frame(layout: Layout, table: Bytes) -> pl.DataFrame:
+    found = {"block_time": pl.Series("block_time", [None], dtype=pl.Int64).new_from_index(0, len(table))}
+    for name, first, size in layout:
+        part = np.ascontiguousarray(table[:, first : first + size])
+        if name in _NUMBERS:
+            found[name] = pl.Series(name, part.view(">i8").ravel().astype(np.int64))
+        else:
+            found[name] = _binary(name, part)
+    # Some nodes send zero for a time they do not know.
+    if (found["block_time"] == 0).any():
         found["block_time"] = found["block_time"].replace(0, None)
     return pl.DataFrame([found[name] for name in LOG_ROWS])
 
@@ -212,37 +241,33 @@ def _shape(first: bytes) -> _Shape | None:
         raw_log(_decode(memoryview(first)))
     except (Lying, msgspec.DecodeError):
         return None
-    shape = _Shape(np.full(len(first), 255, dtype=np.uint8), [], (), {})
-    layout = {"topics": (0, 0), "data": (0, 0)}
+    constant = np.full(len(first), 255, dtype=np.uint8)
+    moves: list[tuple[slice, slice]] = []
+    layout = {"topics": _Field("topics", 0, 0), "data": _Field("data", 0, 0)}
     done = 0
     for key, pair in zip(keys, pairs, strict=True):
         words = [slice(pair.start(2) + at.start() + 2, pair.start(2) + at.end()) for at in _HEX.finditer(pair[2])]
-        for part in words:
-            shape.constant[part] = 0
         size = sum(part.stop - part.start for part in words)
+        begun = done
         if key in _QUANTITIES:
             if words and not 0 < size <= _DIGITS:
                 return None
-            shape.numbers.update((_QUANTITIES[key], part) for part in words)
+            # Digits stand at the end of a number of eight bytes.
+            done += 2 * _NUMBER - size if words else 0
         elif size % 2:
             return None
-        else:
-            shape.hexes.extend(words)
-            layout |= {_WIDE[key]: (done, size // 2)} if key in _WIDE else {}
-            done += size // 2
-    return shape._replace(layout=tuple((name, *place) for name, place in sorted(layout.items())))
-
-
-def _read_numbers(digits: Bytes, found: Numbers) -> bool:
-    nibbles = _NIBBLES[digits]
-    for place in range(digits.shape[1]):
-        found <<= 4
-        found |= nibbles[:, place]
-    return bool((nibbles < 16).all())  # noqa: PLR2004 - a hex digit
+        for part in words:
+            constant[part] = 0
+            moves.append((part, slice(done, done + part.stop - part.start)))
+            done += part.stop - part.start
+        if key in _COLUMNS and (words or key in _WIDE):
+            layout[_COLUMNS[key]] = _Field(_COLUMNS[key], begun // 2, (done - begun) // 2)
+    digits = np.full((_TOGETHER, done), ord("0"), dtype=np.uint8)
+    return _Shape(constant, moves, digits, tuple(layout[name] for name in sorted(layout)))
 
 
 def _binary(name: str, table: Bytes) -> pl.Series:
     if table.shape[1] == 0:
         return pl.Series(name, [b""], dtype=pl.Binary).new_from_index(0, len(table))
-    fixed = pl.Series(name, np.ascontiguousarray(table), dtype=pl.Array(pl.UInt8, table.shape[1]))
+    fixed = pl.Series(name, table, dtype=pl.Array(pl.UInt8, table.shape[1]))
     return fixed.cast(pl.List(pl.UInt8)).cast(pl.Binary)

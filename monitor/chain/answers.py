@@ -77,10 +77,14 @@ def read_rows(raw: bytes | msgspec.Raw) -> pl.DataFrame:
     if cut is not None:
         try:
             return _in_columns(text, *cut)
-        except (Lying, msgspec.DecodeError):
+        except (Lying, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             # Refused by a part of it: the whole is read again, so that the reason is that of the strict decoder.
             pass
-    return _strictly(msgspec.json.decode(text, type=list[LogAnswer]))
+    try:
+        return _strictly(msgspec.json.decode(text, type=list[LogAnswer]))
+    except (UnicodeDecodeError, RecursionError) as error:
+        message = "it is no JSON, or nested too deep"
+        raise msgspec.DecodeError(message) from error
 
 
 def _decode(text: memoryview) -> LogAnswer:

@@ -24,6 +24,11 @@ from monitor.sync.sizing import Elsewhere, Later, classify
 __all__ = ["Http", "envelopes", "in_order", "request", "words"]
 
 _LIST = re.compile(rb"\s*\[")
+_LONG = 2**16
+"""Bytes from which on a list is put aside, and beyond which no end of it is looked for from the body's end."""
+_LONG_LIST = re.compile(rb'\s*\[?\s*\{[^{}\[\]]{0,200}"result":\[\{')
+_LIST_ENDS = (b"}]},{", b"}]}", b'}],"')
+_STAND_IN = b'["aside"]'
 _LEVELS = 1_000
 """Python's own recursion limit."""
 _TEXT = 2_000
@@ -68,7 +73,7 @@ class Http:
         if response.status == _TOO_MANY:
             message = f"HTTP 429, too many requests{_shown(payload)}"
             raise Fault(message, kind="limited", pause=pause, whole=True)
-        answers = await aside(len(payload), lambda: envelopes(payload))
+        answers = _around_list(payload) or await aside(len(payload), lambda: _whole(payload))
         # Some providers send a proper JSON-RPC error under HTTP 400 or 500.
         explained = answers is not None and any(answer.error is not None for answer in answers)
         if answers is None or (response.status != _OK and not explained):
@@ -103,7 +108,14 @@ def request(number: int, call: Call) -> dict[str, Any]:
 
 
 def envelopes(payload: bytes) -> list[Envelope] | None:
-    """Read the responses in a body, a lone one as a list of one; None when it is not JSON-RPC."""
+    """Read the responses in a body, a lone one as a list of one; None when it is not JSON-RPC.
+
+    A long list that stands first may come unread: whoever decodes it finds out whether it is one.
+    """
+    return _around_list(payload) or _whole(payload)
+
+
+def _whole(payload: bytes) -> list[Envelope] | None:
     if sys.getrecursionlimit() > _LEVELS:
         # msgspec recurses in C and stops at this limit, but libraries that web3 loads (py_ecc) raise it to 100,000,
         # where the stack ends first and takes the process with it.
@@ -114,6 +126,25 @@ def envelopes(payload: bytes) -> list[Envelope] | None:
         return [msgspec.json.decode(payload, type=Envelope)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _around_list(payload: bytes) -> list[Envelope] | None:
+    """Read responses of which the first has a long list of objects for a result, without going through that list.
+
+    What is left of the body when the list is put aside has to be JSON-RPC by itself, and the list to be a list by
+    itself, so nothing else is taken than by reading the whole. None where there is no such list.
+    """
+    opened = _LONG_LIST.match(payload) if len(payload) > _LONG else None
+    if opened is None:
+        return None
+    begin = opened.end() - 2
+    for mark in _LIST_ENDS:
+        end = payload.rfind(mark, max(begin, len(payload) - _LONG)) + 2
+        rest = payload[:begin] + _STAND_IN + payload[end:] if end > begin else b""
+        if rest.count(_STAND_IN) == 1 and (answers := _whole(rest)) and bytes(answers[0].result) == _STAND_IN:
+            answers[0].result = msgspec.Raw(memoryview(payload)[begin:end])
+            return answers
+    return None
 
 
 def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:

@@ -194,9 +194,13 @@ class Pool:
             self._note_head(endpoint, calls, answers)
         except Lying as error:
             raise Fault(str(error), kind="lying") from error
-        except msgspec.DecodeError as error:
+        except msgspec.ValidationError as error:
             message = f"an answer of the wrong shape: {error}"
             raise Fault(message, kind="lying") from error
+        except msgspec.DecodeError as error:
+            # A long list is only now looked through (`http.envelopes`).
+            message = "an answer that is not JSON-RPC"
+            raise Fault(message) from error
         endpoint.answered(asyncio.get_running_loop().time())
         return result
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.chain import answers
+from monitor.chain import answers, http
 from monitor.chain.answers import read_logs
 from monitor.chain.check import checked
 from monitor.chain.wire import LogAnswer, Lying, raw_log
@@ -190,3 +190,62 @@ def test_columns_are_what_reads_an_honest_answer(monkeypatch):
     monkeypatch.setattr(answers, "_decode", counted)
     assert read_logs(written(found), FILTERS[0], SPAN).height == 200
     assert decoded < 10, "one log per shape is decoded by itself"
+
+
+def damaged(raw: bytearray, data: st.DataObject) -> bytes:
+    for _ in range(data.draw(st.integers(0, 2))):
+        at = data.draw(st.integers(0, max(0, len(raw) - 1)))
+        match data.draw(st.sampled_from(["byte", "cut", "insert", "twice", "end"])):
+            case "byte" if raw:
+                raw[at] = data.draw(st.sampled_from(b'{}[]",:\\0aAgx \n\xff\x00'))
+            case "cut":
+                del raw[at : at + data.draw(st.integers(1, 70))]
+            case "insert":
+                raw[at:at] = data.draw(st.sampled_from([*SNIPPETS, b"[" * 2000, http._STAND_IN, b'"result":[{},']))
+            case "twice":
+                raw[at:at] = raw[at : at + data.draw(st.integers(1, 400))]
+            case "end":
+                raw += data.draw(st.sampled_from([b"}]}", b"}]},{", b"]", b" "]))
+    return bytes(raw)
+
+
+def results(envelopes: Any) -> tuple[Any, ...] | None:
+    """Tell what a body comes to: nothing when it is no JSON-RPC, or when a result turns out to be no JSON."""
+    try:
+        return envelopes and [
+            (one.id, one.failure, msgspec.json.decode(one.result) if bytes(one.result) else None) for one in envelopes
+        ]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+HEADER = {"number": "0x1", "uncles": [], "withdrawals": [{"index": "0x0"}]}
+BODIES = [
+    '[{"jsonrpc":"2.0","id":1,"result":%s},{"jsonrpc":"2.0","id":2,"result":%s}]',
+    '[{"jsonrpc":"2.0","id":2,"result":%s},{"jsonrpc":"2.0","result":%s,"id":1}]',
+    '[{"result":%s,"id":1},{"id":2,"result":%s,"more":0}]',
+    ' [ {"id":1,"result":%s,"error":null}, {"id":2,"result":%s}]\n',
+    '{"id":1,"result":%s,"result":%s}',
+    '{"id":1,"x":"\\","result":%s,"more":%s}',
+]
+
+
+@settings(deadline=None, max_examples=150)
+@given(logs(), st.sampled_from([*BODIES, BODIES[0]]), st.booleans(), st.data())
+def test_a_list_that_is_put_aside_comes_to_what_the_whole_body_comes_to(found, body, swapped, data):
+    parts = [written(found).decode(), json.dumps(HEADER, separators=(",", ":"))]
+    raw = damaged(bytearray((body % tuple(parts[::-1] if swapped else parts)).encode()), data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_LONG", 64)
+        assert results(http.envelopes(raw)) == results(http._whole(raw))
+
+
+def test_a_long_list_is_put_aside_unread(monkeypatch):
+    seen = []
+    whole = http._whole
+    monkeypatch.setattr(http, "_whole", lambda raw: seen.append(len(raw)) or whole(raw))
+    long = json.dumps([{"a": "0x" + "00" * 40}] * 2000, separators=(",", ":"))
+    for body in (*BODIES[:3], '{"jsonrpc":"2.0","id":1,"result":%s,"x":%s}'):
+        (first, *_) = http.envelopes((body % (long, json.dumps(HEADER, separators=(",", ":")))).encode())
+        assert bytes(first.result) == long.encode()
+    assert max(seen) < 400

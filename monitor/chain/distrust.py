@@ -32,6 +32,7 @@ from monitor.sync.fragment import LogFilter
 
 __all__ = ["Distrust", "Untrue"]
 
+_FULL = b"\xff" * 256
 _DECIDED = 20
 """Blocks in which two answers differ that are looked at: enough to tell who is wrong."""
 _SAMPLE = 4
@@ -123,7 +124,9 @@ class Distrust:
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
         """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
-        if not self._blooms:
+        # A bloom of nothing but ones rules out nothing, and says maybe by accident to everything.
+        headers = [one for one in headers if one.bloom != _FULL]
+        if not self._blooms or not headers:
             return
         numbers = [one.number for one in headers if len(one.bloom) > 0]
         present: dict[int, set[bytes]] = {}

@@ -20,7 +20,7 @@ from monitor.chain.wire import (
 )
 from monitor.errors import NodeRefused
 from monitor.model.chain import Header
-from monitor.model.page import log_rows, sorted_rows
+from monitor.model.page import blocks_of, log_rows, sorted_rows
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter, filters, halves
 from monitor.sync.plan import Job
@@ -192,8 +192,8 @@ def _check_branch(logs: pl.DataFrame, last: Header, known: Mapping[int, Header])
         message = f"block {last.number} has another hash in its logs than in its header"
         raise Lying(message)
     # What is known are the newest blocks: of a page of old ones nothing is looked at one by one.
-    near = logs.filter(pl.col("block_number") >= min(known, default=last.number + 1))
-    for number, block_hash in [(last.number, last.hash), *near.select("block_number", "block_hash").unique().rows()]:
+    near = logs.filter(pl.col("block_number") >= min(known)) if known and last.number >= min(known) else logs.clear()
+    for number, block_hash in [(last.number, last.hash), *blocks_of(near).select("block_number", "block_hash").rows()]:
         if number in known and known[number].hash != block_hash:
             message = f"block {number} is on another branch"
             raise Fault(message, kind="lagging")

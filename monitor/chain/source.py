@@ -22,7 +22,7 @@ from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
-from monitor.model.page import Page, log_rows
+from monitor.model.page import Page, blocks_of, log_rows
 from monitor.sync.fork import is_linked
 from monitor.sync.fragment import NATIVE_KINDS, FragmentKind
 from monitor.sync.plan import Job
@@ -185,7 +185,7 @@ class ChainSource:
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
         page = await fetch_logs(self.rpc, job, self._sizer, self._distrust, known)
-        blocks = page.logs.select("block_number", "block_hash", "block_time").unique().rows()
+        blocks = blocks_of(page.logs).rows()
         headers = {number: found for number, *_ in blocks if (found := known.get(number) or page.headers.get(number))}
         # A final log that brings its block's time needs no header.
         needed = {number for number, _, time in blocks if time is None or not job.final}

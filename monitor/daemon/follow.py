@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
@@ -64,7 +65,7 @@ class Follower:
         self._flying: dict[asyncio.Task[Page | None], Job] = {}
         self._waiting: list[Page] = []
         self._rows = 0
-        self._written_at = 0.0
+        self._gathered_from = inf
 
     async def step(self) -> bool:
         """Look once, then fetch and write until nothing is missing or it is time to look again.
@@ -85,7 +86,9 @@ class Follower:
                 for page in self._landed():
                     moved = moved or page is None
                     changed = await self._take(page) or changed
-                if self._rows >= _BATCH_ROWS or loop.time() - self._written_at >= _BATCH_SECONDS:
+                if self._rows >= _BATCH_ROWS or loop.time() - self._gathered_from >= _BATCH_SECONDS:
+                    if not moved:
+                        self._start()  # so that nodes are at work while the ledger is
                     changed = await self._flush() or changed
         finally:
             nudge.cancel()
@@ -130,13 +133,14 @@ class Follower:
             return False
         if any(span.last > self.source.finalized for span in page.coverage.values()):
             return await self._write([page])
+        if not self._waiting:
+            self._gathered_from = asyncio.get_running_loop().time()
         self._waiting.append(page)
         self._rows += len(page.logs)
         return False
 
     async def _flush(self) -> bool:
-        pages, self._waiting, self._rows = self._waiting, [], 0
-        self._written_at = asyncio.get_running_loop().time()
+        pages, self._waiting, self._rows, self._gathered_from = self._waiting, [], 0, inf
         return await self._write(pages) if pages else False
 
     async def _write(self, pages: Sequence[Page]) -> bool:

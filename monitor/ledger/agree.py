@@ -9,14 +9,10 @@ import polars as pl
 from monitor.errors import LedgerError
 from monitor.ledger.rows import Conflict
 from monitor.model.chain import Header
-from monitor.model.page import PLACE, Page, is_sorted
+from monitor.model.page import BLOCKS, PLACE, Page, blocks_of, is_sorted
 from monitor.model.schema import LOG_ROWS
 
-__all__ = ["BLOCKS", "agreed_blocks", "new_rows", "said_blocks", "with_times"]
-
-BLOCKS: dict[str, pl.DataType] = {"block_number": pl.Int64(), "block_hash": pl.Binary(), "block_time": pl.Int64()}
-"""A block by number: its hash, and its time (seconds) or null."""
-
+__all__ = ["agreed_blocks", "new_rows", "said_blocks", "with_times"]
 
 def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
     """List what pages say about blocks: a frame of BLOCKS, a block as often as it is told of differently."""
@@ -26,7 +22,7 @@ def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
     for page in pages:
         headers += page.headers
         transfers += [(item.block_number, item.block_hash, None) for item in page.transfers]
-        frames.append(page.logs.select(list(BLOCKS)))
+        frames.append(blocks_of(page.logs))
     told = [(item.number, item.hash, item.timestamp) for item in headers]
     return pl.concat([_frame(told), _frame(transfers), *frames]).unique()
 

@@ -16,12 +16,12 @@ import polars as pl
 
 from monitor.errors import DeepReorg
 from monitor.ledger import reads, segments
-from monitor.ledger.agree import BLOCKS, agreed_blocks, new_rows, said_blocks, with_times
+from monitor.ledger.agree import agreed_blocks, new_rows, said_blocks, with_times
 from monitor.ledger.frames import frame_of, tail_rows
 from monitor.ledger.rows import Conflict
 from monitor.ledger.segments import SEGMENT_ROWS, Segment
 from monitor.model.chain import Header, RawTransfer
-from monitor.model.page import PLACE, Page, is_sorted
+from monitor.model.page import BLOCKS, PLACE, Page, is_sorted
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
 from monitor.sync.fragment import Fragment
@@ -29,6 +29,8 @@ from monitor.sync.fragment import Fragment
 __all__ = ["Store", "free_topics"]
 
 _TAIL = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
+_AT_ONCE = 5
+"""A fifth of a segment's rows that come together make one: by way of the tail they would be written twice."""
 _INSERT_HEADER = """INSERT INTO headers VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET parent_hash = excluded.parent_hash WHERE parent_hash = x''"""
 
@@ -36,7 +38,7 @@ ON CONFLICT DO UPDATE SET parent_hash = excluded.parent_hash WHERE parent_hash =
 class Store:
     """An open ledger's chain data: its connection, and the folder of its segments.
 
-    `segment_rows` is how many finalised rows make a segment; fewer wait in the tail.
+    `segment_rows` is how many finalised rows of the tail make a segment; a fifth of them do when they come together.
     """
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, segment_rows: int | None = None) -> None:
@@ -69,7 +71,7 @@ class Store:
         logs, blocks = self._agreed(chain_id, pages)
         final = self._final(chain_id)
         kept = logs
-        if (logs["block_number"] <= final).sum() >= self.segment_rows:
+        if (logs["block_number"] <= final).sum() >= max(1, self.segment_rows // _AT_ONCE):
             done, kept = _parted(logs, pl.col("block_number") <= final)
             self._put_segment(chain_id, self._beside_tail(chain_id, done))
         used = {*kept["block_number"].unique(), *(item.block_number for item in transfers)}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
 
-__all__ = ["PLACE", "Page", "is_sorted", "log_rows", "sorted_rows"]
+__all__ = ["BLOCKS", "PLACE", "Page", "blocks_of", "changes", "is_sorted", "log_rows", "sorted_rows"]
 
 PLACE = ("block_number", "log_index")
 """What tells the logs of one chain apart."""
+
+BLOCKS: dict[str, pl.DataType] = {"block_number": pl.Int64(), "block_hash": pl.Binary(), "block_time": pl.Int64()}
+"""A block by number: its hash, and its time (seconds) or null."""
 
 
 class Page(NamedTuple):
@@ -40,6 +44,23 @@ def is_sorted(rows: pl.DataFrame, *, once: bool = False) -> bool:
     block, log = (rows[name].to_numpy() for name in PLACE)
     later = log[1:] > log[:-1] if once else log[1:] >= log[:-1]
     return bool(((block[1:] > block[:-1]) | ((block[1:] == block[:-1]) & later)).all())
+
+
+def changes(column: pl.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Tell for each value but the first whether it differs from the one before it; no value equals no value.
+
+    Numbers are not below zero.
+    """
+    whole = column.fill_null(-1) if column.null_count() else column
+    found: np.ndarray[Any, np.dtype[np.bool_]] = (whole.slice(1) != whole.head(-1)).to_numpy()
+    return found
+
+
+def blocks_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """List what sorted LOG_ROWS say about blocks, as BLOCKS: one row for each block, more where they contradict."""
+    blocks = rows[list(BLOCKS)]
+    new = np.logical_or.reduce([changes(blocks[name]) for name in BLOCKS])
+    return blocks[np.flatnonzero(np.append(True, new))] if rows.height else blocks
 
 
 def sorted_rows(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:

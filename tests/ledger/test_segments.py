@@ -48,7 +48,8 @@ async def started(writer: Writer, head: int = 99, final: int = 80) -> None:
     await writer.finalize(1, final)
 
 
-async def test_many_final_rows_become_a_segment_and_few_stay_in_the_tail(path):
+async def test_many_final_rows_become_a_segment_and_few_stay_in_the_tail(path, monkeypatch):
+    monkeypatch.setattr(store, "SEGMENT_ROWS", 40)
     async with Writer(path) as writer:
         await started(writer)
         await writer.put_pages(1, [page(0, 3), page(3, 9)])

@@ -216,18 +216,23 @@ class _Reader:
         return kind
 
     def _elementary(self, word: str, start: int) -> Elementary:
-        word = _ALIASES.get(word, word)
-        sized = _SIZED.fullmatch(word)
-        if sized is not None:
-            base, size, places = sized[1], int(sized[2]), int(sized[3] or 0)
-            bits = 8 * size if base == "bytes" else size
-            if bits <= _MAX_BITS and bits % 8 == 0 and places <= _MAX_PLACES and (places > 0) == base.endswith("fixed"):
-                return Elementary(base, bits, places)
-        elif word in _WHOLE:
-            return Elementary(word)
-        self.at = start
-        self.fail(f"unknown type {word}")
+        kind = _elementary(_ALIASES.get(word, word))
+        if kind is None:
+            self.at = start
+            self.fail(f"unknown type {word}")
+        return kind
 
     def _skip(self) -> None:
         space = _SPACE.match(self.text, self.at)
         self.at = space.end() if space else self.at
+
+
+def _elementary(word: str) -> Elementary | None:
+    """Read a type the way eth-abi's grammar does, without loading that."""
+    sized = _SIZED.fullmatch(word)
+    if sized is None:
+        return Elementary(word) if word in _WHOLE else None
+    base, size, places = sized[1], int(sized[2]), int(sized[3] or 0)
+    bits = 8 * size if base == "bytes" else size
+    known = bits <= _MAX_BITS and bits % 8 == 0 and places <= _MAX_PLACES and (places > 0) == base.endswith("fixed")
+    return Elementary(base, bits, places) if known else None

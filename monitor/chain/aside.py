@@ -13,7 +13,7 @@ BIG = 2**18
 """Bytes from which on a thread is worth its switches: about a millisecond of work."""
 
 _READER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="answers")
-"""One: more would take turns, since most of the work holds the interpreter's lock, and each would warm its own memory."""
+"""One: more would take turns, since much of the work holds the interpreter's lock."""
 
 T = TypeVar("T")
 

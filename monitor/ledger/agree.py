@@ -14,6 +14,7 @@ from monitor.model.schema import LOG_ROWS
 
 __all__ = ["agreed_blocks", "new_rows", "said_blocks", "with_times"]
 
+
 def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
     """List what pages say about blocks: a frame of BLOCKS, a block as often as it is told of differently."""
     headers: list[Header] = []

@@ -70,7 +70,9 @@ def known_to_eth_abi(word: str) -> bool:
 
 BASES = ("uint", "int", "bytes", "fixed", "ufixed", "address", "string", "hash")
 SUFFIXES = ("", "0", "08", "x", "x8", "8x", "8x0", "8x1", "8x01", "8x80", "8x81", "256x100", "7x1", "264x1", "9999999")
-WORDS = [f"{base}{suffix}" for base in (*BASES, "uints", "Uint", "real") for suffix in (*SUFFIXES, *map(str, range(1, 40)), "248", "256", "264")]
+STRANGE = ("uints", "Uint", "real")
+SIZES = (*SUFFIXES, *map(str, range(1, 40)), "248", "256", "264")
+WORDS = [base + size for base in (*BASES, *STRANGE) for size in SIZES]
 
 
 def test_elementary_types_are_those_of_eth_abi():

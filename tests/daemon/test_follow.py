@@ -91,7 +91,6 @@ async def test_the_head_comes_first_and_is_written_at_once_while_history_is_in_f
     monkeypatch.setattr(follow, "_BATCH_SECONDS", 60)
     source = Source(head=104, finalized=99)
     follower, writer = made(source)
-    follower._written_at = asyncio.get_running_loop().time()
     step = asyncio.create_task(follower.step())
     await settled()
     assert [job.span.start for job in source.asked] == [100, 0, 10]
@@ -204,7 +203,6 @@ async def test_closing_keeps_what_has_come(monkeypatch):
     monkeypatch.setattr(follow, "_BATCH_SECONDS", 60)
     source = Source(head=99, finalized=99)
     follower, writer = made(source)
-    follower._written_at = asyncio.get_running_loop().time()
     source.answer(0)
     step = asyncio.create_task(follower.step())
     await settled()

@@ -25,8 +25,8 @@ __all__ = ["Http", "envelopes", "in_order", "request", "words"]
 
 _LIST = re.compile(rb"\s*\[")
 _LONG = 2**16
-"""Bytes from which on a list is put aside, and beyond which no end of it is looked for from the body's end."""
-_LONG_LIST = re.compile(rb'\s*\[?\s*\{[^{}\[\]]{0,200}"result":\[\{')
+"""Bytes from which on a list is put aside; so near to the body's ends its own are looked for."""
+_LIST_BEGIN = b'"result":[{'
 _LIST_ENDS = (b"}]},{", b"}]}", b'}],"')
 _STAND_IN = b'["aside"]'
 _LEVELS = 1_000
@@ -73,7 +73,7 @@ class Http:
         if response.status == _TOO_MANY:
             message = f"HTTP 429, too many requests{_shown(payload)}"
             raise Fault(message, kind="limited", pause=pause, whole=True)
-        answers = _around_list(payload) or await aside(len(payload), lambda: _whole(payload))
+        answers = _around_list(payload, len(ids)) or await aside(len(payload), lambda: _whole(payload))
         # Some providers send a proper JSON-RPC error under HTTP 400 or 500.
         explained = answers is not None and any(answer.error is not None for answer in answers)
         if answers is None or (response.status != _OK and not explained):
@@ -107,12 +107,12 @@ def request(number: int, call: Call) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": call.method, "params": list(call.params)}
 
 
-def envelopes(payload: bytes) -> list[Envelope] | None:
-    """Read the responses in a body, a lone one as a list of one; None when it is not JSON-RPC.
+def envelopes(payload: bytes, calls: int = 1) -> list[Envelope] | None:
+    """Read the responses to so many calls in a body, a lone one as a list of one; None when it is not JSON-RPC.
 
-    A long list that stands first may come unread: whoever decodes it finds out whether it is one.
+    A long list may come unread: whoever decodes it finds out whether it is one.
     """
-    return _around_list(payload) or _whole(payload)
+    return _around_list(payload, calls) or _whole(payload)
 
 
 def _whole(payload: bytes) -> list[Envelope] | None:
@@ -128,22 +128,26 @@ def _whole(payload: bytes) -> list[Envelope] | None:
         return None
 
 
-def _around_list(payload: bytes) -> list[Envelope] | None:
-    """Read responses of which the first has a long list of objects for a result, without going through that list.
+def _around_list(payload: bytes, calls: int) -> list[Envelope] | None:
+    """Read responses of which one has a long list of objects for a result, without going through that list.
 
     What is left of the body when the list is put aside has to be JSON-RPC by itself, and the list to be a list by
     itself, so nothing else is taken than by reading the whole. None where there is no such list.
     """
-    opened = _LONG_LIST.match(payload) if len(payload) > _LONG else None
-    if opened is None:
+    begin = payload.find(_LIST_BEGIN, 0, _LONG) + len(_LIST_BEGIN) - 2 if len(payload) > _LONG else -1
+    if begin < len(_LIST_BEGIN) - 1:
         return None
-    begin = opened.end() - 2
     for mark in _LIST_ENDS:
         end = payload.rfind(mark, max(begin, len(payload) - _LONG)) + 2
         rest = payload[:begin] + _STAND_IN + payload[end:] if end > begin else b""
-        if rest.count(_STAND_IN) == 1 and (answers := _whole(rest)) and bytes(answers[0].result) == _STAND_IN:
-            answers[0].result = msgspec.Raw(memoryview(payload)[begin:end])
-            return answers
+        answers = _whole(rest) if rest.count(_STAND_IN) == 1 else None
+        if answers is None or len(answers) != calls:
+            # A response that is missed went aside with the list.
+            continue
+        for answer in answers:
+            if bytes(answer.result) == _STAND_IN:
+                answer.result = msgspec.Raw(memoryview(payload)[begin:end])
+                return answers
     return None
 
 

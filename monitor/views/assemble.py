@@ -37,6 +37,10 @@ from monitor.wallets.watch import Limits
 __all__ = ["Assembled", "Read", "Rows", "assemble", "compute", "conclude", "decode", "parted", "read_rows"]
 
 
+MAX_UPGRADES = 10_000
+"""The newest epochs that are told: a contract that a stranger made may claim as many as it likes."""
+
+
 class Assembled(NamedTuple):
     """The world the ledger shows, with what the ledger itself says about its chains."""
 
@@ -44,7 +48,7 @@ class Assembled(NamedTuple):
     events: pl.DataFrame
     quarantine: list[QuarantineRow]
     upgrades: tuple[UpgradeRow, ...]
-    """Epochs of contracts, in chain order."""
+    """Epochs of contracts, the oldest first."""
     chains: tuple[ChainRow, ...]
     children: tuple[Bound, ...]
     """Contracts to watch that only the logs name."""
@@ -207,7 +211,8 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         for row in remarked(read.quarantine, changes).select(names).iter_rows()
     ]
     wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
-    told = tuple(UpgradeRow(**row) for row in changes.iter_rows(named=True))
+    newest = changes.sort("block_time", maintain_order=True).tail(MAX_UPGRADES)
+    told = tuple(UpgradeRow(**row) for row in newest.iter_rows(named=True))
     lacking = shortfall(rows.reads, wanted, read.events, (*bundle.bound, *rows.children), bundle.markets)
     facts = world.facts
     wallets, asides = accounts(

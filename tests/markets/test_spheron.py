@@ -69,6 +69,13 @@ def test_a_bundler_that_sends_an_order_is_not_its_creator():
     assert by_verb(chain.decoded().events, "order.open")[0]["renter"] == RENTER
 
 
+@pytest.mark.parametrize(("state", "verb"), [(0, "update"), (1, "update"), (2, "close"), (3, "update")])
+def test_of_an_orders_states_only_closed_ends_it(state, verb):
+    chain = Chain()
+    chain.tx((M, "order", declared(M, "OrderStateChanged"), [7, 1, state]))
+    assert chain.decoded().events["verb"].to_list() == [f"order.{verb}"]
+
+
 def test_an_order_that_asks_for_no_gpu_says_none():
     chain = Chain()
     chain.tx((M, "order", ORDERED, [7, RENTER, 1, 1, TOKEN, "{n:x,s:[]}", 1, 1]))

@@ -44,3 +44,20 @@ def test_a_feed_is_asked_for_the_block_of_the_opening_and_its_answer_prices_the_
     lease = priced.world.facts.leases.row(0, named=True)
     assert (lease["usd_per_gpu_hour"], lease["usd_basis"]) == (Decimal("90.000000"), "oracle")
     assert priced.wanted.is_empty()
+
+
+def test_what_was_put_aside_after_an_upgrade_says_so_and_the_upgrade_is_told():
+    config = local_config()
+    chain = Chain()
+    job = [b"\x01" * 32, "{}", RENTER, PROVIDER, TOKEN_EACH_SECOND, 10**9, START]
+    chain.tx(("marlin_oyster", "market", declared("marlin_oyster", "JobOpened"), job))
+    chain.tx(("marlin_oyster", "market", "Upgraded(address indexed implementation)", [ORACLE]))
+    chain.tx(("marlin_oyster", "market", "JobOpenedAnew(bytes32 indexed job, uint256 rate)", [b"\x02" * 32, 5]))
+    head = ChainRow(chain_id=LOCAL, name="local", head=chain.block, head_time=START + 60)
+    rows = Rows(chain.logs(), empty(RAW_LOGS), empty(NATIVE), (head,), empty(READS), (), empty(READS))
+    found = compute(rows, load_bundle(config), config)
+    (aside,) = found.quarantine
+    assert aside.reason.startswith("unknown event 0x")
+    assert f"; the contract was upgraded in block {chain.block - 1} (tx 0xee" in aside.reason
+    (change,) = found.upgrades
+    assert (change.market, change.event, change.changed, change.unseen) == ("marlin_oyster", "Upgraded", True, False)

@@ -197,7 +197,6 @@ def main() -> int:
     before, begun = _peak(), perf_counter()
     assert not world.tenancies.is_empty()
     assert not world.deposits.is_empty()
-    assert not world.moves.is_empty()
     shared = perf_counter() - begun
     print(f"joins that rules share {shared:.1f} s")
     print("rule   seconds (processor)  findings")

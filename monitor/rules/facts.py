@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import cached_property
 
@@ -60,6 +60,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     chains: Mapping[int, ChainContext]
     emits: Mapping[str, frozenset[str]] = {}
     """Per market what its events can carry: `verb`, and `verb.column` for each column they set."""
+
+    def of(self, clusters: Collection[str]) -> Facts:
+        """Narrow the leases to those of some clusters and of whoever is in a group with them; groups stay."""
+        named = pl.Series("cluster_id", sorted(clusters), dtype=pl.String())
+        theirs = self.clusters.filter(pl.col("cluster_id").is_in(named.implode())).select("address")
+        near = self.groups.join(theirs, on="address", how="semi").select("group").unique()
+        renters = self.groups.join(near, on="group", how="semi").select(pl.col("address").alias("renter")).unique()
+        narrow = msgspec.structs.replace(self, leases=self.leases.join(renters, on="renter", how="semi"))
+        narrow.__dict__.update(clusters=self.clusters, groups=self.groups)
+        return narrow
 
     @property
     def as_of(self) -> dict[int, int]:
@@ -125,19 +135,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         ordered = paid.sort("chain_id", "block", "log_index", *KEY)
         return with_micro(ordered.select(*kept, "position"), self.tokens)
 
-    @cached_property
-    def moves(self) -> pl.DataFrame:
-        """Transfers that moved value from one wallet to another, as TRANSFERS with `at` and `position`."""
-        spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
-        return (
-            self.transfers.with_columns(believable_amount("amount"))
-            .filter((pl.col("amount") > 0) & pl.col("recipient").is_not_null())
-            .filter((pl.col("sender") != pl.col("recipient")) & (pl.col("sender") != ZERO_ADDRESS))
-            .with_columns(
-                pl.col("block_time").alias("at"),
-                pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
-            )
-        )
+    @property
+    def moves(self) -> pl.LazyFrame:
+        """Transfers that moved value from one wallet to another, as TRANSFERS with `at` and `position`.
+
+        There may be millions: collect few columns of all, or `moved` of some wallets.
+        """
+        return _moving(self.transfers.lazy())
+
+    def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
+        """Pick the `moves` whose `side` (sender or recipient) stands in `wallets` (column `side`, maybe chain_id)."""
+        key = [name for name in ("chain_id", side) if name in wallets.columns]
+        return _moving(self.transfers.join(wallets.select(key), on=key, how="semi").lazy()).collect()
 
     @cached_property
     def strangers(self) -> pl.DataFrame:
@@ -175,6 +184,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         whole = pl.col("milli_hours").sum().over("chain_id", "provider")
         percent = (pl.col("milli_hours") * 100 // whole).alias("percent")
         return hours.filter(whole > 0).select("chain_id", "provider", "cluster_id", percent)
+
+
+def _moving(transfers: pl.LazyFrame) -> pl.LazyFrame:
+    spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
+    return (
+        transfers.with_columns(believable_amount("amount"))
+        .filter((pl.col("amount") > 0) & pl.col("recipient").is_not_null())
+        .filter((pl.col("sender") != pl.col("recipient")) & (pl.col("sender") != ZERO_ADDRESS))
+        .with_columns(
+            pl.col("block_time").alias("at"),
+            pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
+        )
+    )
 
 
 def milli_of(column: str) -> pl.Expr:

@@ -10,7 +10,7 @@ from monitor.model.lead import Finding, Lead
 from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
 from monitor.rules.registry import all_rules, problems
-from monitor.rules.rule import Facts, Override, settle
+from monitor.rules.rule import Facts, Outcome, Override, Rule, settle
 from monitor.rules.score import counts
 
 __all__ = ["Judgement", "judge"]
@@ -29,22 +29,20 @@ def judge(facts: Facts, overrides: Mapping[str, Mapping[str, Override]]) -> Judg
     wrong = problems(overrides)
     if wrong:
         raise ConfigError("\n".join(wrong), hint="see `monitor rules list` for rules, parameters and bounds")
-    found: list[Finding] = []
-    blind: list[str] = []
-    for rule in all_rules():
-        params, _ = settle(rule, overrides.get(rule.id, {}))
-        if not params["enabled"]:
-            blind.append(f"{rule.id}: switched off")
-            continue
-        outcome = rule.check(facts, params)
-        found += outcome.findings
-        blind += outcome.not_assessable
-    ordered = tuple(sorted(_beside_others(found), key=lambda finding: finding.finding_id))
-    return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), tuple(blind))
-
-
-def _beside_others(found: list[Finding]) -> list[Finding]:
-    """Leave out multipliers on clusters of which no core rule says anything: there is nothing to multiply."""
     rules = {rule.id: rule for rule in all_rules()}
+    first = {rule.id: _asked(rule, facts, overrides) for rule in rules.values() if rule.role != "multiplier"}
+    found = [finding for outcome in first.values() for finding in outcome.findings]
+    # where no core rule says anything, there is nothing to multiply
     spoken = {finding.cluster_id for finding in found if counts(finding, rules)}
-    return [item for item in found if rules[item.rule].role != "multiplier" or item.cluster_id in spoken]
+    beside = facts.of(spoken)
+    then = {name: _asked(rule, beside, overrides) for name, rule in rules.items() if name not in first}
+    found += [item for outcome in then.values() for item in outcome.findings if item.cluster_id in spoken]
+    ordered = tuple(sorted(found, key=lambda finding: finding.finding_id))
+    said = first | then
+    blind = tuple(line for name in rules for line in said[name].not_assessable)
+    return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), blind)
+
+
+def _asked(rule: Rule, facts: Facts, overrides: Mapping[str, Mapping[str, Override]]) -> Outcome:
+    params, _ = settle(rule, overrides.get(rule.id, {}))
+    return rule.check(facts, params) if params["enabled"] else Outcome((), (f"{rule.id}: switched off",))

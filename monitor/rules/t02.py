@@ -70,7 +70,8 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
         "chain_id", pl.col("address").alias("target"), "tx_hash", pl.lit(True).alias("first_gas")
     )
     near = (
-        facts.moves.rename({"recipient": "target"})
+        facts.moved(targets.rename({"target": "recipient"}), "recipient")
+        .rename({"recipient": "target"})
         .join(targets, on=["chain_id", "target"], how="inner")
         .filter(pl.col("at").is_between(pl.col("begun") - params["window_days"] * DAY, pl.col("begun")))
         .join(hub, on="sender", how="anti")

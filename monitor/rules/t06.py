@@ -26,20 +26,25 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     if sources.is_empty():
         return Outcome((), ("T06: not assessable: no label names a mixer, swap, OTC desk or bridge",))
-    direct = facts.moves.join(sources.unique("sender", keep="first"), on="sender", how="inner").with_columns(
-        pl.lit(1).alias("hops"), pl.col("position").alias("origin")
+    direct = (
+        facts.moved(sources, "sender")
+        .join(sources.unique("sender", keep="first"), on="sender", how="inner")
+        .with_columns(pl.lit(1).alias("hops"), pl.col("position").alias("origin"))
     )
     open_ended = direct.join(facts.strangers.rename({"address": "recipient"}), on="recipient", how="anti")
     arrived = _before_leases(
         facts,
-        pl.concat([direct, further(facts.moves, open_ended, onward=True, seconds=params["hop_days"] * DAY)]),
+        pl.concat([direct, further(facts, open_ended, onward=True, seconds=params["hop_days"] * DAY)]),
         params,
     )
     asset = ["cluster_id", *_ASSET]
     touched = arrived.select("cluster_id").unique()
     mine = facts.clusters.join(touched, on="cluster_id", how="semi").rename({"address": "recipient"})
     inbound = (
-        facts.moves.join(mine, on="recipient", how="inner").group_by(asset).agg(pl.col("amount").sum().alias("inflow"))
+        facts.moved(mine, "recipient")
+        .join(mine, on="recipient", how="inner")
+        .group_by(asset)
+        .agg(pl.col("amount").sum().alias("inflow"))
     )
     parts = (
         with_micro(arrived, facts.tokens)

@@ -88,8 +88,7 @@ def _few(facts: Facts, most: int) -> pl.DataFrame:
     """
     box = pl.lit(2, dtype=pl.Int64()).pow(pl.col("other").hash() % _BOXES).alias("boxes")
     thrown = [
-        facts.moves.lazy()
-        .select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
+        facts.moves.select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
         .group_by(_SHELL)
         .agg(box.bitwise_or())
         .collect()
@@ -114,7 +113,7 @@ def _served(facts: Facts, went: pl.DataFrame) -> pl.DataFrame:
 
 
 def _side(facts: Facts, shells: pl.DataFrame, side: str, other: str) -> pl.DataFrame:
-    mine = facts.moves.rename({side: "shell", other: "other"}).join(shells, on=_SHELL, how="semi")
+    mine = facts.moved(shells.rename({"shell": side}), side).rename({side: "shell", other: "other"})
     came = pl.lit(side == "recipient").alias("came")
     return mine.select(*_ASSET, "other", "amount", "at", "block_number", "log_index", "position", came)
 

@@ -63,16 +63,17 @@ def _came(facts: Facts, least: int, seconds: int) -> pl.DataFrame:
     """List priced token transfers into tenant clusters from outside, where some window has at least so many."""
     mine = facts.clusters.join(facts.tenancies.select("cluster_id").unique(), on="cluster_id", how="semi")
     # so many payers are at least so many payments, and those are counted at once
-    paid = facts.moves.lazy().filter(pl.col("kind") == "erc20").select("recipient", "at").collect()
+    paid = facts.moves.filter(pl.col("kind") == "erc20").select("recipient", "at").collect()
     counted = paid.join(mine.rename({"address": "recipient"}), on="recipient", how="inner").group_by(
         "cluster_id", (pl.col("at") // (seconds // 2) * (seconds // 2)).alias("at")
     )
     halves = _windowed(counted.len(), seconds).group_by(_WINDOW)
     many = halves.agg(pl.col("len").sum().alias("payments")).filter(pl.col("payments") >= least)
-    wide = mine.join(many, on="cluster_id", how="semi")
-    own = wide.rename({"address": "sender", "cluster_id": "payer_cluster"})
+    inside = mine.join(many, on="cluster_id", how="semi").rename({"address": "recipient"})
+    own = inside.rename({"recipient": "sender", "cluster_id": "payer_cluster"})
     came = (
-        facts.moves.join(wide.rename({"address": "recipient"}), on="recipient", how="inner")
+        facts.moved(inside, "recipient")
+        .join(inside, on="recipient", how="inner")
         .filter(pl.col("kind") == "erc20")
         .join(own, on="sender", how="left")
         .filter(pl.col("cluster_id").ne_missing(pl.col("payer_cluster")))

@@ -80,8 +80,8 @@ def _returned(facts: Facts, traded: pl.DataFrame, params: Params) -> pl.DataFram
     paid = facts.deposits.group_by(_PAIR).agg(pl.col("micro").sum().alias("paid"))
     mine = facts.clusters.rename({"address": "recipient"})
     back = (
-        facts.moves.rename({"sender": "provider"})
-        .join(span.select("chain_id", "provider").unique(), on=["chain_id", "provider"], how="semi")
+        facts.moved(span.rename({"provider": "sender"}), "sender")
+        .rename({"sender": "provider"})
         .join(mine, on="recipient", how="inner")
         .join(span, on=_PAIR, how="inner")
         .filter(pl.col("at").is_between("begun", "ended"))

@@ -69,16 +69,20 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
     mine = facts.clusters.join(tenants, on="cluster_id", how="semi").join(listed, on="address", how="anti")
     parts = []
     for side, other in (("recipient", "sender"), ("sender", "recipient")):
-        near = facts.moves.join(listed.rename({"address": other}), on=other, how="inner").with_columns(
-            pl.lit(1).alias("hops"), pl.col("position").alias("origin")
+        named = listed.rename({"address": other})
+        near = (
+            facts.moved(named, other)
+            .join(named, on=other, how="inner")
+            .with_columns(pl.lit(1).alias("hops"), pl.col("position").alias("origin"))
         )
         through = near.join(facts.strangers.rename({"address": side}), on=side, how="anti")
         onward = side == "recipient"
-        both = pl.concat([near, further(facts.moves, through, onward=onward, seconds=params["hop_days"] * DAY)])
+        both = pl.concat([near, further(facts, through, onward=onward, seconds=params["hop_days"] * DAY)])
         placed = both.join(mine.rename({"address": side}), on=side, how="inner")
-        touched = mine.join(placed.select("cluster_id").unique(), on="cluster_id", how="semi")
+        touched = mine.join(placed.select("cluster_id").unique(), on="cluster_id", how="semi").rename({"address": side})
         total = (
-            facts.moves.join(touched.rename({"address": side}), on=side, how="inner")
+            facts.moved(touched, side)
+            .join(touched, on=side, how="inner")
             .group_by("cluster_id", *_ASSET)
             .agg(pl.col("amount").sum().alias("all"))
         )

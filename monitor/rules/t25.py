@@ -19,7 +19,8 @@ def check(facts: Facts, params: Params) -> Outcome:  # noqa: ARG001 - every rule
         return Outcome((), ("T25: not assessable: no label names a mining pool",))
     providers = facts.supply.select("chain_id", pl.col("provider").alias("recipient")).drop_nulls().unique()
     paid = (
-        facts.moves.join(pools.unique("sender", keep="first"), on="sender", how="inner")
+        facts.moved(pools, "sender")
+        .join(pools.unique("sender", keep="first"), on="sender", how="inner")
         .join(providers, on=["chain_id", "recipient"], how="semi")
         .group_by("chain_id", pl.col("recipient").alias("provider"))
         .agg(

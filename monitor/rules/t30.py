@@ -99,7 +99,7 @@ def _sinks(facts: Facts) -> pl.DataFrame:
     owners = facts.supply.select("chain_id", pl.col("provider").alias("sender")).drop_nulls().unique()
     sink = facts.strangers.rename({"address": "sink"})
     paid = (
-        facts.moves.join(owners, on=["chain_id", "sender"], how="semi")
+        facts.moved(owners, "sender")
         .rename({"sender": "provider", "recipient": "sink"})
         .join(facts.tenancies.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
         .select(*_OWNER, "sink", "at", "position")

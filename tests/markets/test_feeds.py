@@ -128,6 +128,26 @@ def test_a_lium_executor_is_known_by_its_uuid_and_its_gpu_is_not():
     assert "gpu_raw" not in machine
 
 
+def test_compute_horde_is_read_at_any_contract_and_each_speaks_for_itself():
+    bittensor = Config.model_validate({"chains": {"bittensor": {"id": 964, "rpc": ["http://x"]}}})
+    bound = [item for item in bind(built_in(), bittensor) if item.role == "compute_horde"]
+    assert [(item.address, len(item.only)) for item in bound] == [(b"", 1)]
+    chain = Chain()
+    chain.tx(
+        ("bittensor_collateral", "compute_horde", HORDE_SLASHED, [PROVIDER, 7, "https://proof", bytes(16)]),
+        ("bittensor_collateral", "compute_horde", HORDE_SLASHED, [PROVIDER, 8, "https://proof", bytes(16)]),
+        ("bittensor_collateral", "compute_horde", HORDE_DEPOSIT, [PROVIDER, 7]),
+    )
+    for row, validator in zip(chain.rows, (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20), strict=True):
+        row |= {"chain_id": 964, "address": validator}
+    decoded = chain.decoded(tuple(bound))
+    slashes = by_verb(decoded.events, "lease.slash")
+    assert [(row["provider"], row["amount"]) for row in slashes] == [(PROVIDER, 7), (PROVIDER, 8)]
+    assert len({row["lease_id"] for row in slashes}) == 2
+    assert decoded.quarantine.is_empty()
+    assert decoded.events.height == 2, "a deposit is an event of half the chain"
+
+
 def test_both_layouts_of_an_edge_matrix_deposit_are_told_apart():
     chain = Chain()
     chain.tx(

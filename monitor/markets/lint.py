@@ -17,6 +17,7 @@ from monitor.markets.evaluate import roots
 from monitor.markets.fit import compiled, fits
 from monitor.markets.load import Market, Problem, Rule, filling_order, load_markets, raise_problems
 from monitor.markets.only import ANY
+from monitor.markets.standards import BEACON, EPOCHS
 from monitor.markets.steps import step_adds, step_reads
 from monitor.markets.stepspec import Call, Calldata, KeccakPacked, Lookup, Step
 from monitor.model.schema import UNIFIED
@@ -82,6 +83,7 @@ def _rules(market: Market) -> Iterator[Problem]:
         here = ("event", rule.place)
         yield from _demands(market, rule)
         yield from _bounds(market, rule)
+        yield from _hidden(market, rule)
         for name, _ in rule.sets:
             if name not in UNIFIED:
                 yield market.problem(f"set.{name}: no such unified column", *here, "set", name)
@@ -123,6 +125,16 @@ def _bounds(market: Market, rule: Rule) -> Iterator[Problem]:
     if free and rule.verb != "ignore" and "address" not in {name for part in rule.key for name in roots(part)}:
         what = f"role {min(free)} is read at any address: its key must hold `address`, or anybody could speak for it"
         yield market.problem(what, "event", rule.place, "key")
+
+
+def _hidden(market: Market, rule: Rule) -> Iterator[Problem]:
+    """Find what would keep an upgrade from being seen: its event ignored, or the role of beacons taken."""
+    for place, decl in enumerate(rule.decls):
+        if rule.verb == "ignore" and decl.topic0 in {item.topic0 for item in EPOCHS}:
+            what = f"{decl.name} marks an upgrade: it is read anyway, leave it out"
+            yield market.problem(what, "event", rule.place, "decl", place)
+    if BEACON in rule.roles or rule.child == BEACON:
+        yield market.problem(f"role {BEACON} is that of the beacons of proxies", "event", rule.place, "role")
 
 
 def _plans(market: Market, rule: Rule, decl: EventDecl) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from monitor.markets.decode import Decoded, decode_logs, find_children
+from monitor.markets.lint import check
 from monitor.markets.load import Bound, load_markets
 from monitor.markets.standards import BEACON, UPGRADED
 from monitor.markets.upgrades import remarked, upgrades
@@ -140,3 +141,14 @@ def test_upgrades_do_not_depend_on_the_order_of_logs(tmp_path):
     one, other = Seen(tmp_path, frame(*logs)), Seen(tmp_path, frame(*reversed(logs)))
     assert one.upgrades.equals(other.upgrades)
     assert one.reasons == other.reasons
+
+
+def test_an_adapter_cannot_hide_an_upgrade(tmp_path):
+    ignored = f'\n[[event]]\nrole = "r"\ndecl = ["{STRANGE}", "{NAMED}"]\nverb = "ignore"\n'
+    path = written(tmp_path, HEAD + GOOD + ignored)
+    (problem,) = check(load_markets([tmp_path]))
+    assert problem.message == "Upgraded marks an upgrade: it is read anyway, leave it out"
+    taken = f'\n[[event]]\nrole = "{BEACON}"\ndecl = "{STRANGE}"\nverb = "ignore"\n'
+    path.write_text((HEAD + GOOD + taken).replace('"fixed_end"', f'"fixed_end"\nundeployed = ["{BEACON}"]'))
+    (problem,) = check(load_markets([tmp_path]))
+    assert "is that of the beacons" in problem.message

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import assert_never
 
+from monitor.chain.assets import fetch_by_assets
 from monitor.chain.blocks import BlockPage, fetch_transfers
 from monitor.chain.fault import Lagging
 from monitor.chain.rpc import RpcClient
@@ -30,19 +30,16 @@ async def native_kind(rpc: RpcClient, way: NativeWay) -> FragmentKind:
 
     Raises NodeRefused when they have not what the configuration demands, ChainUnreachable when none answers.
     """
-    match way:
-        case "blocks" | "off":
-            return "native"
-        case "auto" | "trace":
-            block = max(0, await rpc.block_number() - _BEHIND)
-            for kind in ("traces", "blocktraces"):
-                if await _works(rpc, kind, Span(block, block + 1)):
-                    return kind
-        case _:
-            assert_never(way)
+    kinds = _KINDS[way]
+    if not kinds:
+        return "native"
+    block = max(0, await rpc.block_number() - _BEHIND)
+    for kind in kinds:
+        if await _works(rpc, kind, Span(block, block + 1)):
+            return kind
     if way == "auto":
         return "native"
-    message = f"{rpc.name}: no endpoint has trace_filter or trace_block"
+    message = f"{rpc.name}: no endpoint has {' or '.join(_METHOD[kind] for kind in kinds)}"
     raise NodeRefused(message, hint='add one that has, or set native = "auto" or "blocks"')
 
 
@@ -61,9 +58,22 @@ async def _works(rpc: RpcClient, kind: FragmentKind, span: Span) -> bool:
     return True
 
 
-_METHOD: dict[FragmentKind, str] = {"traces": "trace_filter", "blocktraces": "trace_block"}
+_KINDS: dict[NativeWay, tuple[FragmentKind, ...]] = {
+    "auto": ("traces", "assets", "blocktraces"),
+    "trace": ("traces", "blocktraces"),
+    "alchemy": ("assets",),
+    "blocks": (),
+    "off": (),
+}
+"""What is tried for each way, the cheapest first."""
+_METHOD: dict[FragmentKind, str] = {
+    "traces": "trace_filter",
+    "blocktraces": "trace_block",
+    "assets": "alchemy_getAssetTransfers",
+}
 _FETCH: dict[FragmentKind, _Fetch] = {
     "native": fetch_transfers,
     "traces": fetch_by_filter,
     "blocktraces": fetch_by_trace,
+    "assets": fetch_by_assets,
 }

@@ -17,6 +17,7 @@ import msgspec
 from monitor.chain.blocks import BlockPage, checked_block, read_blocks, with_failures
 from monitor.chain.call import Answer, Call, decode, known_header
 from monitor.chain.fault import Fault, Lagging, TooLarge
+from monitor.chain.inside import Moved, inside_rows
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import Block, ErrorBody, Lying, fixed, quantity
 from monitor.model.chain import Header
@@ -131,13 +132,8 @@ async def _page(
     every = {item.tx_hash: item for one in blocks for item in one.transfers}
     mine = [item for item in every.values() if wallets & {item.sender, item.recipient}]
     transfers = await with_failures(rpc, mine, wallets)
-    for item in moved:
-        if wallets & {item.sender, item.recipient}:
-            trace = ".".join(map(str, item.place))
-            whole = every[item.tx_hash]
-            transfers.append(
-                whole._replace(sender=item.sender, recipient=item.recipient, value=item.value, nonce=None, trace=trace)
-            )
+    ours = [item for item in moved if wallets & {item.sender, item.recipient}]
+    transfers += inside_rows(every, (Moved(item.tx_hash, item.sender, item.recipient, item.value) for item in ours))
     transfers.sort(key=lambda item: (item.block_number, item.tx_index, item.trace))
     numbers = {item.block_number for item in transfers}
     return BlockPage({one.header.number: one.header for one in blocks if one.header.number in numbers}, transfers)

@@ -197,9 +197,9 @@ class DistrustRange(_Table):
     level: Level
 
 
-NativeWay = Literal["auto", "blocks", "trace", "off"]
-"""How native value around wallets is read: `blocks` read in full, `trace` methods (value moved inside transactions
-counts too), `auto` = trace where an endpoint has it, else blocks."""
+NativeWay = Literal["auto", "blocks", "trace", "alchemy", "off"]
+"""How native value around wallets is read: `blocks` read in full, by `trace` methods (value moved inside transactions
+counts too), by `alchemy`'s index of transfers, `auto` = one of these where an endpoint has it, else blocks."""
 
 
 def _as_table(item: Any) -> Any:

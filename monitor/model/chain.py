@@ -87,8 +87,8 @@ class RawLog(NamedTuple):
 class RawTransfer(NamedTuple):
     """A transaction that moved native value or was sent by a watched wallet; `value` in wei.
 
-    Value that a contract moved inside a transaction stands in a row of its own, with its place in `trace` (such as
-    `0.2`: third call of the first call) and no nonce.
+    Value that a contract moved inside a transaction stands in a row of its own, with a name in `trace`
+    (`monitor.chain.inside`) and no nonce.
     """
 
     block_number: int

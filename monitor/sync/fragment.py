@@ -32,11 +32,11 @@ MAX_ALTERNATIVES = 100
 TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """topic0 of `Transfer(address,address,uint256)` (ERC-20)."""
 
-FragmentKind = Literal["logs", "events", "transfers", "native", "traces", "blocktraces"]
+FragmentKind = Literal["logs", "events", "transfers", "native", "traces", "blocktraces", "assets"]
 WHOLE_BLOCKS = frozenset[FragmentKind]({"native", "blocktraces"})
 """Kinds for which every block is read: once for all wallets."""
-NATIVE_KINDS = frozenset[FragmentKind]({"native", "traces", "blocktraces"})
-"""Ways to read native value: by blocks alone, or with what contracts moved inside transactions by traces."""
+NATIVE_KINDS = frozenset[FragmentKind]({"native", "traces", "blocktraces", "assets"})
+"""Ways to read native value: by blocks alone, or with what contracts moved inside, by traces or an index."""
 
 
 class LogFilter(NamedTuple):
@@ -100,7 +100,7 @@ def transfers_fragment(wallet: bytes, tokens: Iterable[bytes]) -> Fragment:
 
 def native_fragment(wallet: bytes, kind: FragmentKind = "native") -> Fragment:
     """Name the transactions sent by or to a wallet; by traces, what contracts moved to or from it inside others too."""
-    return Fragment(f"{'native' if kind == 'native' else 'traces'}:{wallet.hex()}", kind, (), wallet)
+    return Fragment(f"{'traces' if kind == 'blocktraces' else kind}:{wallet.hex()}", kind, (), wallet)
 
 
 def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:

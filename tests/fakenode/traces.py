@@ -1,4 +1,4 @@
-"""What the trace methods tell of a written chain: every transaction's calls, also those that were undone."""
+"""What trace methods tell of a written chain, every call, also those that were undone; and an index made of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 from tests.fakenode.chain import Block, Chain, Inner
 
 __all__ = ["METHODS"]
+
+PAGE = 3
+"""Transfers on a page of the index, however many are asked for."""
 
 Json = dict[str, Any]
 
@@ -85,8 +88,44 @@ def _among(item: Json, names: Sequence[str], wanted: Sequence[str] | None) -> bo
     return wanted is None or not said.isdisjoint(wanted)
 
 
+def _index(chain: Chain, wanted: Json) -> Json:
+    """List what moved native value, as alchemy_getAssetTransfers does; `pageKey` is where the next page begins."""
+    first, last = _number(chain, wanted["fromBlock"]), _number(chain, wanted["toBlock"])
+    found = []
+    for block in chain.blocks[first : last + 1]:
+        undone: set[tuple[str, tuple[int, ...]]] = set()
+        for item in _block_traces(chain, block)[:-1]:
+            name, place = item["transactionHash"], tuple(item["traceAddress"])
+            if "error" in item or (name, place[:-1]) in undone:
+                undone.add((name, place))
+            if place and ((name, place) in undone or item["action"].get("callType", "call") != "call"):
+                continue
+            found.append(_asset(item, "internal" if place else "external"))
+    kept = [
+        item
+        for item in found
+        if item["category"] in wanted["category"]
+        and all(wanted.get(f"{side}Address", item[side]) == item[side] for side in ("from", "to"))
+        and (item["category"] == "external" or item["rawContract"]["value"] != "0x0")
+    ]
+    start = int(wanted.get("pageKey", "0"))
+    more = {"pageKey": str(start + PAGE)} if start + PAGE < len(kept) else {}
+    return {"transfers": kept[start : start + PAGE], **more}
+
+
+def _asset(item: Json, category: str) -> Json:
+    action = item["action"]
+    value = action.get("value") or action.get("balance")
+    return {
+        "blockNum": hex(item["blockNumber"]), "hash": item["transactionHash"], "category": category, "asset": "ETH",
+        "from": action.get("from") or action.get("address"), "to": action.get("to") or action.get("refundAddress"),
+        "value": 0.1, "rawContract": {"value": value, "address": None, "decimal": "0x12"},
+    }  # fmt: skip
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     "trace_block": _block,
     "trace_transaction": _transaction,
     "trace_filter": _filter,
+    "alchemy_getAssetTransfers": _index,
 }

@@ -21,6 +21,8 @@ __all__ = ["complete", "remarked", "upgrades"]
 _UNCHANGED = "AdminChanged"
 """Says who may change the code, and changes none."""
 _DAY = 86_400
+_PER_BEACON = 16
+"""Upgrades of one beacon that are told of its proxies, the newest: a stranger's may claim as many as it likes."""
 _LOG_BITS, _BLOCK_BITS = 24, 38
 _PLACE = ("block_number", "log_index")
 _CONTRACT = ["chain_id", "contract"]
@@ -111,12 +113,13 @@ def _place() -> pl.Expr:
 
 
 def _by_beacon(marks: pl.DataFrame) -> pl.DataFrame:
-    """Give what beacons announced to each proxy that names one, from then on."""
-    spoken = marks.filter(pl.col("role") == BEACON)
+    """Give what beacons announced last to each proxy that names one, from then on."""
+    spoken = marks.filter(pl.col("role") == BEACON).sort(_place())
+    spoken = spoken.group_by(*_CONTRACT, "market", maintain_order=True).tail(_PER_BEACON)
     links = marks.filter(pl.col("event") == BEACON_UPGRADED.name).with_columns(_address("detail").alias("via"))
-    pairs = links.select(
-        "chain_id", "market", "via", pl.col("contract").alias("proxy"), pl.col("role").alias("as"), since=_place()
-    )
+    pairs = links.group_by(
+        "chain_id", "market", "via", pl.col("contract").alias("proxy"), pl.col("role").alias("as")
+    ).agg(_place().min().alias("since"))
     return (
         spoken.rename({"contract": "via"})
         .join(pairs, on=["chain_id", "market", "via"], how="inner")

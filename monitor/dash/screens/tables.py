@@ -1,4 +1,4 @@
-"""A screen of one or two tables."""
+"""A screen of a few tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["TablesScreen"]
 
 
 class TablesScreen(WorldScreen):
-    """Shows the tables its name stands for in `SCREENS`; Tab goes from one to the other."""
+    """Shows the tables its name stands for in `SCREENS`; Tab goes from one to the next."""
 
     def __init__(self, mode: str) -> None:
         super().__init__()

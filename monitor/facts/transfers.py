@@ -8,13 +8,14 @@ import polars as pl
 
 from monitor.model.schema import AMOUNT, QUARANTINE, TRANSFERS
 
-__all__ = ["TRANSFER_TOPIC", "transfers"]
+__all__ = ["CHAIN_ORDER", "TRANSFER_TOPIC", "transfers"]
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """keccak256 of `Transfer(address,address,uint256)` (EIP-20); EIP-721 shares it with a fourth topic."""
 _WORD = 32
 _FIT = Decimal(10**38 - 1)
-_ORDER = ["chain_id", "block_number", "log_index", "nonce", "tx_hash"]
+CHAIN_ORDER = ["chain_id", "block_number", "log_index", "nonce", "tx_hash"]
+"""What puts TRANSFERS in chain order."""
 
 
 def transfers(logs: pl.DataFrame, native: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -45,7 +46,7 @@ def transfers(logs: pl.DataFrame, native: pl.DataFrame) -> tuple[pl.DataFrame, p
         "amount",
         pl.lit(None, dtype=pl.Int64()).alias("nonce"),
     )
-    moved = pl.concat([_shaped(tokens), _shaped(_native(native))]).unique().sort(_ORDER)
+    moved = pl.concat([_shaped(tokens), _shaped(_native(native))]).unique().sort(CHAIN_ORDER)
     refused = judged.filter(pl.col("reason").is_not_null()).with_columns(
         pl.lit("").alias("market"), pl.lit("token").alias("role"), pl.col("address").alias("contract")
     )

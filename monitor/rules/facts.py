@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import cached_property
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E
 from monitor.rules.hands import groups, origins
 from monitor.rules.money import with_micro
@@ -23,6 +24,9 @@ POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
 _HOURS_LIMIT = 10**12
 """Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
+
+
+Near = Callable[[pl.Series, str], pl.DataFrame]
 
 
 class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     chains: Mapping[int, ChainContext]
     emits: Mapping[str, frozenset[str]] = {}
     """Per market what its events can carry: `verb`, and `verb.column` for each column they set."""
+    near: Near | None = None
+    """Finds `transfers` by wallets and side, in any order; without it they are searched from end to end."""
 
     def of(self, clusters: Collection[str]) -> Facts:
         """Narrow the leases to those of some clusters and of whoever is in a group with them; groups stay."""
@@ -143,10 +149,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """
         return _moving(self.transfers.lazy())
 
-    def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
-        """Pick the `moves` whose `side` (sender or recipient) stands in `wallets` (column `side`, maybe chain_id)."""
+    def dealt(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
+        """Pick the transfers whose `side` (sender or recipient) stands in `wallets` (column `side`, maybe chain_id)."""
         key = [name for name in ("chain_id", side) if name in wallets.columns]
-        return _moving(self.transfers.join(wallets.select(key), on=key, how="semi").lazy()).collect()
+        if self.near is None:
+            return self.transfers.join(wallets.select(key), on=key, how="semi")
+        found = self.near(wallets.get_column(side).drop_nulls().unique(), side)
+        return found.join(wallets.select(key), on=key, how="semi").sort(CHAIN_ORDER)
+
+    def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
+        """Pick the `moves` whose `side` stands in `wallets`, as `dealt`."""
+        return _moving(self.dealt(wallets, side).lazy()).collect()
 
     @cached_property
     def strangers(self) -> pl.DataFrame:
@@ -163,7 +176,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
         people = {*self.tenancies.get_column("renter"), *self.supply.get_column("provider").drop_nulls()}
-        return origins(self.founders, self.transfers, self.hubs, people)
+        return origins(self.founders, self.dealt, self.hubs, people)
 
     @cached_property
     def groups(self) -> pl.DataFrame:

@@ -6,7 +6,7 @@ what several wallets do together look at both, and what a hand did is told of ev
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import polars as pl
 
@@ -21,25 +21,27 @@ _SIDES = ("sender", "recipient")
 
 
 def origins(
-    founders: pl.DataFrame, transfers: pl.DataFrame, hubs: pl.DataFrame, people: Collection[bytes]
+    founders: pl.DataFrame,
+    dealt: Callable[[pl.DataFrame, str], pl.DataFrame],
+    hubs: pl.DataFrame,
+    people: Collection[bytes],
 ) -> pl.DataFrame:
     """Follow first funders that are no hubs one step further where the funder is a wallet used once.
 
     Columns chain_id, address, origin, at, out_degree (of the origin), hops (1 or 2), positions (structs, at most two).
-    `people` are wallets with leases or offers of their own, which are no go-betweens.
+    `dealt` gives the transfers of some wallets (`Facts.dealt`); `people` are wallets with leases or offers of their
+    own, which are no go-betweens.
     """
     contracts = hubs.filter(pl.col("reason") == "contract").get_column("address").to_list()
     between = founders.filter(pl.col("out_degree") <= _ONCE).select("chain_id", pl.col("funder").alias("address"))
     wanted = between.unique().filter(~pl.col("address").is_in(sorted(people)))
     spot = pl.struct("chain_id", pl.col("block_number").alias("block"), pl.col("tx_hash").alias("tx"), "log_index")
     # what a go-between got and passed on is all that its first funder is read from
-    near = [transfers.join(wanted.rename({"address": side}), on=["chain_id", side], how="semi") for side in _SIDES]
+    near = [dealt(wanted.rename({"address": side}), side) for side in _SIDES]
     first = first_funders(pl.concat(near).unique(), wanted, contracts).join(
         hubs.select(pl.col("address").alias("funder")), on="funder", how="anti"
     )
-    sent = transfers.join(
-        first.select("chain_id", pl.col("funder").alias("sender")).unique(), on=["chain_id", "sender"], how="semi"
-    )
+    sent = dealt(first.select("chain_id", pl.col("funder").alias("sender")).unique(), "sender")
     degree = sent.group_by("chain_id", pl.col("sender").alias("further")).agg(
         pl.col("recipient").n_unique().cast(pl.Int64()).alias("further_degree")
     )

@@ -98,7 +98,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
 
     Raises ConfigError for a wrong rule override.
     """
-    find = grouped if known is None else known.grouping.become
+    find, search = (grouped, None) if known is None else (known.grouping.become, known.grouping.near)
     known = Known.nothing() if known is None else known
     events = inputs.events
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
@@ -142,6 +142,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         models=inputs.models,
         chains=inputs.chains,
         emits=emitted(events) if inputs.emits is None else inputs.emits,
+        near=search,
     )
     judgement = judge(facts, inputs.overrides)
     return World(

@@ -95,7 +95,8 @@ def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
 def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> pl.DataFrame:
     """Count what each wallet had sent before its lease: the leasing transaction's nonce, else one above the last."""
     sent = (
-        facts.transfers.filter((pl.col("kind") == "native") & pl.col("nonce").is_not_null())
+        facts.dealt(fresh.select("chain_id", pl.col("renter").alias("sender")), "sender")
+        .filter((pl.col("kind") == "native") & pl.col("nonce").is_not_null())
         .rename({"sender": "renter"})
         .join(fresh.select(*_WALLET, "open_block", "open_tx"), on=_WALLET, how="inner")
         .filter(pl.col("block_number") <= pl.col("open_block"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.model.schema import TRANSFERS, empty
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
@@ -42,6 +43,10 @@ class Grouping:
         self.regrouped: AbstractSet[bytes] = frozenset()
         """Wallets whose component the last look grouped again: nobody else's cluster changed."""
         self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
+
+    def near(self, wallets: pl.Series, side: str) -> pl.DataFrame:
+        """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order."""
+        return self._links[1].moved(wallets, side) if self._links else empty(TRANSFERS)
 
     def become(
         self,

@@ -89,6 +89,10 @@ class Links:
         """Give the links that end at one of the wallets, in any order."""
         return self._links.near(wallets, "a", "b")
 
+    def moved(self, wallets: pl.Series, side: str) -> pl.DataFrame:
+        """Give the transfers whose sender or recipient is one of the wallets, in any order."""
+        return self._transfers.near(wallets, side)
+
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
         labels: pl.DataFrame,

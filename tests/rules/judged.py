@@ -10,7 +10,7 @@ import polars as pl
 
 from monitor.model.lead import Finding
 from monitor.rules.models import MODELS
-from monitor.rules.pipeline import Inputs, World, evaluate
+from monitor.rules.pipeline import Inputs, Known, World, evaluate
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import ChainContext, settle
 from tests.facts.rows import DAY, MARKET, USDC, events, hardware, native, time_of, token_logs, tokens
@@ -51,8 +51,8 @@ def inputs(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> Inp
     return Inputs(**(known | fields))
 
 
-def judged(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> World:
-    return evaluate(inputs(rows, labels, **fields))
+def judged(rows: Rows, labels: pl.DataFrame | None = None, known: Known | None = None, **fields: Any) -> World:
+    return evaluate(inputs(rows, labels, **fields), known)
 
 
 def found(world: World, rule: str) -> list[Finding]:

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from monitor.rules.pipeline import World
+from monitor.rules.pipeline import Known, World
 from monitor.rules.registry import all_rules
 from tests.facts.rows import time_of
 from tests.rules.cases import CASES
@@ -82,8 +82,12 @@ def test_neither_order_nor_an_earlier_look_changes_anything(rule):
     whole = fired(rule)
     early = sorted(row["block_number"] for row in case.fires.events)[len(case.fires.events) // 2]
     part = Rows(*([row for row in rows if row["block_number"] <= early] for rows in case.fires))
-    play(case, part, chains=chain(head_block=early, head_time=time_of(early)))
-    assert play(case, shuffled(case.fires, 1)).judgement == whole.judgement
+    known = Known.nothing()
+    first = {"chains": chain(head_block=early, head_time=time_of(early))}
+    assert play(case, part, known=known, **first).judgement == play(case, part, **first).judgement
+    assert play(case, shuffled(case.fires, 1), known=known).judgement == whole.judgement
+    fewer = case.fires._replace(events=case.fires.events[1:], logs=case.fires.logs[1:], native=case.fires.native[1:])
+    assert play(case, fewer, known=known).judgement == play(case, fewer).judgement
 
 
 @pytest.mark.parametrize("rule", sorted(set(CASES) - {"T13"}))

@@ -1,0 +1,142 @@
+"""A whole look at a large market for one new block: everything anew beside going on from what is known, stage by stage.
+
+`python bench/look.py [lease_events] [transfers]`, by default 1,000,000 and 5,000,000. The world is that of
+`bench/rules.py`, but nine transfers of ten go to or come from busy services, as most do; the block brings a lease, a
+top-up, a close and a hundred transfers. Both ways start from decoded events and must come to the same judgement.
+Reading and decoding are measured in `bench/reading.py`. The goal is half a second for all that goes on.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from time import perf_counter
+from typing import Any
+
+import polars as pl
+from rules import (
+    EVENTS_PER_LEASE,
+    LEASES_PER_RENTER,
+    MODELS,
+    SPELLINGS,
+    T0,
+    USDC,
+    YEAR,
+    chance,
+    lease_rows,
+    raw,
+    supply_rows,
+    transfer_rows,
+)
+
+from monitor.facts.folding import Folding
+from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
+from monitor.model.schema import empty
+from monitor.rules import pipeline
+from monitor.rules.facts import ChainContext
+from monitor.rules.pipeline import Inputs, Known, World, evaluate
+from monitor.wallets.grouping import Grouping
+from monitor.wallets.labels import LABELS
+
+BLOCK, FRESH_LEASES, FRESH_TRANSFERS, SERVICES = (YEAR + 60 * 86_400) // 12, 3, 100, 300
+GOAL_SECONDS = 0.5
+
+
+def served(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let a busy service stand at one end of nine transfers in ten."""
+    rows = moved.with_row_index("n")
+    service = raw(chance(21, SERVICES), 20, "5")
+    sent, got = (pl.col("n") % 20 < end for end in (9, 18))
+    return rows.with_columns(
+        pl.when(sent).then(service).otherwise("sender").alias("sender"),
+        pl.when(got & ~sent).then(service).otherwise("recipient").alias("recipient"),
+    ).drop("n")
+
+
+def at_block(frame: pl.DataFrame, number: int) -> pl.DataFrame:
+    place = pl.int_range(pl.len(), dtype=pl.Int64())
+    return frame.with_columns(
+        pl.lit(number, dtype=pl.Int64()).alias("block_number"),
+        pl.lit(T0 + 12 * number, dtype=pl.Int64()).alias("block_time"),
+        place.alias("log_index"), raw(place, 32, "6").alias("tx_hash"),
+    )  # fmt: skip
+
+
+def inputs(events: pl.DataFrame, moved: pl.DataFrame, head: int) -> Inputs:
+    sizes = zip(SPELLINGS, MODELS, ("1", "0.167", "2.274"), strict=True)
+    spelled = [(text, model, "exact", None, Decimal(size), Decimal(size), "3A090.a") for text, model, size in sizes]
+    now = T0 + 12 * head
+    return Inputs(
+        events=events, since={1: BLOCK - 1}, token_logs=empty(RAW_LOGS), native=empty(NATIVE), transfers=moved,
+        hardware=lambda _: pl.DataFrame(spelled, schema=HARDWARE, orient="row"),
+        tokens=pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row"), labels=empty(LABELS),
+        chains={1: ChainContext(chain_id=1, head_block=head, head_time=now, native_lookback_seconds=YEAR)},
+    )  # fmt: skip
+
+
+class Clock:
+    """Adds up, by name, what functions of the pipeline take."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def around(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **more: Any) -> Any:
+            begun = perf_counter()
+            try:
+                return work(*args, **more)
+            finally:
+                self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - begun
+
+        return timed
+
+
+def stages() -> list[tuple[Any, str, str]]:
+    """List what is timed: where it stands, its name there, and the stage it is."""
+    names = [name for name, thing in vars(pipeline).items() if callable(thing) and name.islower() and name[0] != "_"]
+    plain = [(pipeline, name, name) for name in names if name not in {"evaluate", "empty", "grouped"}]
+    kept = [(Folding, "become", "leases"), (Grouping, "become", "links and groups")]
+    return [*plain, *kept, (pipeline, "grouped", "links and groups")]
+
+
+def measured(work: Callable[[], World]) -> tuple[World, dict[str, float]]:
+    """Do it, and say what each stage took and all of it."""
+    clock = Clock()
+    kept = [(place, name, getattr(place, name)) for place, name, _ in stages()]
+    for place, name, stage in stages():
+        setattr(place, name, clock.around(stage, getattr(place, name)))
+    try:
+        world = clock.around("all", work)()
+    finally:
+        for place, name, thing in kept:
+            setattr(place, name, thing)
+    return world, clock.seconds
+
+
+def main() -> None:
+    """Judge a world, then a block more, both ways."""
+    events, count = (int(text) for text in (*sys.argv[1:3], *("1000000", "5000000")[len(sys.argv) - 1 :]))
+    leases = events // EVENTS_PER_LEASE
+    before = pl.concat([lease_rows(leases), supply_rows(leases)])
+    moved = served(transfer_rows(count, max(1, leases // LEASES_PER_RENTER))).sort("block_number", "log_index")
+    fresh = lease_rows(leases + FRESH_LEASES).filter(pl.col("lease_id").cast(pl.Int64()) >= leases)
+    events_now = pl.concat([before, at_block(fresh, BLOCK)])
+    moved_now = pl.concat([moved, at_block(moved.head(FRESH_TRANSFERS), BLOCK)])
+    known = Known.nothing()
+    evaluate(inputs(before, moved, BLOCK - 1), known)
+    now = inputs(events_now, moved_now, BLOCK)
+    on, took = measured(lambda: evaluate(now, known))
+    anew, took_anew = measured(lambda: evaluate(now))
+    assert on.judgement == anew.judgement
+    assert on.facts.leases.equals(anew.facts.leases)
+    print(f"{events} lease events, {moved.height} transfers, then a block: seconds anew, going on, ratio")
+    for name, whole in sorted(took_anew.items(), key=lambda each: -each[1]):
+        print(f"{name:18s} {whole:8.3f} {took[name]:8.3f} {whole / max(took[name], 1e-6):8.1f}")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    print(f"goal {GOAL_SECONDS} s, {took['all'] / GOAL_SECONDS:.1f} times that")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from monitor.ledger.rows import UpgradeRow
+from monitor.ledger.rows import QuarantineRow, UpgradeRow
 from monitor.ledger.writer import Writer
 from monitor.views.shortfall import Shortfall
 from tests.cli.test_main import run
@@ -26,7 +26,13 @@ async def ledger(tmp_path: Path) -> list[str]:
     async with Writer(path) as writer:
         await writer.put_chain(9_999_999, "fluence")
         rows = [upgraded(7, unseen=True), upgraded(5, unseen=False), upgraded(6, unseen=True, market="spheron")]
-        await writer.put_judgement([], [], upgrades=rows)
+        aside = [
+            QuarantineRow(
+                chain_id=9_999_999, block_number=8, log_index=log, market=market, role="r", reason="=no\x1b[1m"
+            )
+            for log, market in enumerate(("fluence", "spheron"))
+        ]
+        await writer.put_judgement([], [], quarantine=aside, upgrades=rows)
         lacking = [Shortfall("fluence", 9_999_999, 2, "missing trie\x1b[31m node", 1)]
         await writer.put_meta({"lacking": msgspec.json.encode(lacking).decode()})
     config = tmp_path / "config.toml"
@@ -63,6 +69,18 @@ async def test_status_says_which_reads_were_not_had_and_what_helps(tmp_path, cap
     _, out, _ = run([*where, "status", "--format", "json"], capsys)
     (row,) = json.loads(out)["lacking"]
     assert (row["market"], row["failed"], row["waiting"]) == ("fluence", 2, 1)
+
+
+async def test_logs_put_aside_are_listed_with_their_reason_and_cleaned(tmp_path, capsys):
+    where = await ledger(tmp_path)
+    _, out, _ = run([*where, "markets", "quarantine", "--format", "csv"], capsys)
+    assert out.splitlines() == [
+        "market,chain_id,role,block_number,log_index,reason",
+        "fluence,9999999,r,8,0,'=no\\x1b[1m",
+        "spheron,9999999,r,8,1,'=no\\x1b[1m",
+    ]
+    _, out, _ = run([*where, "markets", "quarantine", "spheron", "--format", "json"], capsys)
+    assert [row["market"] for row in json.loads(out)] == ["spheron"]
 
 
 async def test_a_market_shows_all_changes_of_its_contracts(tmp_path, capsys):

@@ -18,6 +18,7 @@ _LIST = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer"
 _SHORT = ("market", "title", "chains", "lease", "gpu", "region", "price", "payer", "verified")
 _SHOW = ("role", "event", "verb", "layouts", "fields", "table")
 _UPGRADES = ("chain_id", "role", "contract", "event", "detail", "block_number", "block_time", "tx_hash", "state")
+_QUARANTINE = ("market", "chain_id", "role", "block_number", "log_index", "reason")
 _DECODE = ("market", "chain_id", "role", "event", "verb", "lease_id", "fields", "reason")
 
 
@@ -70,6 +71,21 @@ def _upgrades(name: str) -> list[dict[str, Any]]:
 
     with Reader(open_path(load_config().config)) as reader:
         return [upgrade_row(row) for row in reader.upgrades() if row.market == name]
+
+
+@command.command("quarantine")
+@click.argument("name", required=False)
+@format_option()
+def quarantine(name: str | None, fmt: Format) -> None:
+    """List the logs no adapter could read (those of market NAME), with the reason and any upgrade before them."""
+    import msgspec
+
+    from monitor.ledger.reader import Reader
+    from monitor.views.bundle import open_path
+
+    with Reader(open_path(load_config().config)) as reader:
+        rows = [msgspec.structs.asdict(row) for row in reader.quarantine() if name in {None, row.market}]
+    show(rows, fmt, columns=_QUARANTINE)
 
 
 @command.command("check")

@@ -85,7 +85,10 @@ def _upgraded(rows: Sequence[UpgradeRow]) -> None:
             f"after the adapter was last verified on {row.verified}"
         )
     if rows:
-        click.echo("hint: logs of a new layout stand in quarantine; `markets show NAME --upgrades` lists all changes")
+        click.echo(
+            "hint: logs of a new layout stand in quarantine (`monitor markets quarantine`); "
+            "`monitor markets show NAME --upgrades` lists all changes"
+        )
 
 
 def _lacking(text: str) -> Sequence[Shortfall]:

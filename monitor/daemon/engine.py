@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from operator import is_
 from typing import NamedTuple
 
 import msgspec
@@ -76,6 +77,7 @@ class Engine:
         """Per chain the version of the watch list whose rows were last read up to the head."""
         self.asked: dict[tuple[int, bytes], int] = {}
         """Wallets whose transfers are still to come, with the version they came in."""
+        self._listed: dict[int, tuple[tuple[object, ...], list[Want]]] = {}
         self.started: set[int] = set()
         self.checked: set[tuple[int, bytes]] = set()
         self.broken: set[int] = set()
@@ -253,6 +255,17 @@ class Engine:
         wake.clear()
 
     def _wants(self, chain: ChainConfig, without: Collection[tuple[int, bytes]] = ()) -> list[Want]:
+        """List what a chain's ledger must hold; asked often, so what it was made of is remembered."""
+        made_of = (self.watched, self.children, self.judge.native[chain.id])
+        before = self._listed.get(chain.id)
+        if not without and before is not None and all(map(is_, before[0], made_of)):
+            return before[1]
+        wanted = self._list(chain, without)
+        if not without:
+            self._listed[chain.id] = (made_of, wanted)
+        return wanted
+
+    def _list(self, chain: ChainConfig, without: Collection[tuple[int, bytes]]) -> list[Want]:
         money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
         watched = [item for item in self.watched if (item.chain_id, item.address) not in without]
         wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, watched, self.judge.native[chain.id])

@@ -23,6 +23,7 @@ _BREATH = 0.5
 """Seconds at most between two looks at a chain that moves while it is read."""
 _BATCH_ROWS = 50_000
 """Rows of final pages that are written together: a segment's worth, about 15 MB."""
+_NOTHING = Spans()
 _BATCH_SECONDS = 10.0
 """What a kill may cost: final pages wait so long for others to be written with."""
 
@@ -198,22 +199,30 @@ class Follower:
     def _plan(self, taken: Mapping[str, Spans], limit: int) -> list[Job]:
         """List the blocks that can still change, then the rest, oldest first, then what is wanted `later`."""
         head, final, width = self._top(), self.source.finalized, self.source.width
-        wants = self.wants()
+        wants = [want for want in self.wants() if not self._is_held(want, taken)]
         now = [want for want in wants if not want.later]
         near = [want._replace(start=max(want.start, final + 1)) for want in now]
         jobs = plan(near, taken, head, final, width, limit=limit)
         for part in (now, [want for want in wants if want.later]):
-            jobs += plan(part, taken, min(head, final), final, width, limit=limit - len(jobs))
+            if len(jobs) < limit:
+                jobs += plan(part, taken, min(head, final), final, width, limit=limit - len(jobs))
         return jobs
+
+    def _span(self, want: Want) -> Span:
+        head = min(self._top(), self.source.finalized) if want.later else self._top()
+        return Span(want.start, head + 1 if want.stop is None else min(want.stop, head + 1))
+
+    def _is_held(self, want: Want, held: Mapping[str, Spans]) -> bool:
+        """Whether there is nothing to read for it; most of what is wanted was read long ago."""
+        return held.get(want.fragment.key, _NOTHING).covers(self._span(want))
 
     def _missing(self, wants: Sequence[Want], held: Mapping[str, Spans]) -> int:
         """Count the blocks still to be read, over all fragments' union."""
-        missing = Spans()
+        missing: set[Span] = set()
         for want in wants:
-            head = min(self._top(), self.source.finalized) if want.later else self._top()
-            stop = head + 1 if want.stop is None else min(want.stop, head + 1)
-            missing |= Spans.of(want.start, stop) - held.get(want.fragment.key, Spans())
-        return missing.total
+            if not self._is_held(want, held):
+                missing.update(Spans((self._span(want),)) - held.get(want.fragment.key, _NOTHING))
+        return Spans(missing).total
 
 
 def _add(covered: dict[str, Spans], more: Iterable[Mapping[str, Span]]) -> None:

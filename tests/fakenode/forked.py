@@ -53,7 +53,7 @@ class Forked:
         if self.alive:
             self._process.kill()
 
-    async def stop(self, seconds: float = 20) -> int | None:
+    async def stop(self, seconds: float = 100) -> int | None:
         """End it as Ctrl-C does, and wait for that."""
         if self.alive and self._process.pid is not None:
             os.kill(self._process.pid, signal.SIGINT)
@@ -71,7 +71,7 @@ class Forked:
         return self._process.exitcode
 
 
-async def finished(place: Place, *args: str, seconds: float = 60) -> tuple[int | None, str]:
+async def finished(place: Place, *args: str, seconds: float = 200) -> tuple[int | None, str]:
     """Run a command to its end; its exit code and what it said."""
     async with Forked(place, *args) as process:
         code = await process.ended(seconds)

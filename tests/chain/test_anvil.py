@@ -15,16 +15,20 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.model.span import Span, Spans
 from monitor.sim.anvil import Anvil
-from monitor.sync.fragment import Want, contract_fragment, native_fragment
+from monitor.sync.fragment import Want, contract_fragment, events_fragment, native_fragment
 from monitor.sync.plan import plan
 from tests.chain.conftest import endpoints
 
 pytestmark = pytest.mark.node
 
-ANN, BOB, ECHO = (bytes([n]) * 20 for n in (0xA1, 0xB2, 0xEC))
+ANN, BOB, ECHO, STRANGER = (bytes([n]) * 20 for n in (0xA1, 0xB2, 0xEC, 0xED))
 # PUSH32 word, PUSH0, PUSH0, LOG1: emits one log with an empty body and a fixed topic.
 EMITTER = "0x7f" + "07" * 32 + "5f5fa100"
-WANTS = [Want(contract_fragment(ECHO), 0), Want(native_fragment(ANN), 0)]
+WANTS = [
+    Want(contract_fragment(ECHO), 0),
+    Want(events_fragment(b"", ((b"\x07" * 32,),)), 0),
+    Want(native_fragment(ANN), 0),
+]
 
 
 def send(sender: bytes, recipient: bytes, value: int) -> dict[str, str]:
@@ -76,17 +80,20 @@ async def test_a_real_node_with_forks(tmp_path):
     async with Anvil() as anvil:
         for wallet in (ANN, BOB):
             await anvil.rpc("anvil_setBalance", [f"0x{wallet.hex()}", hex(10**20)])
-        await anvil.rpc("anvil_setCode", [f"0x{ECHO.hex()}", EMITTER])
+        for emitter in (ECHO, STRANGER):
+            await anvil.rpc("anvil_setCode", [f"0x{emitter.hex()}", EMITTER])
         settings = ChainConfig(id=anvil.chain_id, rpc=[anvil.url], finality="depth", finality_depth=25)  # type: ignore[list-item]
         for _ in range(10):
             await anvil.rpc("eth_sendTransaction", [send(ANN, BOB, 5)])
-            await anvil.rpc("eth_sendTransaction", [send(BOB, ECHO, 0)])
+            for emitter in (ECHO, STRANGER):
+                await anvil.rpc("eth_sendTransaction", [send(BOB, emitter, 0)])
             await anvil.mine()
         async with Writer(tmp_path / "monitor.db") as writer, ChainSource("local", settings) as source:
             with Reader(tmp_path / "monitor.db") as reader:
                 await step(source, writer, reader)
-                assert reader.logs_frame()["block_number"].to_list() == list(range(1, 11))
-                assert reader.logs_frame()["topics"].to_list() == [[b"\x07" * 32]] * 10
+                assert reader.logs_frame(addresses=[ECHO])["block_number"].to_list() == list(range(1, 11))
+                assert reader.logs_frame()["address"].to_list() == [ECHO, STRANGER] * 10, "each once, of any address"
+                assert reader.logs_frame()["topics"].to_list() == [[b"\x07" * 32]] * 20
                 assert reader.transfers_frame()["sender"].to_list() == [ANN] * 10
                 for depth in (1, 3, 9):
                     await anvil.reorg(depth, blocks=[[send(BOB, ANN, depth), send(BOB, ECHO, 0)]], extra=1)

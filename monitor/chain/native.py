@@ -16,7 +16,7 @@ from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind
 from monitor.sync.plan import Job
 
-__all__ = ["fetch_native", "native_kind"]
+__all__ = ["METHOD", "fetch_native", "native_kind"]
 
 _NOBODY = b"\xfe" * 20
 _BEHIND = 8
@@ -39,7 +39,7 @@ async def native_kind(rpc: RpcClient, way: NativeWay) -> FragmentKind:
             return kind
     if way == "auto":
         return "native"
-    message = f"{rpc.name}: no endpoint has {' or '.join(_METHOD[kind] for kind in kinds)}"
+    message = f"{rpc.name}: no endpoint has {' or '.join(METHOD[kind] for kind in kinds)}"
     raise NodeRefused(message, hint='add one that has, or set native = "auto" or "blocks"')
 
 
@@ -52,7 +52,7 @@ async def _works(rpc: RpcClient, kind: FragmentKind, span: Span) -> bool:
     try:
         await _FETCH[kind](rpc, span, {_NOBODY}, {})
     except Lagging:
-        return rpc.offers(_METHOD[kind])
+        return rpc.offers(METHOD[kind])
     except NodeRefused:
         return False
     return True
@@ -66,11 +66,13 @@ _KINDS: dict[NativeWay, tuple[FragmentKind, ...]] = {
     "off": (),
 }
 """What is tried for each way, the cheapest first."""
-_METHOD: dict[FragmentKind, str] = {
+METHOD: dict[FragmentKind, str] = {
+    "native": "eth_getBlockByNumber",
     "traces": "trace_filter",
     "blocktraces": "trace_block",
     "assets": "alchemy_getAssetTransfers",
 }
+"""The method each kind of fragment of native value rests on."""
 _FETCH: dict[FragmentKind, _Fetch] = {
     "native": fetch_transfers,
     "traces": fetch_by_filter,

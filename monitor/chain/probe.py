@@ -8,11 +8,12 @@ from typing import NamedTuple
 import msgspec
 
 from monitor.chain.call import Answer, Call, decode_optional
+from monitor.chain.native import native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, HeaderAnswer, filter_parameter, header
 from monitor.errors import NodeRefused
 from monitor.model.span import Span
-from monitor.sync.fragment import LogFilter
+from monitor.sync.fragment import FragmentKind, LogFilter
 from monitor.sync.sizing import Narrow, classify
 
 __all__ = ["Abilities", "probe"]
@@ -29,7 +30,8 @@ class Abilities(NamedTuple):
     """What an endpoint has.
 
     `span` is the widest range of blocks it took for eth_getLogs, `lag` how many blocks the finalised tag is behind the
-    head (None without the tag), `news` whether it pushed a head in time (None where it is no WebSocket).
+    head (None without the tag), `news` whether it pushed a head in time (None where it is no WebSocket), `native` how
+    it would be asked for native value.
     """
 
     batches: bool
@@ -38,6 +40,7 @@ class Abilities(NamedTuple):
     span: int
     lag: int | None
     news: bool | None
+    native: FragmentKind
 
 
 async def probe(rpc: RpcClient, head: int, *, pushes: bool) -> Abilities:
@@ -50,6 +53,7 @@ async def probe(rpc: RpcClient, head: int, *, pushes: bool) -> Abilities:
         span=await _span(rpc, head),
         lag=await _lag(rpc, head),
         news=await _news(rpc) if pushes else None,
+        native=await native_kind(rpc, "auto"),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from monitor.alerts.ssrf import check_url, resolve_target
 from monitor.chain.calls import erc20_decimals, has_code
+from monitor.chain.native import METHOD
 from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
@@ -154,6 +155,8 @@ def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[C
     if not found.archive:
         fix = "contract reads at old blocks need an archive node; logs do not"
         yield Check("warn", what, f"{label}: no state of old blocks", fix)
+    unseen = "; what contracts pay out is not seen that way" if found.native == "native" else ""
+    yield Check("ok", what, f"{label}: has {METHOD[found.native]} for native value{unseen}")
     if found.lag is None:
         fix = 'finality falls back to finality_depth; set finality = "depth" to say so'
         yield Check("warn", what, f"{label}: no finalized tag", fix)

@@ -64,7 +64,7 @@ async def test_questions_that_make_no_sense(chain, tmp_path):
 async def test_doctor_tells_what_an_endpoint_has_and_lacks(chain, tmp_path):
     poor = Node(
         chain,
-        faults.without_methods("eth_getBlockReceipts"),
+        faults.without_methods("eth_getBlockReceipts", "trace_filter", "trace_block", "alchemy_getAssetTransfers"),
         faults.without_tags(),
         faults.no_batches(),
         faults.range_cap(10, -32614, "eth_getLogs is limited to a 10 range"),
@@ -74,8 +74,9 @@ async def test_doctor_tells_what_an_endpoint_has_and_lacks(chain, tmp_path):
         found = await monitor(place, "doctor")
     lines = found.out.splitlines()
     mine = "\n".join(line for line in lines if poor.url in line)
-    for words in ("no eth_getBlockReceipts", "no finalized tag", "no batches", "10 blocks"):
+    for words in ("no eth_getBlockReceipts", "no finalized tag", "no batches", "10 blocks", "pay out is not seen"):
         assert words in mine, found.out
     theirs = "\n".join(line for line in lines if good.ws_url in line)
     assert "60 blocks" in theirs, found.out
+    assert "trace_filter for native value" in theirs, found.out
     assert "pushed no head" in theirs, "nobody mined"

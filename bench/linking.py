@@ -16,6 +16,7 @@ from time import perf_counter, process_time
 import polars as pl
 
 from monitor.model.schema import LEASES, TRANSFERS, empty
+from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
@@ -97,7 +98,16 @@ def anew(
     busy = hubs(moved, labels, frozenset(), 200)
     kin = siblings(without(funders, busy, "funder", "address"), rented, rarity(traits(rented)))
     sunk = sinks(moved, degrees(moved), funders, rented, busy)
-    found = judged(kin, payments, sunk, moved, rented, busy, declared(labels, rented, moved))
+    found = judged(
+        kin,
+        payments,
+        sunk,
+        bridge_matches(crossings(moved, labels)),
+        moved,
+        rented,
+        busy,
+        declared(labels, rented, moved),
+    )
     entities = Entities()
     entities.become(pair_scores(found), {})
     return found, dict(entities.groups)

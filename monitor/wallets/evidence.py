@@ -1,8 +1,8 @@
 """What each piece of evidence is worth, and when two wallets are taken for one owner.
 
 Weights are log2 likelihood ratios. Funding, flow and sink weights were measured on a public benchmark of wallets with
-known owners (Hop transfers against signed handles and ENS grants); payer, timing and product weights are starting
-points.
+known owners (Hop transfers against signed handles and ENS grants); payer, timing, product and bridge weights are
+starting points.
 
 The rule: per family the best link counts, up to the family's cap; families add up; two wallets merge when at least two
 families speak and the sum reaches 16.3 bits. That is a posterior of 95 % (4.3 bits) over a prior of -12 bits, the odds
@@ -33,7 +33,16 @@ __all__ = [
 PRIOR_TENTHS = -120
 ACCEPT_TENTHS = 163
 DECLARED_TENTHS = 200
-CAPS = {"funding": 118, "flow": 40, "sink": 86, "authority": 80, "timing": 40, "market": 40, "declared": 200}
+CAPS = {
+    "funding": 118,
+    "flow": 40,
+    "sink": 86,
+    "authority": 80,
+    "timing": 40,
+    "market": 40,
+    "bridge": 40,
+    "declared": 200,
+}
 """Most a family can add, in tenths of a bit."""
 MAX_EVIDENCE = 8
 """Transaction hashes kept per link."""

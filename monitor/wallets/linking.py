@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
+from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Delta, Held, Numbers, distinct
@@ -64,6 +65,8 @@ class Links:
         self._hubs = Held(HUBS, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
         self._sunk = Held(SUNK, numbers, "renter", "sink")
+        self._crossings = Held(CROSSINGS, numbers, "wallet")
+        self._matches = Held(MATCHES, numbers, "giver", "taker")
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
         self._counts = Counts()
@@ -124,7 +127,7 @@ class Links:
         begun = distinct([
             stepped, hubs, rare, funded.values("address", "funder"), sunk.values("renter", "sink"),
             news.leases.values("renter", "payer"), news.payments.values("payer", "renter"), self._returned(news),
-            self._declared_anew(news, moved),
+            self._declared_anew(news, moved), self._cross(news, moved).values("giver", "taker"),
         ])  # fmt: skip
         funders = self._fundings.near(begun, "address", only=["funder"]).get_column("funder")
         wallets = distinct([begun, funders])
@@ -168,6 +171,25 @@ class Links:
         )
         return self._sunk.replace(looked, found, "sink")
 
+    def _cross(self, news: News, moved: pl.Series) -> Delta:
+        """Look again at what wallets put into bridges and got out; any of it may make or break a match of others."""
+        labels = self._labels.frame()
+        told = news.labels.rows.filter(pl.col("kind") == BRIDGE).get_column("address")
+        bridges = distinct([labels.filter(pl.col("kind") == BRIDGE).get_column("address"), told])
+        passed = pl.concat([
+            _ending(news.transfers.rows, bridges, "sender", "recipient"),
+            self._transfers.near(told, "sender", "recipient"),
+        ])  # fmt: skip
+        before = self._crossings.near(moved, "wallet").get_column("wallet")
+        wallets = distinct([before, passed.get_column("sender"), passed.get_column("recipient")])
+        found = crossings(self._transfers.near(wallets, "sender", "recipient"), labels)
+        delta = self._crossings.replace(wallets, _among(found, wallets, "wallet"), "wallet")
+        if delta.rows.is_empty():
+            return Delta(empty(MATCHES), empty(MATCHES))
+        matches = self._matches.difference(bridge_matches(self._crossings.frame()))
+        self._matches.change(matches)
+        return matches
+
     def _lease(self, renters: pl.Series) -> pl.Series:
         """Look again at what the renters lease; returns all renters of what became rarer or more common."""
         delta = self._traits.replace(renters, traits(self._leases.near(renters, "renter")), "address")
@@ -203,11 +225,12 @@ class Links:
         payers = pl.concat([self._payments.near(wallets, "payer", "renter"), self._payments.near(kin, "renter")])
         paid = self._payments.near(payers.get_column("payer"), "payer")
         sunk = pl.concat([self._sunk.near(wallets, "renter", "sink"), self._sunk.near(kin, "renter")]).unique()
+        crossed = self._matches.near(wallets, "giver", "taker")
         ends = distinct(
             frame.get_column(column)
             for frame, columns in (
                 (known, ("address", "funder")), (paid, ("payer", "renter")), (sunk, ("renter", "sink")),
-                (wallets.to_frame("address"), ("address",)),
+                (crossed, ("giver", "taker")), (wallets.to_frame("address"), ("address",)),
             )
             for column in columns
         )  # fmt: skip
@@ -221,7 +244,7 @@ class Links:
         ])  # fmt: skip
         senders = _ending(back, wallets, "x", "y").get_column("x")
         found = judged(
-            family, paid, sunk, self._transfers.near(senders, "sender"), leases, hubs, self._declare(wallets)
+            family, paid, sunk, crossed, self._transfers.near(senders, "sender"), leases, hubs, self._declare(wallets)
         )
         return _ending(found, wallets, "a", "b")
 

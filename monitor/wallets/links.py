@@ -1,9 +1,9 @@
 """Links between wallets: what they share, how much it weighs, and the transactions that show it.
 
 Heuristics by family: `first_funder`, `shared_funder` (funding), `funded_to_lease` (timing), `leased_alike` (market),
-`payer`, `siblings_payer` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink), `owner_label`
-(declared). Wallets that share a funder, payer or sink are linked to the shared wallet, not to each other, so links grow
-with the wallets and not with their square.
+`payer`, `siblings_payer` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink), `bridge_match`
+(bridge), `owner_label` (declared). Wallets that share a funder, payer or sink are linked to the shared wallet, not to
+each other, so links grow with the wallets and not with their square.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.model.schema import LINKS
+from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.hubs import degrees
 from monitor.wallets.labels import OWNER
@@ -70,19 +71,21 @@ def links(
     sunk = sinks(transfers, degrees(transfers), funders, leases, hubs)
     kin = siblings(without(funders, hubs, "funder", "address"), leases, rarity(traits(leases)))
     paid = payments(leases, lease_events)
-    return judged(kin, paid, sunk, transfers, leases, hubs, declared(labels, leases, transfers))
+    crossed = bridge_matches(crossings(transfers, labels))
+    return judged(kin, paid, sunk, crossed, transfers, leases, hubs, declared(labels, leases, transfers))
 
 
 def judged(
     kin: pl.DataFrame,
     paid: pl.DataFrame,
     sunk: pl.DataFrame,
+    crossed: pl.DataFrame,
     transfers: pl.DataFrame,
     leases: pl.DataFrame,
     hubs: pl.DataFrame,
     named: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Weigh what was found: `siblings`, `payments`, `sinks`, transfers from wallets to funders and payers, `declared`.
+    """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back, `declared`.
 
     A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
     """
@@ -94,6 +97,7 @@ def judged(
             _return_flow(believed(transfers), kin, paid),
             _shared_sink(sunk),
             _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86)),
+            _row(crossed, "giver", "taker", "bridge_match", "bridge", pl.lit(40)),
             named,
         ]
     )

@@ -22,6 +22,7 @@ from tests.wallets.worlds import label_rows
 CONTRACTS = frozenset({who(90)})
 HUB_DEGREE = 12
 DAY = 86_400
+BRIDGE = 60
 PEOPLE = range(1, 19)
 
 
@@ -32,15 +33,20 @@ def frame(rows, schema):
 
 def transfer(chance):
     token, block = chance.choice([None, None, b"t" * 20]), chance.randrange(6)
-    part = chance.choice(["funds", "funds", "sweeps", "sweeps", "any"])
+    part = chance.choice(["funds", "funds", "sweeps", "sweeps", "any", *["crosses"] * 2])
     recipient = chance.choice([4, 5, 1, 2] if part == "sweeps" else PEOPLE)
     sender = 1 + recipient % 3 if part == "funds" else chance.choice([*PEOPLE, 90])
+    amount = chance.choice([0, 1, 5000, 6000, 6000, 6000, 10**33])
+    if part == "crosses":
+        sender, recipient = chance.sample([BRIDGE, chance.choice(PEOPLE)], 2)
+        token, block = None, 2
+        amount = chance.choice([500_000, 123_456, 234_567, 345_678, 765_432]) - (sender == BRIDGE)
     return {
-        "chain_id": chance.choice([1, 1, 1, 1, 2]), "block_number": block, "block_time": block * DAY,
-        "log_index": -1 if token is None else chance.randrange(2), "token": token,
+        "chain_id": chance.choice([1, 2] if part == "crosses" else [1, 1, 1, 1, 2]), "block_number": block,
+        "block_time": block * DAY, "log_index": -1 if token is None else chance.randrange(2), "token": token,
         "kind": "native" if token is None else "erc20", "sender": who(sender),
         "recipient": None if chance.randrange(20) == 0 else who(recipient), "nonce": 0 if token is None else None,
-        "amount": chance.choice([0, 1, 5000, 6000, 6000, 6000, 10**33]), "tx_hash": bytes([chance.randrange(20)]) * 32,
+        "amount": amount, "tx_hash": bytes([chance.randrange(20)]) * 32,
     }  # fmt: skip
 
 
@@ -57,6 +63,8 @@ def lease(chance, number):
 
 def label(chance):
     kind = chance.choice(["owner", "owner", "owner", "exchange", "listed"])
+    if chance.randrange(6) == 0:
+        return BRIDGE, "B", "bridge"
     return chance.choice(PEOPLE), chance.choice(["Lab", "Other"]), kind
 
 
@@ -65,7 +73,13 @@ class World:
 
     def __init__(self, chance):
         self.chance = chance
-        self.moves, self.rents, self.topped, self.persons, self.labels = [], {}, [], set(PEOPLE), set()
+        self.moves, self.rents, self.topped, self.persons, self.labels = (
+            [],
+            {},
+            [],
+            set(PEOPLE),
+            {(BRIDGE, "B", "bridge")},
+        )
 
     def turn(self, news):
         """Add `news` transfers and some of all else, and forget a little."""

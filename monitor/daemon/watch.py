@@ -17,7 +17,7 @@ from monitor.sync.fragment import (
     native_fragment,
     transfers_fragment,
 )
-from monitor.wallets.expand import LAST_AWAITED
+from monitor.wallets.watch import LAST_AWAITED
 
 __all__ = ["Watched", "admitted", "contract_wants", "wants"]
 

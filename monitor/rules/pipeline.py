@@ -114,10 +114,10 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     watch, hops = empty(WATCH), empty(HOPS)
     if inputs.limits is not None:
         watch = watch_people(persons, inputs.limits)
-        near = first_funders(within(moved, watch), persons, inputs.contracts)
+        near = first_funders(within(moved, watch, inputs.limits), persons, inputs.contracts)
         watch = pl.concat([watch, watch_funders(near, inputs.limits)])
         watch, hops = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
-        moved = within(moved, watch)
+        moved = within(moved, watch, inputs.limits)
     funders, busy, found, groups = find(
         rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree
     )

@@ -196,7 +196,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
             contracts=frozenset(item.address for item in (*bundle.bound, *rows.children) if item.address)
             | {address for _, address in bundle.tokens},
-            limits=_limits(config, bundle),
+            limits=_limits(config, bundle, rows.chains),
             reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
             hub_degree=config.wallets.hub_degree,
             overrides=config.rules,
@@ -253,13 +253,15 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
     return contexts
 
 
-def _limits(config: Config, bundle: Bundle) -> dict[int, Limits]:
+def _limits(config: Config, bundle: Bundle, chains: tuple[ChainRow, ...]) -> dict[int, Limits]:
+    final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in chains}
     return {
         chain.id: Limits(
             start=min((item.from_block for item in bundle.bound if item.chain_id == chain.id), default=0),
             native_lookback=chain.native_blocks,
             around_funding=config.wallets.funder_blocks,
             transfers=config.wallets.transfers,
+            final=final.get(chain.id, -1),
         )
         for chain in config.chains.values()
     }

@@ -16,7 +16,7 @@ from monitor.wallets.funding import inbound
 from monitor.wallets.hubs import hubs
 from monitor.wallets.watch import WATCH, Limits, within
 
-__all__ = ["HOPS", "LAST_AWAITED", "Reach", "expand"]
+__all__ = ["HOPS", "Reach", "expand"]
 
 HOPS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -25,8 +25,6 @@ HOPS: dict[str, pl.DataType] = {
     "left_out": pl.Int64(),
 }
 """Wallets that are read at a hop, and those the budget left out there."""
-LAST_AWAITED = 1
-"""The last stage of WATCH that leads wait for: later ones only ever add transfers between strangers."""
 
 
 class Reach(NamedTuple):
@@ -60,7 +58,7 @@ def expand(
     frontier = known
     hops = [pl.DataFrame(schema=HOPS)]
     for hop in range(1, reach.depth + 1):
-        near = within(moved, watch)
+        near = within(moved, watch, limits)
         busy = hubs(near, labels, contracts, reach.max_degree)
         frontier = frontier.join(busy, on="address", how="anti")
         met = _met(near, frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
@@ -68,7 +66,7 @@ def expand(
         ranked = _ranked(met, pl.concat(hops), reach.max_wallets)
         fresh = ranked.filter("has_room")
         watch = pl.concat([watch, _rows(fresh, limits, 2 * hop, around=True)])
-        busy = hubs(within(moved, watch), labels, contracts, reach.max_degree)
+        busy = hubs(within(moved, watch, limits), labels, contracts, reach.max_degree)
         frontier = fresh.join(busy, on="address", how="anti")
         watch = pl.concat([watch, _rows(frontier, limits, 2 * hop + 1, around=False)])
         known = pl.concat([known, fresh.select("chain_id", "address")])

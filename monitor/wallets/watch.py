@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["WATCH", "Limits", "watch_funders", "watch_people", "within"]
+__all__ = ["LAST_AWAITED", "WATCH", "Limits", "watch_funders", "watch_people", "within"]
 
 WATCH: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -28,13 +28,21 @@ their funders, then two stages a hop (`monitor.wallets.expand`).
 """
 
 
+LAST_AWAITED = 1
+"""The last stage that leads wait for: later ones only ever add transfers between strangers."""
+
+
 class Limits(NamedTuple):
-    """How far to look on one chain, in blocks: `start` = first block of any market on it."""
+    """How far to look on one chain, in blocks.
+
+    `start` = first block of any market on it, `final` = the last that can no longer change, None where all counts.
+    """
 
     start: int
     native_lookback: int
     around_funding: int
     transfers: bool
+    final: int | None = None
 
 
 def watch_people(people: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
@@ -65,12 +73,19 @@ def watch_funders(funders: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.Dat
     return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
 
 
-def within(transfers: pl.DataFrame, watch: pl.DataFrame) -> pl.DataFrame:
-    """Keep the transfers (`TRANSFERS`) from or to a wallet inside a block span it is watched over."""
+def within(transfers: pl.DataFrame, watch: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
+    """Keep the transfers (`TRANSFERS`) from or to a wallet inside a block span it is watched over.
+
+    What no lead waits for is read of final blocks only; what stands above by chance does not count.
+    """
+    ends = {chain_id: limit.final + 1 for chain_id, limit in limits.items() if limit.final is not None}
+    end = pl.col("chain_id").replace_strict(list(ends), list(ends.values()), default=None, return_dtype=pl.Int64)
+    later = pl.col("stage") > LAST_AWAITED
+    spans = watch.with_columns(pl.when(later).then(pl.min_horizontal("stop", end)).otherwise("stop").alias("stop"))
     kept = []
     for side in ("sender", "recipient"):
         near = transfers.with_row_index("_row").join(
-            watch.rename({"address": side}), on=["chain_id", side, "kind"], how="inner"
+            spans.rename({"address": side}), on=["chain_id", side, "kind"], how="inner"
         )
         inside = (pl.col("block_number") >= pl.col("start")) & (
             pl.col("stop").is_null() | (pl.col("block_number") < pl.col("stop"))

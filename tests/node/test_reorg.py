@@ -52,7 +52,7 @@ def exports(place, expected, folder):
 
 
 async def fresh(anvil, world, folder):
-    place = lay_out(folder, world, anvil.url)
+    place = lay_out(folder, world, anvil.url, depth=2)
     done = await monitor(place, "backfill")
     assert done.code == 0, done.err
     return export(place)
@@ -61,7 +61,7 @@ async def fresh(anvil, world, folder):
 async def follow_forks(anvil, folder, depths):
     """Let a daemon follow while the chain changes at each depth, and compare with a fresh ledger each time."""
     world = await play(anvil.url, scale=0.3)
-    place = lay_out(folder / "live", world, anvil.url)
+    place = lay_out(folder / "live", world, anvil.url, depth=2)
     seen = set()
     async with Daemon(place) as daemon:
         for depth in depths:

@@ -27,7 +27,7 @@ def expanded(rows: Rows, reach: Reach, labels=None, limits=LIMITS):
 def evaluated(moved, rows, reach, labels, limits):
     persons = people(events(*rows.events), providers=True)
     watch = watch_people(persons, limits)
-    near = first_funders(within(moved, watch), persons, [MARKET])
+    near = first_funders(within(moved, watch, limits), persons, [MARKET])
     watch = pl.concat([watch, watch_funders(near, limits)])
     return expand(moved, persons, watch, limits, reach, labels, [MARKET, USDC])
 
@@ -156,7 +156,7 @@ def test_a_hub_is_not_read_whole_before_it_had_the_chance_to_show_itself():
     for n in range(6):
         rows += send(2, 20 + n, 1, block=6_050, log=10 + n)
     looked = [Watched(*row) for row in evaluated(
-        within(wallets(rows).transfers, watch_people(people(events(*rows.events), providers=True), LIMITS)),
+        within(wallets(rows).transfers, watch_people(people(events(*rows.events), providers=True), LIMITS), LIMITS),
         rows, Reach(depth=2, max_degree=5), label_rows(), LIMITS)[0].iter_rows()]  # fmt: skip
     assert any(row.stage == 3 for row in looked), "with people's transfers alone it looks like anybody"
     people_read = {want.fragment.key: Spans.of(0, 10_000) for want in wants(1, [], [USDC], looked) if not want.later}

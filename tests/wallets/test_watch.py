@@ -34,6 +34,10 @@ def test_only_transfers_inside_a_watched_span_are_seen_and_each_once():
     watch = pl.concat(
         [watch_people(people(events(*HISTORY.events)), LIMITS), watch_funders(wallets(HISTORY).funders, LIMITS)]
     )
-    seen = within(world.transfers, watch)
+    seen = within(world.transfers, watch, LIMITS)
     assert seen["block_number"].to_list() == [100, 4_500, 4_530, 5_000]
+    later = watch.with_columns(pl.lit(2).cast(pl.Int64).alias("stage"))
+    near = {1: LIMITS[1]._replace(final=4_530)}
+    assert within(world.transfers, watch, near).equals(seen), "of people and their funders all counts"
+    assert within(world.transfers, later, near)["block_number"].to_list() == [100, 4_500, 4_530]
     assert seen.schema == world.transfers.schema

@@ -1,8 +1,9 @@
 """Folding on: a lease is folded again where something new was said of it, and stands as it was everywhere else.
 
-Whoever calls says up to which block of each chain the events are what they were at the last call. Leases with an event
-above that, then or now, are folded anew from all their events, with the orders they came of and whoever else came of
-these, for what an order said holds for its leases. The result is what `leases` and `lease_events` make of everything.
+Whoever calls says up to which block of each chain the events are what they were at the last call, never a lower one
+than before. Leases with an event above that, then or now, are folded anew from all their events, with the orders they
+came of and whoever else came of these, for what an order said holds for its leases. The result is what `leases`,
+`lease_events` and `people` make of everything.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import polars as pl
 from monitor.facts.fold import KEY, LEASE_VERBS
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
+from monitor.facts.people import PEOPLE, joined, people
+from monitor.model.schema import empty
 
 __all__ = ["Folded", "Folding", "Terms"]
 
@@ -36,17 +39,19 @@ class Terms(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """LEASES, and the history of each lease (LEASE_EVENTS)."""
+    """LEASES, the history of each lease (LEASE_EVENTS), and everybody in them and on offer (PEOPLE)."""
 
     leases: pl.DataFrame
     history: pl.DataFrame
+    people: pl.DataFrame
 
 
 class _Before(NamedTuple):
-    """The last call: its terms, what it told as news, and what came out."""
+    """The last call: its terms, what it told as news, the people of what was no news, and what came out."""
 
     terms: Terms
     news: pl.DataFrame
+    settled: pl.DataFrame
     folded: Folded
 
 
@@ -60,19 +65,23 @@ class Folding:
         """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
         before = self._before
         if before is None or not since or not before.terms.same(terms):
-            news, folded = events, Folded(leases(events, *terms), lease_events(events))
+            news, settled = events, empty(PEOPLE)
+            folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
         else:
-            news = events.filter(_above(since, "block_number"))
-            touched = _touched(before, news, events)
-            again = leases(events.join(touched, on=KEY, how="semi"), *terms)
+            above = _above(since, "block_number")
+            news, was = events.filter(above), before.news.filter(above)
+            settled = joined([before.settled, people(before.news.filter(~above), providers=True)])
+            touched = _touched(before.folded.leases, pl.concat([was, news]), events)
+            again = leases(_of(touched, events), *terms)
             stand = before.folded.leases.join(touched, on=KEY, how="anti", maintain_order="left")
             kept = before.folded.history.filter(~_above(since, "block"))
             folded = Folded(
                 pl.concat([stand, again]).sort(KEY),
                 # each part is in chain order, and new events stand above the old ones of their chain
                 pl.concat([kept, lease_events(news)]).sort("chain_id", maintain_order=True),
+                joined([settled, people(news, providers=True)]),
             )
-        self._before = _Before(terms, news, folded)
+        self._before = _Before(terms, news, settled, folded)
         return folded
 
 
@@ -84,17 +93,21 @@ def _above(since: Mapping[int, int], block: str) -> pl.Expr:
     return pl.col(block) > upto
 
 
-def _touched(before: _Before, news: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _of(keys: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Pick the rows of some leases; whoever has the id of none is left out before keys are compared."""
+    ids = keys.get_column("lease_id").unique().implode()
+    return frame.filter(pl.col("lease_id").is_in(ids)).join(keys, on=KEY, how="semi")
+
+
+def _touched(standing: pl.DataFrame, news: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """List the keys to fold anew: those of the news, the orders they came of, and who came of any of these."""
     order = [*KEY[:2], pl.col("order_id").alias("lease_id")]
-    told = pl.concat(
-        [frame.filter(pl.col("verb").is_in(LEASE_VERBS)).select(*KEY, "order_id") for frame in (before.news, news)]
-    )
+    told = news.filter(pl.col("verb").is_in(LEASE_VERBS))
     keys = told.select(KEY).drop_nulls().unique()
-    own = [told, *(frame.join(keys, on=KEY, how="semi") for frame in (before.folded.leases, events))]
+    own = [told, _of(keys, standing), _of(keys, events)]
     orders = pl.concat([frame.select(order) for frame in own]).drop_nulls().unique()
     named = pl.concat([keys, orders]).unique()
-    born = before.folded.leases.filter(pl.col("order_id").is_not_null()).join(
+    born = standing.filter(pl.col("order_id").is_not_null()).join(
         named.rename({"lease_id": "order_id"}), on=[*KEY[:2], "order_id"], how="semi"
     )
     return pl.concat([named, born.select(KEY)]).unique()

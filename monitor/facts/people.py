@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-__all__ = ["PEOPLE", "people"]
+__all__ = ["PEOPLE", "joined", "people"]
 
 PEOPLE: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -36,16 +38,16 @@ def people(events: pl.DataFrame, *, providers: bool = False) -> pl.DataFrame:
         offered = events.filter(pl.col("verb").str.contains(r"^(?:provider|capacity)\."))
         frames.append(offered.select(*_WHERE, pl.col("provider").alias("address"), pl.lit("provider").alias("role")))
     seen = pl.concat(frames).filter((pl.col("address").bin.size() == _ADDRESS) & (pl.col("address") != _ZERO))
-    return (
-        seen.group_by("chain_id", "address", "role")
-        .agg(
-            pl.col("block_number").min().alias("first_block"),
-            pl.col("block_number").max().alias("last_block"),
-            pl.col("block_time").min().alias("first_at"),
-            pl.col("block_time").max().alias("last_at"),
-        )
-        .sort("chain_id", "address", "role")
-    )
+    block, at = pl.col("block_number"), pl.col("block_time")
+    spans = (block.alias("first_block"), block.alias("last_block"), at.alias("first_at"), at.alias("last_at"))
+    return joined([seen.select("chain_id", "address", "role", *spans)])
+
+
+def joined(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put `PEOPLE` of several stretches of a history together, sorted."""
+    first, last = pl.col("first_block", "first_at").min(), pl.col("last_block", "last_at").max()
+    spans = pl.concat(parts).group_by("chain_id", "address", "role").agg(first, last)
+    return spans.select(list(PEOPLE)).sort("chain_id", "address", "role")
 
 
 _WHERE = ("chain_id", "block_number", "block_time")

@@ -10,7 +10,6 @@ import polars as pl
 
 from monitor.facts.capacity import capacity
 from monitor.facts.folding import Folding, Terms
-from monitor.facts.people import people
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
@@ -105,12 +104,11 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
     terms = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
-    rented, history = known.folding.become(events, inputs.since, terms)
+    rented, history, persons = known.folding.become(events, inputs.since, terms)
     if inputs.transfers is None:
         moved, refused = transfers(inputs.token_logs, inputs.native)
     else:
         moved, refused = inputs.transfers, empty(QUARANTINE)
-    persons = people(events, providers=True)
     watch, hops = empty(WATCH), empty(HOPS)
     if inputs.limits is not None:
         watch = watch_people(persons, inputs.limits)

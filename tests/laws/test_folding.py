@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from monitor.facts.folding import Folding, Terms
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
+from monitor.facts.people import people
 from monitor.facts.quotes import QUOTES
 from monitor.model.schema import empty
 from tests.facts.rows import BLOCK_SECONDS, event, events, hardware, tokens
@@ -60,4 +61,5 @@ def test_folding_on_equals_folding_anew(story):
         folded = folding.become(frame.reverse(), final, terms)
         assert_frame_equal(folded.leases, leases(frame, *terms))
         assert_frame_equal(folded.history, lease_events(frame))
+        assert_frame_equal(folded.people, people(frame, providers=True))
         final = {chain: max(upto - chain % 2, final.get(chain, -1)) for chain in (1, 8453)}

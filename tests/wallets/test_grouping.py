@@ -1,0 +1,52 @@
+"""Groups kept between looks: those of looking once, and only what news reaches is told of."""
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from monitor.facts.lease_events import lease_events
+from monitor.facts.leases import leases
+from monitor.facts.people import people
+from monitor.facts.transfers import transfers
+from monitor.wallets.grouping import Grouping, grouped
+from tests.facts.rows import BLOCK_SECONDS, MARKET, USDC, events, hardware, native, token_logs, tokens, who
+from tests.wallets.worlds import broker, crowd, label_rows, lease, pay
+
+
+def known(rows, labels=None, contracts=frozenset({MARKET, USDC})):
+    decoded = events(*rows.events)
+    rented = leases(decoded, hardware(), tokens(), {}, BLOCK_SECONDS)
+    moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
+    persons = people(decoded, providers=True)
+    return rented, lease_events(decoded), moved, persons, label_rows() if labels is None else labels, contracts, 200
+
+
+def equal(one, other):
+    for mine, theirs in zip(one[:3], other[:3], strict=True):
+        assert_frame_equal(mine, theirs)
+    assert dict(one.groups) == dict(other.groups)
+
+
+OLD = crowd() + broker()
+NEW = broker(funder=70, wallets=(11, 12, 13), block=40_000)
+
+
+def test_a_look_tells_whose_cluster_changed():
+    kept = Grouping()
+    equal(kept.become(*known(OLD)), grouped(*known(OLD)))
+    assert {who(n) for n in (50, 1, 2, 3, 4)} <= set(kept.regrouped)
+    equal(kept.become(*known(OLD)), grouped(*known(OLD)))
+    assert (len(kept.looked), len(kept.regrouped)) == (0, 0)
+    equal(kept.become(*known(OLD + NEW)), grouped(*known(OLD + NEW)))
+    assert {who(n) for n in (70, 11, 12, 13)} <= set(kept.regrouped)
+    assert who(1003) not in kept.regrouped
+    joined = label_rows((1000, "Lab", "owner"), (1001, "Lab", "owner"))
+    equal(kept.become(*known(OLD + NEW, joined)), grouped(*known(OLD + NEW, joined)))
+    assert kept.regrouped == {who(1000), who(1001)}
+
+
+@pytest.mark.parametrize("more", [pay(1, 2, block=50_000), lease(77, 1005, block=50_000)], ids=["transfer", "lease"])
+def test_a_contract_that_was_not_known_before_makes_all_be_found_again(more):
+    kept = Grouping()
+    kept.become(*known(OLD))
+    wider = known(OLD + more, contracts=frozenset({MARKET, USDC, who(50)}))
+    equal(kept.become(*wider), grouped(*wider))

@@ -70,9 +70,9 @@ def decode_columns(
         word = pl.col(f"topic{place}")
         fitting &= (word.bin.size() == _WORD) if place < decl.topics() else word.is_null()
     indexed = [pl.col(f"topic{place}") for place in range(1, decl.topics())]
-    payload = frame.select(pl.when(fitting).then(reduce(add, [*indexed, pl.col("data")])).alias("payload"))["payload"]
-    good = payload.is_not_null().to_numpy().copy()
-    reader = _Reader(payload.drop_nulls())
+    fits = frame.select(fitting.fill_null(value=False)).to_series()
+    payload = frame.filter(fits).select(reduce(add, [*indexed, pl.col("data")]).alias("payload"))
+    reader, good = _Reader(payload["payload"]), fits.to_numpy().copy()
     values = reader.event(decl, {param.name for param in decl.params} if wanted is None else wanted)
     good[good] = reader.good
     kept = pl.Series(reader.good)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from monitor.abi import EventDecl, Undecodable, compile_event
-from monitor.abi.columnar import decode_columns, is_columnar
-from monitor.markets.columns import CONTEXT, column_of, misfits, read_by, spellings
-from monitor.markets.evaluate import Outcome, evaluate, used_columns
+from monitor.abi import EventDecl
+from monitor.markets.evaluate import Outcome, evaluate
+from monitor.markets.layout import Job, decoded
 from monitor.markets.load import Bound, Market, Rule
 from monitor.markets.lookup import TABLES, address_of
 from monitor.markets.reads import Known
@@ -41,8 +39,6 @@ LOGS: dict[str, pl.DataType] = {
 }
 """What `decode_logs` reads; `tx_from` may be absent, positions and times may be null."""
 
-_MANY = 200
-"""Logs of one layout from which reading them as columns costs less than one by one."""
 _SILENT = ("ignore", "table.put", "table.delete")
 _ASKED = {BEACON: (((UPGRADED.topic0,),),)}
 """Children that are asked for some events only: a beacon serves whom it likes."""
@@ -79,15 +75,6 @@ class _Label(NamedTuple):
     role: str
     event: str
     verb: str
-
-
-class _Job(NamedTuple):
-    """Logs of one layout at one contract, with the rules that read it."""
-
-    bound: Bound
-    decl: EventDecl
-    rules: list[Rule]
-    logs: pl.DataFrame
 
 
 def decode_logs(
@@ -159,7 +146,7 @@ def map_logs(
     watched = list(bound)
     born = [*watched, *children]
     jobs = list(_jobs(logs, markets, [*born, *find_children(logs, markets, born)], faults))
-    frames = [(job, frame) for job in jobs for frame in [_frame(job, faults)]]
+    frames = [(job, frame) for job in jobs for frame in [decoded(job, faults)]]
     told = empty(READS) if reads is None else reads.unique(list(WANTED), keep="any")
     places = _places(watched)
     fresh: list[pl.DataFrame] = []
@@ -241,7 +228,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
     """List the children of these contracts, oldest first, each once."""
     born: dict[tuple[int, bytes], tuple[int, Bound]] = {}
     for job in _jobs(logs, markets, bound, []):
-        frame = _frame(job, [])
+        frame = decoded(job, [])
         for rule in job.rules:
             rows = evaluate(frame, rule, Known({}, empty(READS), {})).rows
             keyed = rows.drop_nulls("lease_id").select("_row", "lease_id").join(job.logs, on="_row", how="inner")
@@ -260,7 +247,7 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
 
 def _jobs(
     logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
-) -> Iterator[_Job]:
+) -> Iterator[Job]:
     layouts = {name: _layouts(markets[name]) for name in {item.market for item in bound}}
     place, kinds = _kinds([item for item in bound if item.address])
     at = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left")
@@ -271,7 +258,7 @@ def _jobs(
             parts += [((item,), topic, count, part) for (topic, count), part in _alike(asked)]
     for items, topic, count, part in parts:
         found = [
-            _Job(item, decl, rules, mine)
+            Job(item, decl, rules, mine)
             for item in items
             for decl, rules in layouts[item.market].get((item.role, topic, count), {}).items()
             for mine in [_mine(item, part)]
@@ -352,86 +339,13 @@ def _layouts(market: Market) -> dict[tuple[str, bytes, int], dict[EventDecl, lis
     return found
 
 
-def _frame(job: _Job, faults: list[tuple[int, str, str, str]]) -> pl.DataFrame:
-    """Decode a job's logs into the columns its rules read, beside the context; many logs are read as columns."""
-    mapping = [rule for rule in job.rules if rule.verb != "ignore"]
-    if not mapping:
-        return job.logs.select("_row")
-    used = frozenset().union(*map(used_columns, mapping))
-    if job.logs.height < _MANY or not is_columnar(job.decl):
-        return _by_log(job, job.logs, used, faults)
-    topics = job.logs.select(
-        pl.col("topics").list.get(place).alias(str(place)) for place in range(job.logs["_count"][0] or 0)
-    )
-    read = decode_columns(job.decl, topics.get_columns(), job.logs["data"], read_by(job.decl, used))
-    if not len(read.left):
-        return _with_arguments(job, job.logs, read.values, used)
-    whole = _with_arguments(job, job.logs[read.rows], read.values, used)
-    return pl.concat([whole, _by_log(job, job.logs[read.left], used, faults)]).sort("_row")
-
-
-def _by_log(
-    job: _Job, logs: pl.DataFrame, used: Collection[str], faults: list[tuple[int, str, str, str]]
-) -> pl.DataFrame:
-    """Decode logs one by one, and put aside what is undecodable or does not fit."""
-    values, rows = [], []
-    decode = compile_event(job.decl)
-    for row, topics, data in zip(logs["_row"], logs["topics"].to_list(), logs["data"].to_list(), strict=True):
-        try:
-            decoded = decode(topics, data or b"")
-        except Undecodable as error:
-            faults.append((row, job.bound.market, job.bound.role, f"{job.decl.name}: {error}"))
-            continue
-        rows.append(row)
-        values.append(decoded)
-    columns: list[Sequence[Any]] = list(zip(*values, strict=True)) if values else [()] * len(job.decl.params)
-    if wrong := misfits(job.decl, columns, used):
-        faults += [
-            (rows[place], job.bound.market, job.bound.role, f"{job.decl.name}: {reason}")
-            for place, reason in wrong.items()
-        ]
-        rows = [row for place, row in enumerate(rows) if place not in wrong]
-        columns = [[value for place, value in enumerate(column) if place not in wrong] for column in columns]
-    kept = logs.filter(pl.col("_row").is_in(rows)) if len(rows) < logs.height else logs
-    named = zip((param.name for param in job.decl.params), columns, strict=True)
-    return _with_arguments(job, kept, dict(named), used)
-
-
-def _with_arguments(
-    job: _Job, logs: pl.DataFrame, columns: Mapping[str, Sequence[Any] | pl.Series], used: Collection[str]
-) -> pl.DataFrame:
-    own = [
-        column_of(param, columns[param.name])
-        for param in job.decl.params
-        if param.name in used and param.name not in CONTEXT
-    ]
-    return _context(logs, job.bound).with_columns(own + spellings(job.decl, columns, used))
-
-
-def _context(logs: pl.DataFrame, bound: Bound) -> pl.DataFrame:
-    given = {
-        "deployment_token": bound.token,
-        "token_decimals": bound.token_decimals,
-        "block_seconds": None if bound.block_seconds is None else Decimal(bound.block_seconds),
-    }
-    return logs.select(
-        "_row",
-        *(
-            pl.lit(given[name], dtype=dtype).alias(name)
-            if name in given
-            else (pl.col(name) if name in logs.columns else pl.lit(None)).cast(dtype).alias(name)
-            for name, dtype in CONTEXT.items()
-        ),
-    )
-
-
 def _labelled(rows: pl.DataFrame, labels: list[_Label], heights: list[int]) -> pl.DataFrame:
     """Say of each row which rule made it: the rows of a rule stand together."""
     named = pl.DataFrame(labels, schema=_LABELS, orient="row")
     return pl.concat([rows, named[np.repeat(np.arange(len(labels)), heights)]], how="horizontal")
 
 
-def _puts(rows: pl.DataFrame, rule: Rule, job: _Job, frame: pl.DataFrame) -> pl.DataFrame:
+def _puts(rows: pl.DataFrame, rule: Rule, job: Job, frame: pl.DataFrame) -> pl.DataFrame:
     place = frame.select("_row", "chain_id", "block_number", "log_index", "tx_hash")
     put = rows.filter(pl.col("lease_id").is_not_null()).join(place, on="_row", how="left")
     return put.with_columns(

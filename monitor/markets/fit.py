@@ -50,12 +50,19 @@ def fit(column: pl.Series, target: pl.DataType) -> tuple[pl.Series, list[int]]:
     if column.dtype == target:
         return column, []
     if target == pl.String() and column.dtype == pl.Binary():
-        texts = [None if raw is None else text_of(raw) for raw in column.to_list()]
-        return pl.Series(column.name, texts, dtype=target), []
+        return _spelled(column), []
     cast = column.cast(target, strict=False)
     if cast.null_count() == column.null_count():
         return cast, []
     return cast, (cast.is_null() & column.is_not_null()).arg_true().to_list()
+
+
+def _spelled(column: pl.Series) -> pl.Series:
+    """Spell a column of bytes as `text_of` does."""
+    if (column.bin.size() == _ADDRESS).any():
+        texts = [None if raw is None else text_of(raw) for raw in column.to_list()]
+        return pl.Series(column.name, texts, dtype=pl.String)
+    return ("0x" + column.bin.encode("hex")).alias(column.name)
 
 
 def key_text(frame: pl.DataFrame, parts: Sequence[str]) -> pl.Series:

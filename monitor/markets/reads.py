@@ -149,14 +149,15 @@ def _place(step: Call | Calldata, known: Known) -> pl.Expr:
 
 
 def _payloads(takes: EventDecl, columns: Sequence[pl.Series], height: int) -> pl.Series:
-    """Write call data for rows of arguments: word by word in columns, or, where one is no plain word, row by row."""
+    """Write call data for rows of arguments: in columns, or, where one is no plain word, once per set of arguments."""
     words = [_words(param.type, column) for param, column in zip(takes.params, columns, strict=True)]
     plain = [word for word in words if word is not None]
     if len(plain) == len(words):
         selector = pl.repeat(takes.topic0[:_SELECTOR], height, dtype=pl.Binary, eager=True)
         return reduce(add, plain, selector)
-    rows = zip(*(column.to_list() for column in columns), strict=True)
-    return pl.Series([_encoded(takes, values) for values in rows], dtype=pl.Binary)
+    rows = list(zip(*(column.to_list() for column in columns), strict=True))
+    encoded = {values: _encoded(takes, values) for values in set(rows)}
+    return pl.Series([encoded[values] for values in rows], dtype=pl.Binary)
 
 
 def _words(kind: Type, column: pl.Series) -> pl.Series | None:

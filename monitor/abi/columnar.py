@@ -13,7 +13,7 @@ place knows where it must end, and places do not overlap, so no payload unfolds 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import reduce
+from functools import cache, reduce
 from operator import add
 from typing import Any, NamedTuple
 
@@ -65,18 +65,27 @@ def decode_columns(
     if not is_columnar(decl) or len(topics) < decl.topics():
         return Columns(every[:0], {}, every)
     frame = pl.DataFrame([data.alias("data"), *(item.alias(f"topic{place}") for place, item in enumerate(topics))])
-    fitting = (pl.col("data").bin.size() % _WORD == 0) & (pl.col("topic0") == decl.topic0)
-    for place in range(1, len(topics)):
-        word = pl.col(f"topic{place}")
-        fitting &= (word.bin.size() == _WORD) if place < decl.topics() else word.is_null()
+    fits = frame.select(_fitting(decl, len(topics))).to_series()
     indexed = [pl.col(f"topic{place}") for place in range(1, decl.topics())]
-    fits = frame.select(fitting.fill_null(value=False)).to_series()
-    payload = frame.filter(fits).select(reduce(add, [*indexed, pl.col("data")]).alias("payload"))
+    kept = frame if fits.all() else frame.filter(fits)
+    payload = kept.select(reduce(add, [*indexed, pl.col("data")]).alias("payload"))
     reader, good = _Reader(payload["payload"]), fits.to_numpy().copy()
     values = reader.event(decl, {param.name for param in decl.params} if wanted is None else wanted)
     good[good] = reader.good
-    kept = pl.Series(reader.good)
-    return Columns(every[good], {item.name: item.filter(kept) for item in values}, every[~good])
+    if not reader.good.all():
+        read = pl.Series(reader.good)
+        return Columns(every[good], {item.name: item.filter(read) for item in values}, every[~good])
+    return Columns(every[good], {item.name: item for item in values}, every[~good])
+
+
+@cache
+def _fitting(decl: EventDecl, places: int) -> pl.Expr:
+    """Say of logs whether they have the event's topics and data of whole words."""
+    fitting = (pl.col("data").bin.size() % _WORD == 0) & (pl.col("topic0") == decl.topic0)
+    for place in range(1, places):
+        word = pl.col(f"topic{place}")
+        fitting &= (word.bin.size() == _WORD) if place < decl.topics() else word.is_null()
+    return fitting.fill_null(value=False)
 
 
 def _plain(kind: Type) -> bool:

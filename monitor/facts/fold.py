@@ -42,11 +42,13 @@ _SAYS = {
 }
 """What a row says, by its verb; each becomes a column of true and false."""
 _AT = {
-    "opening": {"open_time": "block_time"},
-    "opener": {"open_block": "block_number", "open_tx": "tx_hash", "open_log_index": "log_index"},
-    "settling": {"settled_at": "block_time"},
-    "closing": {"closed_at": "block_time"},
-    "dropping": {"order_closed_at": "block_time"},
+    "open_time": ("block_time", "opening"),
+    "open_block": ("block_number", "opener"),
+    "open_tx": ("tx_hash", "opener"),
+    "open_log_index": ("log_index", "opener"),
+    "settled_at": ("block_time", "settling"),
+    "closed_at": ("block_time", "closing"),
+    "order_closed_at": ("block_time", "dropping"),
 }
 """What is taken of which row: a lease opened where it was opened, a mere order where the order was."""
 LEASE_VERBS = tuple(sorted({verb for verbs in _SAYS.values() for verb in verbs}))
@@ -72,23 +74,23 @@ def lease_rows(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def fold(rows: pl.DataFrame) -> pl.DataFrame:
-    """Fold `lease_rows` into one row per key that has an order or an open; columns as `LEASES` needs, plus parts."""
-    told = rows.with_columns(
-        pl.struct(KEY).rank("dense").alias("_lease"), *(pl.col("verb").is_in(_SAYS[name]).alias(name) for name in _SAYS)
-    )
+    """Fold `lease_rows` into one row per key that has an order or an open, in any order; columns as `LEASES` needs."""
+    told = rows.with_columns(pl.col("verb").is_in(verbs).alias(name) for name, verbs in _SAYS.items())
     merged = (
-        told.group_by("_lease")
-        .agg(pl.col(KEY).first(), *_people(), *_resource(), *_price(), *_money(), *_time(), *_moments())
+        told.group_by(KEY)
+        .agg(*_people(), *_resource(), *_price(), *_money(), *_time(), *_moments())
         .filter(pl.col("opener").is_not_null())
     )
-    whole = merged.join(_closings(told, merged), on="_lease", how="left").join(
-        _extensions(told, merged), on="_lease", how="left"
+    whole = (
+        merged.join(_closings(told, merged), on=KEY, how="left")
+        .join(_extensions(told, merged), on=KEY, how="left")
+        .with_columns(pl.coalesce("opening", "opener").alias("opener"), pl.col("extended").fill_null(0))
     )
-    placed = whole.with_columns(pl.coalesce("opening", "opener").alias("opener"), pl.col("extended").fill_null(0))
-    for moment, columns in _AT.items():
-        at = rows.select(pl.col("seq").alias(moment), *(pl.col(name).alias(alias) for alias, name in columns.items()))
-        placed = placed.join(at, on=moment, how="left")
-    return placed.with_columns(_status(), _close_reason()).sort("_lease")
+    return whole.with_columns(
+        *(pl.lit(rows[name]).gather(pl.col(moment)).alias(alias) for alias, (name, moment) in _AT.items()),
+        _status(),
+        _close_reason(),
+    )
 
 
 def _first(column: str, says: str) -> pl.Expr:
@@ -164,20 +166,20 @@ def _closings(rows: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
     """
     closes = (
         rows.filter("closes")
-        .select("_lease", "seq", "part")
-        .join(merged.select("_lease", "parts", "reopening"), on="_lease", maintain_order="left")
+        .select(*KEY, "seq", "part")
+        .join(merged.select(*KEY, "parts", "reopening"), on=KEY, maintain_order="left")
     )
     whole = closes.filter(pl.col("part").is_null() & (pl.col("seq") > pl.col("reopening")).fill_null(value=True))
-    parted = closes.filter(pl.col("part").is_not_null()).unique(["_lease", "part"], keep="first", maintain_order=True)
-    last = parted.filter(pl.int_range(1, pl.len() + 1).over("_lease") == pl.col("parts"))
-    return pl.concat([whole, last]).group_by("_lease").agg(pl.col("seq").min().alias("closing"))
+    parted = closes.filter(pl.col("part").is_not_null()).unique([*KEY, "part"], keep="first", maintain_order=True)
+    last = parted.filter(pl.int_range(1, pl.len() + 1).over(KEY) == pl.col("parts"))
+    return pl.concat([whole, last]).group_by(KEY).agg(pl.col("seq").min().alias("closing"))
 
 
 def _extensions(rows: pl.DataFrame, merged: pl.DataFrame) -> pl.DataFrame:
     """Add up the seconds by which each lease was extended after the last word on its end."""
-    extends = rows.filter(pl.col("verb") == "lease.extend").join(merged.select("_lease", "ended"), on="_lease")
+    extends = rows.filter(pl.col("verb") == "lease.extend").join(merged.select(*KEY, "ended"), on=KEY)
     later = extends.filter(pl.col("ended").is_null() | (pl.col("seq") > pl.col("ended")))
-    return later.group_by("_lease").agg(pl.col("extend_seconds").sum().alias("extended"))
+    return later.group_by(KEY).agg(pl.col("extend_seconds").sum().alias("extended"))
 
 
 def _status() -> pl.Expr:

@@ -62,4 +62,10 @@ NOTES: dict[str, pl.DataType] = {
 
 def ordered(events: pl.DataFrame) -> pl.DataFrame:
     """Sort rows as the chain has them: chain, block, log index; market, verb, event and key break a fanned-out tie."""
-    return events.sort("chain_id", "block_number", "log_index", "market", "verb", "event", "lease_id", nulls_last=True)
+    place, fanned = ["chain_id", "block_number", "log_index"], ["market", "verb", "event", "lease_id"]
+    order = events.select(pl.arg_sort_by(place, nulls_last=True, maintain_order=True).alias("at")).to_series()
+    keys = pl.concat([order.to_frame(), events.select(place + fanned)[order]], how="horizontal")
+    # Few rows tie, and integers that are in order already take no time.
+    tied = keys.select(pl.struct(place).is_duplicated()).to_series()
+    order[tied.arg_true()] = keys.filter(tied).sort(place + fanned, nulls_last=True)["at"]
+    return events[order]

@@ -73,7 +73,7 @@ def _inherit_order(folded: pl.DataFrame) -> pl.DataFrame:
     used = children.select("market", "chain_id", pl.col("order_id").alias("lease_id")).unique()
     opened = rest.filter(pl.col("open_time").is_not_null())
     free = rest.filter(pl.col("open_time").is_null()).join(used, on=KEY, how="anti")
-    return pl.concat([opened, free, merged.select(folded.columns)]).sort(KEY)
+    return pl.concat([opened, free, merged.select(folded.columns)])
 
 
 def _with_tokens(folded: pl.DataFrame, tokens: pl.DataFrame) -> pl.DataFrame:

@@ -248,7 +248,6 @@ def _births(logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound
 def _jobs(
     logs: pl.DataFrame, markets: Mapping[str, Market], bound: list[Bound], faults: list[tuple[int, str, str, str]]
 ) -> Iterator[Job]:
-    layouts = {name: _layouts(markets[name]) for name in {item.market for item in bound}}
     place, kinds = _kinds([item for item in bound if item.address])
     at = logs.join(place, on=["chain_id", "address"], how="inner", maintain_order="left")
     parts = [(kinds[kind], topic, count, part) for (kind, topic, count), part in _alike(at, "_kind")]
@@ -256,6 +255,8 @@ def _jobs(
         if not item.address:
             asked = logs.filter(pl.col("chain_id") == item.chain_id, _asked(item))
             parts += [((item,), topic, count, part) for (topic, count), part in _alike(asked)]
+    # Markets whose contracts said nothing cost nothing.
+    layouts = {name: _layouts(markets[name]) for name in {item.market for items, *_ in parts for item in items}}
     for items, topic, count, part in parts:
         found = [
             Job(item, decl, rules, mine)

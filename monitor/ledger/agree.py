@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import polars as pl
 
 from monitor.errors import LedgerError
 from monitor.ledger.rows import Conflict
 from monitor.model.chain import Header
-from monitor.model.page import BLOCKS, PLACE, Page, blocks_of, is_sorted
+from monitor.model.page import BLOCKS, PLACE, Page, blocks_of, changes, is_sorted
 from monitor.model.schema import LOG_ROWS
 
 __all__ = ["agreed_blocks", "new_rows", "said_blocks", "with_times"]
 
+_UNTOLD = -1
+"""Stands for a time nobody said."""
+
 
 def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
-    """List what pages say about blocks: a frame of BLOCKS, a block as often as it is told of differently."""
+    """List what pages say about blocks: a frame of BLOCKS, a block as often as it is told of."""
     headers: list[Header] = []
     transfers: list[tuple[int, bytes, None]] = []
     frames = []
@@ -25,30 +29,33 @@ def said_blocks(pages: Iterable[Page]) -> pl.DataFrame:
         transfers += [(item.block_number, item.block_hash, None) for item in page.transfers]
         frames.append(blocks_of(page.logs))
     told = [(item.number, item.hash, item.timestamp) for item in headers]
-    return pl.concat([_frame(told), _frame(transfers), *frames]).unique()
+    return pl.concat([_frame(told), _frame(transfers), *frames])
 
 
 def agreed_blocks(chain_id: int, said: pl.DataFrame, held: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Join what was said with what the ledger holds (frames of BLOCKS) to one row per block.
+    """Join what was said with what the ledger holds (frames of BLOCKS) to one row per block, in order.
 
     Raises Conflict when two of them know a block by another hash or time, LedgerError when nobody said a block's time.
     """
-    known = [frame.select(*BLOCKS).join(said, on="block_number", how="semi").unique() for frame in held]
-    time = pl.col("block_time")
-    each = (
-        pl.concat([said, *known])
-        .group_by("block_number")
-        .agg(pl.col("block_hash").first(), time.max(), pl.col("block_hash").n_unique().alias("hashes"),
-             (time.min() != time.max()).fill_null(value=False).alias("times"))
-    )  # fmt: skip
-    wrong = each.filter((pl.col("hashes") > 1) | pl.col("times"))
-    if wrong.height:
-        message = f"block {_lowest(wrong)} of chain {chain_id} is another one than in the ledger"
+    # In arrays: a block of the head brings a few rows, for which the query engine takes longer than SQLite.
+    numbers = said["block_number"].to_numpy()
+    known = [frame[list(BLOCKS)][np.flatnonzero(np.isin(frame["block_number"].to_numpy(), numbers))] for frame in held]
+    every = pl.concat([said, *known])
+    every = every[np.argsort(every["block_number"].to_numpy(), kind="stable")]
+    number, time = every["block_number"].to_numpy(), every["block_time"].fill_null(_UNTOLD).to_numpy()
+    again = np.append(False, number[1:] == number[:-1])[: len(number)]
+    firsts = np.flatnonzero(~again)
+    latest = np.maximum.reduceat(time, firsts) if len(firsts) else time
+    other = (time != _UNTOLD) & (time != latest[np.cumsum(~again) - 1])
+    other[1:] |= again[1:] & changes(every["block_hash"])
+    for place in np.flatnonzero(other)[:1]:
+        message = f"block {number[place]} of chain {chain_id} is another one than in the ledger"
         raise Conflict(message, hint="the chain changed: the next look at its head repairs this")
-    if each["block_time"].null_count():
-        message = f"rows of block {_lowest(each.filter(time.is_null()))} of chain {chain_id} came without its header"
+    for place in firsts[latest == _UNTOLD][:1]:
+        message = f"rows of block {number[place]} of chain {chain_id} came without its header"
         raise LedgerError(message, hint="this is a fault of the program; nothing was written")
-    return each.select(list(BLOCKS))
+    blocks = every[firsts]
+    return pl.DataFrame([blocks["block_number"], blocks["block_hash"], pl.Series("block_time", latest)])
 
 
 def with_times(logs: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:
@@ -77,10 +84,6 @@ def new_rows(chain_id: int, logs: pl.DataFrame, held: pl.DataFrame) -> pl.DataFr
         )
         raise Conflict(message, hint="the chain changed, or an endpoint lies: `monitor doctor` tests each")
     return logs.unique(PLACE, maintain_order=True).join(held, on=PLACE, how="anti")
-
-
-def _lowest(blocks: pl.DataFrame) -> int:
-    return int(blocks["block_number"].sort()[0])
 
 
 def _frame(rows: list[tuple[int, bytes, int]] | list[tuple[int, bytes, None]]) -> pl.DataFrame:

@@ -75,8 +75,8 @@ class Store:
             done, kept = _parted(logs, pl.col("block_number") <= final)
             self._put_segment(chain_id, self._beside_tail(chain_id, done))
         used = {*kept["block_number"].unique(), *(item.block_number for item in transfers)}
-        self._insert_headers(chain_id, headers, blocks.filter(pl.col("block_number").is_in(used)), final)
-        rows = [(chain_id, *row) for row in kept.select(_TAIL).rows()]
+        self._insert_headers(chain_id, headers, [row for row in blocks.rows() if row[0] in used], final)
+        rows = [(chain_id, *row) for row in kept[list(_TAIL)].rows()]
         added = self._insert("logs", ("log_index",), rows)
         self._insert("native", ("tx_index", "trace"), [_native_row(chain_id, item) for item in transfers])
         for page in pages:
@@ -181,11 +181,14 @@ class Store:
         logs = pl.concat([pl.DataFrame(schema=LOG_ROWS), *(page.logs for page in pages)])
         if said.is_empty():
             return logs, said
-        number = pl.col("block_number")
-        first, last = said.select(number.min().alias("first"), number.max().alias("last")).row(0)
+        first, last = said["block_number"].min(), said["block_number"].max()
         query = "SELECT number, hash, timestamp FROM headers WHERE chain_id = ? AND number BETWEEN ? AND ?"
         known = frame_of(self.connection.execute(query, (chain_id, first, last)).fetchall(), BLOCKS)
-        lazy = segments.scan(self.folder, self._overlapping(chain_id, first, last))
+        overlapping = self._overlapping(chain_id, first, last)
+        if not overlapping:
+            blocks = agreed_blocks(chain_id, said, [known])
+            return new_rows(chain_id, with_times(logs, blocks), pl.DataFrame(schema=LOG_ROWS)), blocks
+        lazy = segments.scan(self.folder, overlapping)
         near = lazy.select(*BLOCKS, "log_index").join(said.lazy(), on="block_number", how="semi")
         sealed = segments.collected(self.folder, near)
         blocks = agreed_blocks(chain_id, said, [known, sealed])
@@ -204,7 +207,7 @@ class Store:
             return logs
         return new_rows(chain_id, logs, tail_rows(self.connection, where, keys))
 
-    def _overlapping(self, chain_id: int, first: int, last: int) -> list[Segment]:
+    def _overlapping(self, chain_id: int, first: object, last: object) -> list[Segment]:
         query = f"SELECT {', '.join(Segment._fields)} FROM segments WHERE chain_id = ? AND first <= ? AND last >= ?"
         return [Segment(*row) for row in self.connection.execute(query, (chain_id, last, first)).fetchall()]
 
@@ -214,11 +217,12 @@ class Store:
             marks = ", ".join("?" * len(segment))
             self.connection.execute(f"INSERT INTO segments ({', '.join(Segment._fields)}) VALUES ({marks})", segment)
 
-    def _insert_headers(self, chain_id: int, headers: Sequence[Header], used: pl.DataFrame, final: int) -> None:
+    def _insert_headers(
+        self, chain_id: int, headers: Sequence[Header], used: Sequence[tuple[int, bytes, int]], final: int
+    ) -> None:
         # A final block's parent matters to nobody: where its logs brought its time, it needs no header from the node.
         rows = {
-            number: (chain_id, number, block_hash, b"", time)
-            for number, block_hash, time in used.filter(pl.col("block_number") <= final).rows()
+            number: (chain_id, number, block_hash, b"", time) for number, block_hash, time in used if number <= final
         }
         rows |= {
             item.number: (chain_id, item.number, item.hash, item.parent_hash, item.timestamp)

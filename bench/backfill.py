@@ -55,7 +55,7 @@ def called(url: str) -> int:
 def run(side: str, url: str, blocks: int, span: int, logs: int) -> Run:
     """Run one side in a process of its own; raises when it did not store every log."""
     script = ["ours.py", url] if side == "ours" else ["peers.py", side, url, "--blocks", str(blocks)]
-    command = [sys.executable, str(HERE / script[0]), *script[1:], "--span", str(span)]
+    command = [sys.executable, str(HERE / script[0]), *script[1:], *(["--span", str(span)] if side != "ours" else [])]
     before, began = called(url), time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=5_034)
     parser.add_argument("--per", type=int, default=100, help="logs of a block that has some")
     parser.add_argument("--every", type=int, default=1, help="one block in so many has logs")
-    parser.add_argument("--span", type=int, default=100, help="blocks per call")
+    parser.add_argument("--span", type=int, default=100, help="blocks per call of the others; ours finds its own")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--cap", type=int, default=0, help="logs an answer may have")
     parser.add_argument("--rounds", type=int, default=3)
@@ -89,7 +89,10 @@ def main() -> None:
         for _ in range(options.rounds):
             for side in sides:
                 found.setdefault(side, []).append(run(side, url, options.blocks, options.span, logs))
-    print(f"{logs:,} logs in {options.blocks:,} blocks, {options.span} blocks a call, medians of {options.rounds}")
+    print(
+        f"{logs:,} logs in {options.blocks:,} blocks, {options.span} blocks a call of the others; "
+        f"medians of {options.rounds}"
+    )
     rates = {side: show(side, logs, runs) for side, runs in found.items()}
     others = [rates[side] for side in rates if side != "ours"]
     if "ours" in rates and others:

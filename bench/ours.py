@@ -23,9 +23,9 @@ _TOGETHER = 50_000
 """About so many logs are decoded at once."""
 
 
-async def index(url: str, ledger: Path, span: int, concurrency: int) -> int:
+async def index(url: str, ledger: Path, concurrency: int) -> int:
     """Index everything up to the head, and count what a reader finds."""
-    options = {"id": CHAIN_ID, "rpc": [url], "max_span": span, "concurrency": concurrency}
+    options = {"id": CHAIN_ID, "rpc": [url], "concurrency": concurrency}
     chain = ChainConfig.model_validate(options)
     wants = [Want(contract_fragment(bytes.fromhex(ADDRESS[2:])), FIRST)]
     async with Writer(ledger) as writer, ChainSource("canned", chain) as source:
@@ -55,8 +55,7 @@ def main() -> None:
     """Index and print the number of logs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?")
-    parser.add_argument("--span", type=int, default=100)
-    parser.add_argument("--concurrency", type=int, default=4)
+    parser.add_argument("--concurrency", type=int, default=8, help="requests in flight, as many as cryo is given")
     parser.add_argument("--ledger", type=Path)
     options = parser.parse_args()
     if not options.url:
@@ -64,7 +63,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         ledger = options.ledger or Path(folder) / "ledger.db"
-        print(asyncio.run(index(options.url, ledger, options.span, options.concurrency)))
+        print(asyncio.run(index(options.url, ledger, options.concurrency)))
 
 
 if __name__ == "__main__":

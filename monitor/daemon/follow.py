@@ -21,6 +21,8 @@ __all__ = ["Follower"]
 
 _BREATH = 0.5
 """Seconds at most between two looks at a chain that moves while it is read."""
+_FIRST_PLACES = 4
+"""Requests in flight while nothing is known of a chain's density: an endpoint's first window."""
 _BATCH_ROWS = 50_000
 """Rows of final pages that are written together: a segment's worth, about 15 MB."""
 _NOTHING = Spans()
@@ -67,6 +69,8 @@ class Follower:
         self._waiting: list[Page] = []
         self._rows = 0
         self._gathered_from = inf
+        self._places = min(_FIRST_PLACES, chain.concurrency)
+        """Requests in flight at most: one more with each page, so that the first ones teach how wide the others are."""
 
     async def step(self) -> bool:
         """Look once, then fetch and write until nothing is missing or it is time to look again.
@@ -114,7 +118,7 @@ class Follower:
 
     def _start(self) -> bool:
         """Keep requests in flight, the head's first; False when there is nothing to wait for."""
-        while len(self._flying) < self.chain.concurrency:
+        while len(self._flying) < self._places:
             if not self._planned:
                 self._planned.extend(self._next())
             if not self._planned:
@@ -126,6 +130,7 @@ class Follower:
     def _landed(self) -> Iterable[Page | None]:
         for task in [task for task in self._flying if task.done()]:
             del self._flying[task]
+            self._places = min(self.chain.concurrency, self._places + 1)
             yield task.result()
 
     async def _take(self, page: Page | None) -> bool:

@@ -19,6 +19,8 @@ GROW_AFTER = 4
 """Good answers before the range grows again towards one that was refused."""
 START = 250
 """Blocks of the first requests: few enough for the most crowded contract."""
+_LEAP = 16
+"""What a range grows by after an answer that is nearly empty: two leaps from the first to the widest."""
 TARGET_ROWS = 8_000
 """Logs an answer should have: below the common limit of 10,000, and about 5 MB."""
 
@@ -159,7 +161,7 @@ def grown(sizing: Sizing, asked: int, rows: int) -> Sizing:
         return sizing._replace(size=max(fitting, sizing.size // 2), streak=0)
     if asked < sizing.size or sizing.size >= sizing.ceiling:
         return sizing
-    wanted = min(sizing.ceiling, fitting // 2, 4 * sizing.size) if rows * 8 < TARGET_ROWS else 0
+    wanted = min(sizing.ceiling, fitting // 2, _LEAP * sizing.size) if rows * 8 < TARGET_ROWS else 0
     wanted = max(wanted, min(sizing.ceiling, fitting, 2 * sizing.size))
     if sizing.wall is None or wanted < sizing.wall:
         return sizing._replace(size=wanted, streak=0)

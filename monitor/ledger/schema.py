@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from monitor.errors import LedgerError, LedgerNewer
 from monitor.ledger import reads
 
-__all__ = ["SCHEMA_VERSION", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
+__all__ = ["SCHEMA_VERSION", "copy_log", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
 
 SCHEMA_VERSION = 6
 APPLICATION_ID = 0x434D_4D4C
@@ -22,6 +22,8 @@ APPLICATION_ID = 0x434D_4D4C
 BUSY_SECONDS = 15.0
 T = TypeVar("T")
 WAL_BYTES = 64 * 2**20
+WAL_PAGES = 8_000
+"""Pages (32 MB) of the write-ahead log from which a commit copies them itself, where `copy_log` did not keep up."""
 
 _REPORTS = """
 CREATE TABLE reports (chain_id INTEGER PRIMARY KEY, body BLOB NOT NULL);
@@ -144,7 +146,12 @@ def open_writer(path: Path, *, upgrade: bool = True) -> sqlite3.Connection:
         try:
             if not _is_empty(connection):
                 _check(connection, path)
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"journal_size_limit={WAL_BYTES}"):
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=NORMAL",
+                f"journal_size_limit={WAL_BYTES}",
+                f"wal_autocheckpoint={WAL_PAGES}",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             _transact(connection, _create)
             if upgrade:
@@ -184,6 +191,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
                 return connection
     message = f"the ledger {path} cannot be opened"
     raise LedgerError(message, hint="check its permissions")
+
+
+def copy_log(path: Path) -> None:
+    """Copy what the write-ahead log holds into the file as far as no reader needs it there, while others go on.
+
+    What fails here is left to a commit, which tries it again and says what is wrong.
+    """
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=0)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 def transaction(connection: sqlite3.Connection, path: Path, work: Callable[[sqlite3.Connection], T]) -> T:

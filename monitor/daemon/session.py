@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from monitor.config import Config
 from monitor.daemon.engine import Engine, Mode
-from monitor.daemon.health import serving
 from monitor.daemon.progress import Progress
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
@@ -26,6 +26,15 @@ def run(config: Config, mode: Mode, *, quiet: bool = False) -> signal.Signals | 
     Raises what `Engine.run` raises, and LedgerLocked when another daemon writes the ledger.
     """
     return asyncio.run(_run(config, mode, quiet=quiet))
+
+
+def _serving(listen: str, ledger: Path) -> AbstractAsyncContextManager[None]:
+    if not listen:
+        return nullcontext()
+    # A backfill listens nowhere and loads neither a web server nor Prometheus' client.
+    from monitor.daemon.health import serving
+
+    return serving(listen, ledger)
 
 
 async def _run(config: Config, mode: Mode, *, quiet: bool) -> signal.Signals | None:
@@ -45,7 +54,7 @@ async def _run(config: Config, mode: Mode, *, quiet: bool) -> signal.Signals | N
             for name in _SIGNALS:
                 loop.add_signal_handler(name, stop, name)
             try:
-                async with serving("" if mode.until_head else config.health.listen, Path(config.ledger.path)):
+                async with _serving("" if mode.until_head else config.health.listen, Path(config.ledger.path)):
                     await engine.run()
             finally:
                 for name in _SIGNALS:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from eth_abi.abi import encode
-from eth_abi.exceptions import EncodingError
 from eth_hash.auto import keccak
 
 from monitor.abi import EventDecl
 from monitor.abi.declaration import Param
+from monitor.abi.encoding import encode
 from monitor.markets.spec import DeploymentTable, OnlyTable
 from monitor.markets.standards import COMMON, EPOCHS
 from monitor.model.chain import Topics
@@ -71,7 +70,7 @@ def _words(param: Param, entry: OnlyTable) -> Iterator[bytes]:
         try:
             raw = bytes.fromhex(value[2:]) if isinstance(value, str) and kind.startswith("bytes") else value
             word = encode([kind], [raw])
-        except (EncodingError, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             message = f"only: {value!r} is no {kind} that {param.name} can be"
             raise ValueError(message) from error
         if len(word) != _WORD:

@@ -12,10 +12,9 @@ from operator import add
 from typing import Any, NamedTuple
 
 import polars as pl
-from eth_abi.abi import encode
-from eth_abi.exceptions import EncodingError
 
 from monitor.abi import Elementary, EventDecl, Type, Undecodable, compile_event, parse_event
+from monitor.abi.encoding import encode
 from monitor.errors import MarketError
 from monitor.markets.columns import AMOUNT, LIMIT, arguments, column_of
 from monitor.markets.load import Market
@@ -188,7 +187,7 @@ def _encoded(takes: EventDecl, values: Sequence[Any]) -> bytes | None:
         return takes.topic0[:_SELECTOR] + (
             encode([kind.canonical() for kind in types], values) if laid is None else laid
         )
-    except (EncodingError, TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -237,7 +236,7 @@ def _canonical(decl: EventDecl, raw: bytes) -> bool:
     try:
         values = compile_event(decl)([decl.topic0], raw)
         return encode([param.type.canonical() for param in decl.params], [_plain(value) for value in values]) == raw
-    except (Undecodable, EncodingError):
+    except (Undecodable, ValueError):
         return False
 
 

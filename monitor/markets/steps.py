@@ -6,10 +6,9 @@ from typing import Any, assert_never
 
 import msgspec
 import polars as pl
-from eth_abi.exceptions import EncodingError
-from eth_abi.packed import encode_packed
 from eth_hash.auto import keccak
 
+from monitor.abi.encoding import encode_packed
 from monitor.markets.lists import add_explode, add_items, add_range, items_add
 from monitor.markets.lookup import add_lookup, lookup_type
 from monitor.markets.reads import Known, add_call, add_calldata, call_type, calldata_type
@@ -188,7 +187,7 @@ def _keccak(frame: pl.DataFrame, step: KeccakPacked) -> pl.DataFrame:
     for _, *values in arguments.iter_rows():
         try:
             hashes.append(keccak(b"".join(map(_packed, step.types, values))))
-        except (EncodingError, TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError):
             hashes.append(None)
     return frame.with_columns(pl.Series(step.name, hashes, dtype=pl.Binary))
 

@@ -58,3 +58,16 @@ def cpu_seconds(code: str) -> float:
 def test_help_starts_in_under_a_third_of_importing_web3():
     show_help = "from monitor.cli.main import cli; cli.main(['--help'], standalone_mode=False)"
     assert cpu_seconds(show_help) * 3 < cpu_seconds("import web3")
+
+
+IDLE = {"web3", "textual", "prometheus_client", "aiohttp.web", "eth_abi.abi", "rlp", "hypothesis", "monitor.sim"}
+BACKFILL = f"""
+import sys
+import monitor.cli.commands.backfill, monitor.daemon.session
+print(",".join(sorted({IDLE!r} & set(sys.modules))))
+"""
+
+
+def test_backfill_starts_without_what_only_some_chains_or_markets_need():
+    done = subprocess.run([sys.executable, "-c", BACKFILL], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == ""

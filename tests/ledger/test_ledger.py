@@ -19,6 +19,7 @@ import pytest
 from monitor.errors import DeepReorg, InputError, LedgerError, LedgerLocked, LedgerNewer
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import Conflict, EndpointRow, OutboxRow, QuarantineRow, Report, UpgradeRow
+from monitor.ledger.schema import copy_log, open_writer
 from monitor.ledger.writer import Writer, record_disposition
 from monitor.model.chain import BlockRef, Extended, Finalized, Reverted
 from monitor.model.page import log_rows
@@ -428,3 +429,15 @@ async def test_killed_at_any_time_coverage_and_rows_agree(path, milliseconds):
     check_rows_and_coverage(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_write_ahead_log_is_copied_while_the_writer_is_open(path):
+    def in_file() -> int:
+        with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as file:
+            return int(file.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+    with closing(open_writer(path)):
+        assert in_file() == 0
+        copy_log(path)
+        assert in_file() > 0
+    copy_log(path.with_name("missing") / "ledger.db")

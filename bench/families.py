@@ -4,7 +4,7 @@ No public data has owners together with values, times and leases, so these world
 cannot tell). A link is right when both ends are of one actor, wrong when one end is somebody else's or nobody's.
 Recall is the share of wallets of actors with several wallets that a right link of the family touches. `accepted` are
 pairs that merge, `one family` is the rule without its demand for two families, for comparison in the same run. Worlds
-are those kept for reporting.
+are those kept for reporting; `--node` plays them on anvil instead of the twin.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from monitor.cli.simnode import play_on_node
+from monitor.config import load
 from monitor.sim.generate import REPORTING, generate
 from monitor.sim.trial import Trial, judge_world, write_world
 from monitor.wallets.evidence import pair_scores
@@ -23,6 +25,14 @@ from monitor.wallets.evidence import pair_scores
 Pairs = set[tuple[bytes, bytes]]
 WORLDS = 2
 FLOOR = 0.95
+
+
+def played(seed: int, folder: Path) -> Trial:
+    """Write a world by the twin, or with `--node` play it on anvil and index it from there."""
+    made = generate(seed=seed)
+    if "--node" not in sys.argv[1:]:
+        return write_world(made, folder)
+    return Trial(folder, play_on_node(made, folder), load(str(folder / "config.toml")).config)
 
 
 def measured(trial: Trial) -> tuple[dict[bytes, str], dict[str, Pairs]]:
@@ -53,7 +63,7 @@ def main() -> int:
     totals: dict[str, list[int]] = {}
     for seed in REPORTING[:WORLDS]:
         with TemporaryDirectory() as folder:
-            owner, pairs = measured(write_world(generate(seed=seed), Path(folder)))
+            owner, pairs = measured(played(seed, Path(folder)))
         for name, found in pairs.items():
             sums = totals.setdefault(name, [0] * 4)
             totals[name] = [before + more for before, more in zip(sums, rates(owner, found), strict=True)]

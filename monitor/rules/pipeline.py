@@ -22,7 +22,7 @@ from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.expand import HOPS, Reach, expand
 from monitor.wallets.funding import first_funders
-from monitor.wallets.grouping import Grouping, grouped
+from monitor.wallets.grouping import Grouping, Seen, grouped
 from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
@@ -117,7 +117,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         watch, hops = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
         moved = within(moved, watch, inputs.limits)
     funders, busy, found, groups = find(
-        rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree
+        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree)
     )
     seen = nodes(persons, funders, found, busy, moved)
     placed = members(seen, groups)

@@ -21,7 +21,19 @@ from monitor.wallets.labels import OWNER
 from monitor.wallets.linking import Links
 from monitor.wallets.links import links, payments
 
-__all__ = ["Grouped", "Grouping", "grouped"]
+__all__ = ["Grouped", "Grouping", "Seen", "grouped"]
+
+
+class Seen(NamedTuple):
+    """What a look sees: frames as in `monitor.wallets.links.links`, and what `first_funders` and `hubs` ask for."""
+
+    leases: pl.DataFrame
+    lease_events: pl.DataFrame
+    transfers: pl.DataFrame
+    persons: pl.DataFrame
+    labels: pl.DataFrame
+    contracts: Collection[bytes]
+    hub_degree: int
 
 
 class Grouped(NamedTuple):
@@ -48,38 +60,24 @@ class Grouping:
         """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order."""
         return self._links[1].moved(wallets, side) if self._links else empty(TRANSFERS)
 
-    def become(
-        self,
-        leases: pl.DataFrame,
-        lease_events: pl.DataFrame,
-        transfers: pl.DataFrame,
-        persons: pl.DataFrame,
-        labels: pl.DataFrame,
-        contracts: Collection[bytes],
-        hub_degree: int,
-    ) -> Grouped:
-        """Take these as all there is; frames as in `monitor.wallets.links.links` and `first_funders`."""
-        fixed = (frozenset(contracts), hub_degree)
+    def become(self, seen: Seen) -> Grouped:
+        """Take what is seen as all there is."""
+        fixed = (frozenset(seen.contracts), seen.hub_degree)
         if self._links is None or self._links[0] != fixed:
             self._links = (fixed, Links(*fixed))
             self.entities = Entities()
         kept = self._links[1]
-        self.looked = kept.become(transfers, leases, payments(leases, lease_events), persons, labels)
+        self.looked = kept.become(
+            seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons, seen.labels
+        )
         scores = pair_scores(kept.of(self.looked))
-        self.regrouped = self.entities.become(scores, _owners(labels), self.looked)
+        self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
         return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups)
 
 
-def grouped(
-    leases: pl.DataFrame,
-    lease_events: pl.DataFrame,
-    transfers: pl.DataFrame,
-    persons: pl.DataFrame,
-    labels: pl.DataFrame,
-    contracts: Collection[bytes],
-    hub_degree: int,
-) -> Grouped:
+def grouped(seen: Seen) -> Grouped:
     """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
+    leases, lease_events, transfers, persons, labels, contracts, hub_degree = seen
     funders = first_funders(transfers, persons, contracts)
     busy = hubs(transfers, labels, contracts, hub_degree)
     found = links(leases, lease_events, transfers, funders, busy, labels)

@@ -7,7 +7,7 @@ from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import people
 from monitor.facts.transfers import transfers
-from monitor.wallets.grouping import Grouping, grouped
+from monitor.wallets.grouping import Grouping, Seen, grouped
 from tests.facts.rows import BLOCK_SECONDS, MARKET, USDC, events, hardware, native, token_logs, tokens, who
 from tests.wallets.worlds import broker, crowd, label_rows, lease, pay
 
@@ -17,7 +17,8 @@ def known(rows, labels=None, contracts=frozenset({MARKET, USDC})):
     rented = leases(decoded, hardware(), tokens(), {}, BLOCK_SECONDS)
     moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
     persons = people(decoded, providers=True)
-    return rented, lease_events(decoded), moved, persons, label_rows() if labels is None else labels, contracts, 200
+    named = label_rows() if labels is None else labels
+    return Seen(rented, lease_events(decoded), moved, persons, named, contracts, 200)
 
 
 def equal(one, other):
@@ -32,21 +33,21 @@ NEW = broker(funder=70, wallets=(11, 12, 13), block=40_000)
 
 def test_a_look_tells_whose_cluster_changed():
     kept = Grouping()
-    equal(kept.become(*known(OLD)), grouped(*known(OLD)))
+    equal(kept.become(known(OLD)), grouped(known(OLD)))
     assert {who(n) for n in (50, 1, 2, 3, 4)} <= set(kept.regrouped)
-    equal(kept.become(*known(OLD)), grouped(*known(OLD)))
+    equal(kept.become(known(OLD)), grouped(known(OLD)))
     assert (len(kept.looked), len(kept.regrouped)) == (0, 0)
-    equal(kept.become(*known(OLD + NEW)), grouped(*known(OLD + NEW)))
+    equal(kept.become(known(OLD + NEW)), grouped(known(OLD + NEW)))
     assert {who(n) for n in (70, 11, 12, 13)} <= set(kept.regrouped)
     assert who(1003) not in kept.regrouped
     joined = label_rows((1000, "Lab", "owner"), (1001, "Lab", "owner"))
-    equal(kept.become(*known(OLD + NEW, joined)), grouped(*known(OLD + NEW, joined)))
+    equal(kept.become(known(OLD + NEW, joined)), grouped(known(OLD + NEW, joined)))
     assert kept.regrouped == {who(1000), who(1001)}
 
 
 @pytest.mark.parametrize("more", [pay(1, 2, block=50_000), lease(77, 1005, block=50_000)], ids=["transfer", "lease"])
 def test_a_contract_that_was_not_known_before_makes_all_be_found_again(more):
     kept = Grouping()
-    kept.become(*known(OLD))
+    kept.become(known(OLD))
     wider = known(OLD + more, contracts=frozenset({MARKET, USDC, who(50)}))
-    equal(kept.become(*wider), grouped(*wider))
+    equal(kept.become(wider), grouped(wider))

@@ -75,6 +75,8 @@ class Engine:
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         """Per chain the version of the watch list whose rows were last read up to the head."""
+        self.needed = 0
+        """The version that brought the latest contracts and questions: nothing is judged before those are read."""
         self.asked: dict[tuple[int, bytes], int] = {}
         """Wallets whose transfers are still to come, with the version they came in."""
         self._listed: dict[int, tuple[tuple[object, ...], list[Want]]] = {}
@@ -278,7 +280,8 @@ class Engine:
             await self.dirty.wait()
             self.dirty.clear()
             chains = {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
-            if not self.caught_up and any(self.settled.get(chain_id) != self.watch_version for chain_id in chains):
+            needed = self.needed if self.caught_up else self.watch_version
+            if any(self.settled.get(chain_id, -1) < needed for chain_id in chains):
                 continue
             began = time.process_time()
             self.asked = {
@@ -293,6 +296,8 @@ class Engine:
                 self.watched = look.watched
                 self.watch_version += 1
                 self.asked |= dict.fromkeys(fresh, self.watch_version)
+                if asks:
+                    self.needed = self.watch_version
                 for wake in self.wake.values():
                     wake.set()
                 if not self.caught_up and (asks or fresh or self.mode.until_head):

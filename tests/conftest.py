@@ -15,7 +15,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 def pytest_runtest_setup() -> None:
     """Give each test Python's own recursion limit.
 
-    Whoever loads web3 finds it raised a hundredfold (by py_ecc), reading answers lowers it again, and hypothesis takes a
-    limit that moves under a test for a fault.
+    Whoever loads web3 finds it raised a hundredfold (by py_ecc), reading answers lowers it again, and hypothesis takes
+    a limit that moves under a test for a fault.
     """
     sys.setrecursionlimit(min(sys.getrecursionlimit(), 1_000))

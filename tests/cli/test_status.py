@@ -81,6 +81,8 @@ async def test_logs_put_aside_are_listed_with_their_reason_and_cleaned(tmp_path,
     ]
     _, out, _ = run([*where, "markets", "quarantine", "spheron", "--format", "json"], capsys)
     assert [row["market"] for row in json.loads(out)] == ["spheron"]
+    code, _, err = run([*where, "markets", "quarantine", "nosuch"], capsys)
+    assert (code, err.splitlines()[0]) == (2, "monitor: error: there is no market 'nosuch'")
 
 
 async def test_a_market_shows_all_changes_of_its_contracts(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +51,10 @@ def list_all(fmt: Format) -> None:
 @format_option()
 def show_one(name: str, fmt: Format, *, upgrades: bool) -> None:
     """Show a market's lifecycle: each event, its verb and the unified fields it sets."""
-    from monitor.errors import InputError
     from monitor.markets.lifecycle import lifecycle
 
     markets = _load(None)
-    if name not in markets:
-        message = f"there is no market {name!r}"
-        raise InputError(message, hint=f"known: {', '.join(markets)}")
+    _known(name, markets)
     if upgrades:
         show(_upgrades(name), fmt, columns=_UPGRADES)
         return
@@ -83,6 +81,8 @@ def quarantine(name: str | None, fmt: Format) -> None:
     from monitor.ledger.reader import Reader
     from monitor.views.bundle import open_path
 
+    if name is not None:
+        _known(name, _load(None))
     with Reader(open_path(load_config().config)) as reader:
         rows = [msgspec.structs.asdict(row) for row in reader.quarantine() if name in {None, row.market}]
     show(rows, fmt, columns=_QUARANTINE)
@@ -122,6 +122,14 @@ def decode(file: str, chain_id: int | None, fmt: Format) -> None:
     markets = _load(None)
     rows = decode_file(_bytes(file), markets, bind_everywhere(markets, config), chain_id)
     show([row._asdict() for row in rows], fmt, columns=_DECODE)
+
+
+def _known(name: str, markets: Collection[str]) -> None:
+    from monitor.errors import InputError
+
+    if name not in markets:
+        message = f"there is no market {name!r}"
+        raise InputError(message, hint=f"known: {', '.join(markets)}")
 
 
 def _bytes(file: str) -> bytes:

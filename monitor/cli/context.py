@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-
-from monitor.cli.main import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.config import Loaded
 
-__all__ = ["FORMATS", "format_option", "load_config", "located", "settings"]
+__all__ = ["FORMATS", "Settings", "format_option", "load_config", "located", "settings"]
 
 _LOADED = "monitor.loaded"
 FORMATS = ("table", "csv", "json", "ndjson")
+
+
+class Settings(NamedTuple):
+    """What the options before the command say."""
+
+    config: str | None
+    ledger: str | None
+    debug: bool
 
 
 def settings() -> Settings:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import NamedTuple
 
 import click
 
 from monitor import __version__
+from monitor.cli.context import Settings
 from monitor.cli.lazy import LazyGroup
 from monitor.errors import (
     ChainUnreachable,
@@ -21,7 +21,7 @@ from monitor.errors import (
     MonitorError,
 )
 
-__all__ = ["Settings", "cli", "exit_code", "main"]
+__all__ = ["cli", "exit_code", "main"]
 
 _C = "monitor.cli.commands."
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -56,14 +56,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EXIT_CODES = """\b
 Exit codes: 0 ok, 1 failed, 2 usage or config, 3 chain unreachable,
 4 leads at or above --fail-on, 5 ledger locked or newer, 130 interrupted."""
-
-
-class Settings(NamedTuple):
-    """What the options before the command say."""
-
-    config: str | None
-    ledger: str | None
-    debug: bool
 
 
 @click.group(

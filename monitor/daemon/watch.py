@@ -9,6 +9,7 @@ from typing import NamedTuple
 from monitor.markets.load import Bound
 from monitor.model.span import Span, Spans
 from monitor.sync.fragment import (
+    NATIVE_KINDS,
     Fragment,
     FragmentKind,
     Want,
@@ -19,7 +20,7 @@ from monitor.sync.fragment import (
 )
 from monitor.wallets.watch import LAST_AWAITED
 
-__all__ = ["Watched", "admitted", "contract_wants", "wants"]
+__all__ = ["Watched", "admitted", "contract_wants", "needed", "wants"]
 
 
 class Watched(NamedTuple):
@@ -53,6 +54,19 @@ def wants(
     required = contract_wants(chain_id, bound)
     mine = (row for row in watched if row.chain_id == chain_id and (row.kind == "native" or money))
     return [*required, *(_want(row, money, native) for row in mine)]
+
+
+def needed(
+    bound: Iterable[Bound], tokens: Iterable[tuple[int, bytes]], watched: Iterable[Watched]
+) -> set[tuple[int, Fragment]]:
+    """List what the ledgers of all chains must hold (chain id, fragment), native value read in whichever way."""
+    contracts, rows, money = list(bound), list(watched), list(tokens)
+    return {
+        (chain_id, want.fragment)
+        for chain_id in {item.chain_id for item in contracts} | {row.chain_id for row in rows}
+        for way in NATIVE_KINDS
+        for want in wants(chain_id, contracts, [token for chain, token in money if chain == chain_id], rows, way)
+    }
 
 
 def admitted(

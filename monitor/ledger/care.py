@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from monitor.ledger.lock import Lock
 from monitor.ledger.reader import Reader
 from monitor.ledger.schema import open_writer, segment_folder, transaction, translated
 from monitor.ledger.segments import Segment
-from monitor.ledger.store import Store, free_topics
+from monitor.ledger.store import Store, taken
 from monitor.model.schema import LOG_ROWS
 from monitor.sync.fragment import Fragment
 
@@ -33,25 +34,13 @@ class Pruned(NamedTuple):
     freed: int
 
 
-def prune(path: Path, wanted: Collection[tuple[int, bytes]], events: Collection[tuple[int, Fragment]] = ()) -> Pruned:
-    """Forget the logs and the coverage of contracts that are not in `wanted` (chain id, address), nor of `events`.
+def prune(path: Path, wanted: Callable[[], Collection[tuple[int, Fragment]]]) -> Pruned:
+    """Forget logs, native value and coverage that none of the `wanted` fragments (chain id, fragment) takes.
 
-    `events` are the fragments of events by topics (chain id, fragment). Segments without such logs stay as they are.
-    Raises LedgerLocked while a daemon writes, and LedgerError.
+    `wanted` is called once no daemon can write any more. Segments without such logs stay as they are. Raises
+    LedgerLocked while a daemon writes, LedgerError, and what `wanted` raises.
     """
-
-    def work(store: Store) -> None:
-        for segment in store.held():
-            addresses = [address for chain_id, address in wanted if chain_id == segment.chain_id]
-            topic0 = free_topics(events, segment.chain_id)
-            kept = pl.col("address").is_in(addresses) | pl.col("topics").bin.slice(0, 32).is_in(topic0)
-            lazy = segments.scan(store.folder, [segment]).filter(kept)
-            rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
-            if rows.height < segment.rows:
-                store.replace(segment, rows)
-        store.forget(wanted, events)
-
-    return _done(path, work)
+    return _done(path, lambda: partial(_forget, wanted=wanted()))
 
 
 def prune_above(path: Path, chain_id: int, above: int) -> Pruned:
@@ -71,7 +60,7 @@ def prune_above(path: Path, chain_id: int, above: int) -> Pruned:
             store.replace(segment, rows)
         store.reopen(chain_id, above)
 
-    return _done(path, work)
+    return _done(path, lambda: work)
 
 
 def backup(path: Path, target: Path) -> int:
@@ -96,7 +85,17 @@ def backup(path: Path, target: Path) -> int:
     return target.stat().st_size + sum(segment.size for segment in held)
 
 
-def _done(path: Path, work: Callable[[Store], None]) -> Pruned:
+def _forget(store: Store, wanted: Collection[tuple[int, Fragment]]) -> None:
+    for segment in store.held():
+        kept = taken([fragment for chain_id, fragment in wanted if chain_id == segment.chain_id])
+        lazy = segments.scan(store.folder, [segment]).filter(kept)
+        rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
+        if rows.height < segment.rows:
+            store.replace(segment, rows)
+    store.forget(wanted)
+
+
+def _done(path: Path, plan: Callable[[], Callable[[Store], None]]) -> Pruned:
     path = path.expanduser().resolve()
     if not path.exists():
         message = f"there is no ledger at {path}"
@@ -105,7 +104,7 @@ def _done(path: Path, work: Callable[[Store], None]) -> Pruned:
     try:
         with closing(open_writer(path)) as connection:
             store = Store(connection, segment_folder(path))
-            before = _size(store)
+            before, work = _size(store), plan()
             transaction(connection, path, lambda _: work(store))
             # Nobody writes now; who still reads by an older snapshot is told that a file is missing.
             with translated(path):

@@ -24,11 +24,13 @@ from monitor.model.chain import Header, RawTransfer
 from monitor.model.page import BLOCKS, PLACE, Page, is_sorted
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
-from monitor.sync.fragment import Fragment
+from monitor.sync.fragment import NATIVE_KINDS, TRANSFER, Fragment
 
-__all__ = ["Store", "free_topics"]
+__all__ = ["Store", "taken"]
 
 _TAIL = ("block_number", "log_index", "tx_index", "tx_hash", "address", "topics", "data")
+_KEYS = "chain_id, block_number, tx_index, trace"
+_TAKEN = {name: LOG_ROWS[name] for name in ("block_number", "log_index", "address", "topics")}
 _AT_ONCE = 5
 """A fifth of a segment's rows that come together make one: by way of the tail they would be written twice."""
 _INSERT_HEADER = """INSERT INTO headers VALUES (?, ?, ?, ?, ?)
@@ -126,22 +128,25 @@ class Store:
         self._cut(chain_id, above)
         self.connection.execute("UPDATE chains SET finalized = min(finalized, ?) WHERE chain_id = ?", (above, chain_id))
 
-    def forget(self, wanted: Collection[tuple[int, bytes]], events: Collection[tuple[int, Fragment]] = ()) -> None:
-        """Forget logs in the tail and coverage of contracts not `wanted` (chain id, address), nor of `events`."""
-        execute = self.connection.execute
-        asked = {(chain_id, fragment.key) for chain_id, fragment in events}
-        for chain_id, fragment in execute("SELECT DISTINCT chain_id, fragment FROM coverage").fetchall():
-            kind, _, address = fragment.partition(":")
-            unwanted = kind == "logs" and (chain_id, bytes.fromhex(address)) not in wanted
-            if unwanted or (kind == "events" and (chain_id, fragment) not in asked):
-                execute("DELETE FROM coverage WHERE chain_id = ? AND fragment = ?", (chain_id, fragment))
-        for chain_id, address in execute("SELECT DISTINCT chain_id, address FROM logs").fetchall():
-            if (chain_id, address) not in wanted:
-                words = free_topics(events, chain_id)
-                where = f"chain_id = ? AND address = ? AND substr(topics, 1, 32) NOT IN ({', '.join('?' * len(words))})"
-                gone = execute(f"DELETE FROM logs WHERE {where}", (chain_id, address, *words)).rowcount
-                self._count(chain_id, -gone)
+    def forget(self, wanted: Collection[tuple[int, Fragment]]) -> None:
+        """Forget the tail, native value and coverage that none of the `wanted` fragments (chain id, fragment) takes."""
+        execute, many = self.connection.execute, self.connection.executemany
+        keys = {(chain_id, fragment.key) for chain_id, fragment in wanted}
+        covered = set(execute("SELECT DISTINCT chain_id, fragment FROM coverage").fetchall())
+        many("DELETE FROM coverage WHERE chain_id = ? AND fragment = ?", sorted(covered - keys))
         for (chain_id,) in execute("SELECT chain_id FROM chains").fetchall():
+            mine = [fragment for chain, fragment in wanted if chain == chain_id]
+            gone = tail_rows(self.connection, "logs.chain_id = ?", (chain_id,), _TAKEN).filter(~taken(mine))
+            places = gone.select("block_number", "log_index").rows()
+            many(f"DELETE FROM logs WHERE chain_id = {chain_id:d} AND block_number = ? AND log_index = ?", places)
+            self._count(chain_id, -len(places))
+            wallets = {fragment.wallet for fragment in mine if fragment.kind in NATIVE_KINDS}
+            where = "chain_id = ? AND block_number = ? AND tx_index = ? AND trace = ?"
+            moved = execute(f"SELECT {_KEYS}, sender, recipient FROM native WHERE chain_id = ?", (chain_id,)).fetchall()
+            many(
+                f"DELETE FROM native WHERE {where}",
+                [key for *key, sender, recipient in moved if wallets.isdisjoint((sender, recipient))],
+            )
             self._drop_headers(chain_id, 0, self._final(chain_id))
 
     def _cut(self, chain_id: int, to_number: int) -> None:
@@ -277,10 +282,17 @@ class Store:
         self.connection.execute("INSERT INTO coverage VALUES (?, ?, ?, ?)", (chain_id, fragment, start, stop))
 
 
-def free_topics(events: Collection[tuple[int, Fragment]], chain_id: int) -> list[bytes]:
-    """List the topic0 of fragments (chain id, fragment) that take a chain's logs from any address, sorted."""
-    free = [item.topics[0] or () for chain, item in events if chain == chain_id and not item.addresses]
-    return sorted({topic0 for first in free for topic0 in first})
+def taken(fragments: Collection[Fragment]) -> pl.Expr:
+    """Tell which logs (LOG_ROWS) of one chain any of the fragments takes; events are told by contract, else topic0."""
+    contracts = {item.addresses[0] for item in fragments if item.kind in {"logs", "events"} and item.addresses}
+    anywhere = {word for item in fragments if item.topics and not item.addresses for word in item.topics[0] or ()}
+    tokens = {token for item in fragments if item.kind == "transfers" for token in item.addresses}
+    wallets = [item.wallet.rjust(32, b"\0") for item in fragments if item.kind == "transfers"]
+    first, *ends = (pl.col("topics").bin.slice(32 * place, 32) for place in range(3))
+    spent = (
+        pl.col("address").is_in(tokens) & (first == TRANSFER) & pl.any_horizontal(end.is_in(wallets) for end in ends)
+    )
+    return pl.col("address").is_in(contracts) | first.is_in(anywhere) | spent
 
 
 def _parted(rows: pl.DataFrame, condition: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -1,6 +1,7 @@
 """Prune and backup: what is not needed goes, what is lost is read again, and a copy is whole while a daemon writes."""
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from monitor.ledger.schema import segment_folder
 from monitor.ledger.writer import Writer
 from monitor.model.page import log_rows
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import events_fragment
+from monitor.sync.fragment import TRANSFER, contract_fragment, events_fragment, native_fragment, transfers_fragment
 from tests.ledger.conftest import headers, log, transfer
 from tests.ledger.test_segments import altered, files, page, started
 
@@ -42,13 +43,14 @@ async def filled(path: Path) -> Path:
 async def test_prune_forgets_what_no_market_names(filled):
     with Reader(filled) as reader:
         before = reader.logs_frame(addresses=[A])
-    assert prune(filled, {(1, A), (2, B)}).logs == 24
+    wanted = [(1, contract_fragment(A)), (2, contract_fragment(B))]
+    assert prune(filled, lambda: wanted).logs == 24
     with Reader(filled) as reader:
         assert_frame_equal(reader.logs_frame(), before)
         assert set(reader.coverage(1)) == {KEYS[0]}
         assert reader.status().logs == {1: before.height}
     assert len(files(filled)) == 2, "what was replaced is gone"
-    assert prune(filled, {(1, A)}).logs == 0
+    assert prune(filled, lambda: wanted).logs == 0
 
 
 async def test_prune_keeps_the_events_of_any_address_that_are_asked_for(filled):
@@ -56,13 +58,31 @@ async def test_prune_keeps_the_events_of_any_address_that_are_asked_for(filled):
     free, other = events_fragment(b"", (words,)), events_fragment(A, (words, (b"w" * 32,)))
     async with Writer(filled) as writer:
         await writer.put_pages(1, [page(0, 20, key=free.key), page(0, 20, key=other.key)])
-    assert prune(filled, {(1, A)}, [(1, free)]).logs == 20
+    assert prune(filled, lambda: [(1, contract_fragment(A)), (1, free)]).logs == 20
     with Reader(filled) as reader:
         assert reader.logs_frame(addresses=[B])["block_number"].to_list() == [25, 25, 60, 60]
         assert set(reader.coverage(1)) == {KEYS[0], free.key}, "what nobody asks for any more is not covered"
-    assert prune(filled, {(1, A)}, [(2, free)]).logs == 4
+    assert prune(filled, lambda: [(1, contract_fragment(A)), (2, free)]).logs == 4
     with Reader(filled) as reader:
         assert set(reader.coverage(1)) == {KEYS[0]}
+
+
+async def test_prune_keeps_what_wanted_wallets_moved(filled):
+    near, far = b"n" * 20, b"f" * 20
+    ends = [near, far, far]
+    sent = [(TRANSFER, each.rjust(32, b"\0"), other.rjust(32, b"\0")) for each, other in pairwise([*ends, near])]
+    moved = [log(90, 10 + place, address=B, topics=topics) for place, topics in enumerate(sent)]
+    mine, theirs = (transfers_fragment(wallet, [B]) for wallet in (near, far))
+    paid = [transfer(91, 1)._replace(recipient=near), transfer(91, 2)._replace(sender=near), transfer(91, 3)]
+    coverage = {mine.key: Span(90, 92), theirs.key: Span(90, 92), f"native:{near.hex()}": Span(90, 92)}
+    async with Writer(filled) as writer:
+        await writer.extend(1, headers(90, 92), log_rows(moved), paid, coverage)
+    wanted = [(1, fragment) for fragment in (contract_fragment(A), mine, native_fragment(near, "native"))]
+    assert prune(filled, lambda: wanted).logs == 24 + 1
+    with Reader(filled) as reader:
+        assert reader.logs_frame(addresses=[B])["log_index"].to_list() == [10, 12], "the one between strangers is gone"
+        assert reader.transfers_frame()["tx_index"].to_list() == [1, 2]
+        assert set(reader.coverage(1)) == {KEYS[0], mine.key, f"native:{near.hex()}"}
 
 
 async def test_prune_above_opens_the_coverage_again_below_finality(filled):
@@ -94,7 +114,7 @@ async def test_prune_above_is_the_way_back_from_a_lost_segment(filled):
 async def test_prune_waits_for_no_daemon(filled):
     async with Writer(filled):
         with pytest.raises(LedgerLocked):
-            prune(filled, set())
+            prune(filled, set)
     with pytest.raises(LedgerError, match="no ledger"):
         prune_above(filled.with_name("none.db"), 1, 5)
 

@@ -1,18 +1,26 @@
-"""`monitor prune`: forget what no configured market needs, or everything above a block."""
+"""`monitor prune`: forget what nothing needs that is configured now, or everything above a block."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from monitor.cli.context import load_config
 from monitor.errors import InputError
 
+if TYPE_CHECKING:
+    from monitor.sync.fragment import Fragment
+
 
 @click.command("prune")
 @click.option("--chain", metavar="NAME", help="With --above: the chain, by name or id.")
 @click.option("--above", type=click.IntRange(min=0), metavar="BLOCK", help="Forget all of the chain above this block.")
 def command(chain: str | None, above: int | None) -> None:
-    """Forget the logs of contracts that no configured market names, and give their space back.
+    """Forget what no configured market needs, and give its space back.
+
+    That is the logs of contracts that none names nor made, and what wallets moved that no lease leads to any more.
+    What is shown, exported and judged stays the same.
 
     With --chain and --above: forget everything above a block, final or not, so that the next run reads it again. That
     is the way back after a fork deeper than finality, and from a lost segment. Stop the daemon first.
@@ -20,8 +28,10 @@ def command(chain: str | None, above: int | None) -> None:
     from pathlib import Path
 
     from monitor.config.resources import ledger_path
-    from monitor.daemon.watch import contract_wants
+    from monitor.daemon.watch import Watched, needed
     from monitor.ledger import care
+    from monitor.ledger.reader import Reader
+    from monitor.views.assemble import assemble
     from monitor.views.bundle import load_bundle
 
     if (chain is None) != (above is None):
@@ -31,10 +41,14 @@ def command(chain: str | None, above: int | None) -> None:
     ledger = Path(ledger_path(config.ledger.path))
     if chain is None or above is None:
         bundle = load_bundle(config)
-        chains = {item.chain_id for item in bundle.bound}
-        wants = [(chain_id, want.fragment) for chain_id in chains for want in contract_wants(chain_id, bundle.bound)]
-        events = [(chain_id, fragment) for chain_id, fragment in wants if fragment.kind == "events"]
-        found = care.prune(ledger, {*((item.chain_id, item.address) for item in bundle.bound), *bundle.tokens}, events)
+
+        def wanted() -> set[tuple[int, Fragment]]:
+            with Reader(ledger) as reader:
+                found = assemble(reader, bundle, config)
+            watched = [Watched(*row) for row in found.world.watch.iter_rows()]
+            return needed([*bundle.bound, *found.children], bundle.tokens, watched)
+
+        found = care.prune(ledger, wanted)
     else:
         by_name = {name: item.id for name, item in config.chains.items()}
         chain_id = by_name.get(chain, int(chain) if chain.isascii() and chain.isdigit() else None)

@@ -2,7 +2,7 @@
 
 Calls as of one block travel together through Multicall3 (mds1/multicall, one address on most chains) where it has code,
 else as a batch of eth_call. What a contract refuses or a node cannot tell is an answer too: a row with its failure. A
-wallet's code, nonce and storage are read the same way, in batches.
+wallet's code, nonce and storage are read the same way, in batches, and so is what it set for fees in a transaction.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ CODE_HEAD = 64
 _FAILURE = 200
 _REVERTED = 3
 _ADDRESS, _WORD = 20, 32
+_MOST = 2**63 - 1
+"""Wei per gas, or gas, that are kept; whoever sets more is told as setting this much."""
 _DAY_SECONDS = 86_400
 
 
@@ -70,6 +72,17 @@ class _Sent(msgspec.Struct, rename="camel"):
     to: str | None = None
 
 
+class _Priced(msgspec.Struct, rename="camel"):
+    """What a transaction says of its sender and of fees; an EIP-1559 one names a tip beside the price."""
+
+    hash: str
+    block_number: str | None
+    sender: str = msgspec.field(name="from")
+    gas: str
+    gas_price: str | None = None
+    max_priority_fee_per_gas: str | None = None
+
+
 class ChainReads:
     """Fetches reads of one chain, at most `budget` of them a day."""
 
@@ -100,22 +113,20 @@ class ChainReads:
         for number, group in groupby(calls, key=lambda item: item.block_number):
             for part in _parts(list(group)):
                 found += await self._calls(number, part)
-        for part in _parts([item for item in taken if item.kind == "transaction"]):
-            found += await self._transactions(part)
-        for part in _parts([item for item in taken if item.kind in _STATE]):
-            found += await self._states(part)
+        for part in _parts([item for item in taken if item.kind in _QUESTIONS]):
+            found += await self._each(part)
         return found
 
-    async def _states(self, wanted: Sequence[Wanted]) -> list[Read]:
+    async def _each(self, wanted: Sequence[Wanted]) -> list[Read]:
         def accept(answers: Sequence[Answer]) -> list[Read]:
-            return [_state(item, answer) for item, answer in zip(wanted, answers, strict=True)]
+            return [_told(item, answer) for item, answer in zip(wanted, answers, strict=True)]
 
         try:
-            return await self.rpc.ask([_STATE[item.kind](item) for item in wanted], accept)
+            return await self.rpc.ask([_QUESTIONS[item.kind](item) for item in wanted], accept)
         except NodeRefused as error:
             if len(wanted) == 1:
                 return [Read(*wanted[0], None, _line(error.message))]
-            return [read for item in wanted for read in await self._states([item])]
+            return [read for item in wanted for read in await self._each([item])]
 
     async def _calls(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:
         if len(wanted) > 1 and await self._has_multicall():
@@ -154,37 +165,36 @@ class ChainReads:
 
         return await self.rpc.ask(calls, accept)
 
-    async def _transactions(self, wanted: Sequence[Wanted]) -> list[Read]:
-        calls = [Call("eth_getTransactionByHash", (f"0x{item.payload.hex()}",)) for item in wanted]
-
-        def accept(answers: Sequence[Answer]) -> list[Read]:
-            return [_sent(item, decode_optional(answer, _Sent)) for item, answer in zip(wanted, answers, strict=True)]
-
-        try:
-            return await self.rpc.ask(calls, accept)
-        except NodeRefused as error:
-            return [Read(*item, None, _line(error.message)) for item in wanted]
-
 
 def _eth_call(number: int, target: bytes, data: bytes) -> Call:
     return Call("eth_call", ({"to": f"0x{target.hex()}", "data": f"0x{data.hex()}"}, block_parameter(number)))
 
 
-_STATE: dict[str, Callable[[Wanted], Call]] = {
+def _by_hash(item: Wanted) -> Call:
+    return Call("eth_getTransactionByHash", (f"0x{item.payload.hex()}",))
+
+
+_QUESTIONS: dict[str, Callable[[Wanted], Call]] = {
+    "transaction": _by_hash,
+    "fee": _by_hash,
     "code": lambda item: Call("eth_getCode", _where(item)),
     "nonce": lambda item: Call("eth_getTransactionCount", _where(item)),
     "storage": lambda item: Call("eth_getStorageAt", _where(item, f"0x{item.payload.hex()}")),
     "account": lambda item: _eth_call(item.block_number, item.target, item.payload),
 }
-"""What is asked of a wallet itself, by the kind of WANTED."""
+"""What is asked one by one, of transactions and of wallets themselves, by the kind of WANTED."""
 
 
 def _where(item: Wanted, *more: str) -> tuple[str, ...]:
     return (f"0x{item.target.hex()}", *more, block_parameter(item.block_number))
 
 
-def _state(item: Wanted, answer: Answer) -> Read:
+def _told(item: Wanted, answer: Answer) -> Read:
     match item.kind:
+        case "transaction":
+            return _sent(item, decode_optional(answer, _Sent))
+        case "fee":
+            return _priced(item, decode_optional(answer, _Priced))
         case "account":
             return _returned(item, answer)
         case "nonce":
@@ -248,20 +258,39 @@ def _kept(item: Wanted, data: bytes) -> Read:
     return Read(*item, data, None)
 
 
-def _sent(item: Wanted, answer: _Sent | None) -> Read:
-    if answer is None:
-        return Read(*item, None, "the transaction is not known to the node")
-    if answer.block_number is None or quantity(answer.block_number) != item.block_number:
-        return Read(*item, None, "the node has the transaction in another block")
-    if fixed(answer.hash, _WORD) != item.payload:
-        message = "asked for one transaction, got another"
-        raise Lying(message)
-    data = _data(answer.input)
+def _sent(item: Wanted, found: _Sent | None) -> Read:
+    if (amiss := _amiss(item, found)) or found is None:
+        return Read(*item, None, amiss)
+    data = _data(found.input)
     if len(data) > MAX_INPUT:
         return Read(*item, None, f"the call data has {len(data)} bytes")
-    recipient = bytes(_ADDRESS) if answer.to is None else fixed(answer.to, _ADDRESS)
-    value = quantity(answer.value, 2 + 2 * _WORD).to_bytes(_WORD)
-    return Read(*item, fixed(answer.sender, _ADDRESS) + recipient + value + data, None)
+    recipient = bytes(_ADDRESS) if found.to is None else fixed(found.to, _ADDRESS)
+    value = quantity(found.value, 2 + 2 * _WORD).to_bytes(_WORD)
+    return Read(*item, fixed(found.sender, _ADDRESS) + recipient + value + data, None)
+
+
+def _priced(item: Wanted, found: _Priced | None) -> Read:
+    if (amiss := _amiss(item, found)) or found is None:
+        return Read(*item, None, amiss)
+    tip = found.max_priority_fee_per_gas
+    price = found.gas_price if tip is None else tip
+    if price is None:
+        return Read(*item, None, "the transaction names no price of gas")
+    # The protocol takes numbers of any size here from whoever can pay: large ones are no lie of the node.
+    numbers = (min(quantity(text, 2 + 2 * _WORD), _MOST).to_bytes(8) for text in (price, found.gas))
+    return Read(*item, fixed(found.sender, _ADDRESS) + bytes([tip is not None]) + b"".join(numbers), None)
+
+
+def _amiss(item: Wanted, found: _Sent | _Priced | None) -> str | None:
+    """Say why an answer does not have the transaction in the block asked for; raises Lying where it has another one."""
+    if found is None:
+        return "the transaction is not known to the node"
+    if found.block_number is None or quantity(found.block_number) != item.block_number:
+        return "the node has the transaction in another block"
+    if fixed(found.hash, _WORD) != item.payload:
+        message = "asked for one transaction, got another"
+        raise Lying(message)
+    return None
 
 
 def _line(text: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "CAPACITY",
     "CLUSTERS",
     "EVENTS",
+    "HABITS",
     "LEASES",
     "LINKS",
     "LOG_ROWS",
@@ -152,14 +153,16 @@ WANTED: dict[str, pl.DataType] = {
 """What facts need of the chain beside logs.
 
 `kind` call: what contract `target` answers to call data `payload` as of `block_number`; `kind` transaction: the
-transaction with the hash `payload` in that block, `target` empty. Of a wallet `target` itself: `kind` code, nonce,
-storage (slot `payload`) and account (what it answers to call data `payload`)."""
+transaction with the hash `payload` in that block, `target` empty; `kind` fee: what its sender set for fees. Of a
+wallet `target` itself: `kind` code, nonce, storage (slot `payload`) and account (what it answers to call data
+`payload`)."""
 
 READS: dict[str, pl.DataType] = {**WANTED, "result": pl.Binary(), "failure": pl.String()}
 """What the chain answered, or why it could not (`failure`, and a null `result`).
 
-The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input; of a code
-its first 64 bytes, of a nonce 8 bytes."""
+The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input; of a fee
+sender (20), 1 where there is a tip (EIP-1559) or 0, tip or gas price in wei (8) and gas limit (8); of a code its first
+64 bytes, of a nonce 8 bytes."""
 
 ACCOUNTS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -284,6 +287,18 @@ LINKS: dict[str, pl.DataType] = {
 """Evidence between two wallets.
 
 `weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time."""
+
+HABITS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "address": pl.Binary(),
+    "what": pl.String(),
+    "value": pl.Int64(),
+    "times": pl.Int64(),
+    "transactions": pl.Int64(),
+}
+"""What a wallet set for fees in `times` of the `transactions` looked at that it signed itself.
+
+`what` is tip|gas price, in wei per gas, or gas limit."""
 
 CLUSTERS: dict[str, pl.DataType] = {
     "cluster_id": pl.String(),

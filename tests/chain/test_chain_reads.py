@@ -12,6 +12,9 @@ from monitor.chain.reads import MULTICALL, ChainReads, Read, Wanted
 from monitor.chain.rpc import RpcClient
 from tests.chain.conftest import client, endpoints
 from tests.chain.fake import FakeChain, FakeNode, Refusal
+from tests.fakenode import faults
+from tests.fakenode.chain import Chain, Tx
+from tests.fakenode.node import Node
 from tests.markets.chain_of_logs import LOCAL
 from tests.markets.theatre import Theatre, call_data
 
@@ -81,6 +84,45 @@ async def test_a_transaction_gives_sender_recipient_value_and_input():
         assert elsewhere.failure == "the node has the transaction in another block"
         (unknown,) = await ChainReads(rpc, 100).fetch([asked._replace(payload=b"\x01" * 32)])
         assert unknown.failure == "the transaction is not known to the node"
+
+
+async def test_a_transaction_gives_what_its_sender_set_for_fees():
+    chain, sender = Chain(3), b"\x77" * 20
+    block = chain.mine(*[Tx(sender=sender)] * 4)
+    old, new, absurd, priceless = block.transactions
+    old["gasPrice"], old["gas"] = hex(7 * 10**9), hex(500_000)
+    new["maxPriorityFeePerGas"] = hex(1_337_000_000)
+    absurd["maxPriorityFeePerGas"] = hex(2**200)
+    absurd["type"] = "0x2"
+    del priceless["gasPrice"], priceless["maxPriorityFeePerGas"]
+    asked = [Wanted(31337, 1, "fee", b"", bytes.fromhex(tx["hash"][2:])) for tx in block.transactions]
+    async with Node(chain).running() as node, client(node.url, attempts=1) as rpc:
+        found = await ChainReads(rpc, 9).fetch(asked)
+        (moved,) = await ChainReads(rpc, 9).fetch([asked[0]._replace(block_number=0)])
+    told = {read.payload: read for read in found}
+    assert [told[item.payload].result for item in asked] == [
+        sender + b"\x00" + (7 * 10**9).to_bytes(8) + (500_000).to_bytes(8),
+        sender + b"\x01" + (1_337_000_000).to_bytes(8) + (21_000).to_bytes(8),
+        sender + b"\x01" + (2**63 - 1).to_bytes(8) + (21_000).to_bytes(8),
+        None,
+    ]
+    assert told[asked[3].payload].failure == "the transaction names no price of gas"
+    assert moved.failure == "the node has the transaction in another block"
+
+
+async def test_one_answer_that_is_another_transaction_leaves_its_neighbours_alone():
+    chain = Chain(3)
+    block = chain.mine(Tx(), Tx())
+    first, second = (bytes.fromhex(tx["hash"][2:]) for tx in block.transactions)
+
+    def swapped(call, said):
+        return {**said, "hash": "0x" + "ab" * 32} if call.params == [f"0x{second.hex()}"] else said
+
+    asked = [Wanted(31337, 1, "fee", b"", each) for each in (first, second)]
+    async with Node(chain, faults.Fault(result=swapped)).running() as node, client(node.url, attempts=1) as rpc:
+        found = {read.payload: read for read in await ChainReads(rpc, 9).fetch(asked)}
+    assert found[first].result
+    assert found[second].failure
 
 
 async def test_the_budget_is_kept_and_the_oldest_come_first():

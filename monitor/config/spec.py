@@ -277,6 +277,9 @@ class WalletsConfig(_Table):
     """Counterparties from which on a wallet's counterparties are not read."""
     max_wallets: int = Field(default=5_000, ge=0, le=1_000_000)
     """Counterparties per chain that are read."""
+    fee_transactions: int = Field(default=6, ge=0, le=50)
+    """Transactions per wallet, the oldest first, whose fee settings are read, one call each out of `max_reads`; 0 reads
+    none."""
 
 
 LabelKind = Literal[

@@ -13,7 +13,7 @@ from monitor.facts.folding import Folding, Terms
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
-from monitor.model.schema import CLUSTERS, QUARANTINE, empty
+from monitor.model.schema import CLUSTERS, QUARANTINE, READS, empty
 from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, judge
 from monitor.rules.models import models
@@ -21,6 +21,7 @@ from monitor.rules.names import NAMES
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.expand import HOPS, Reach, expand
+from monitor.wallets.fees import fees, habits, signed
 from monitor.wallets.funding import first_funders
 from monitor.wallets.grouping import Grouping, Seen, grouped
 from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
@@ -59,6 +60,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     reach: Reach = Reach()
     """How far counterparties are followed, within `limits`."""
     hub_degree: int = 200
+    about: pl.DataFrame = msgspec.field(default_factory=lambda: empty(READS))
+    """What the chain said of wallets (READS), of which kind fee is read here."""
+    fee_transactions: int = 0
+    """Transactions per wallet whose fee settings count, the oldest first."""
     names: pl.DataFrame = msgspec.field(default_factory=lambda: empty(NAMES))
     """Names to look for, supplied by the user."""
     models: pl.DataFrame = msgspec.field(default_factory=models)
@@ -89,6 +94,10 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How many wallets were followed, and left out (`monitor.wallets.expand.HOPS`)."""
     clusters: pl.DataFrame
     token_quarantine: pl.DataFrame
+    habits: pl.DataFrame
+    """What wallets set for fees again and again (HABITS)."""
+    fee_reads: pl.DataFrame
+    """Reads (WANTED) that would tell more about fees."""
     judgement: Judgement
 
 
@@ -116,8 +125,10 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         watch = pl.concat([watch, watch_funders(near, inputs.limits)])
         watch, hops = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
         moved = within(moved, watch, inputs.limits)
+    acted = signed(rented, history, moved, persons, inputs.fee_transactions)
+    priced, fee_reads = fees(acted, inputs.about)
     funders, busy, found, groups = find(
-        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree)
+        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced)
     )
     seen = nodes(persons, funders, found, busy, moved)
     placed = members(seen, groups)
@@ -149,6 +160,8 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         hops=hops,
         clusters=_with_leads(cluster_table(wallets), judgement),
         token_quarantine=refused,
+        habits=habits(priced),
+        fee_reads=fee_reads,
         judgement=judgement,
     )
 

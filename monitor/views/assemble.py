@@ -57,7 +57,7 @@ class Assembled(NamedTuple):
     accounts: pl.DataFrame
     """What wallets are (ACCOUNTS)."""
     asides: pl.DataFrame
-    """Reads (WANTED) that would tell more about accounts, on which no lead hangs."""
+    """Reads (WANTED) that would tell more about wallets, for which no lead waits."""
     lacking: tuple[Shortfall, ...]
     """Reads that failed or are still to come, per market and chain."""
 
@@ -94,7 +94,7 @@ class Rows(NamedTuple):
     children: tuple[Bound, ...]
     """Contracts that factories among the bound ones announced."""
     about: pl.DataFrame
-    """What the chain said of wallets themselves (READS)."""
+    """What the chain said of wallets themselves (READS): what they are, and what they set for fees."""
     since: Mapping[int, int] = {}
     """Per chain the block up to which all that is decoded is what it was at the look before."""
 
@@ -199,6 +199,8 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
             limits=_limits(config, bundle, rows.chains),
             reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
             hub_degree=config.wallets.hub_degree,
+            about=rows.about,
+            fee_transactions=config.wallets.fee_transactions,
             overrides=config.rules,
             emits={name: _emits(market) for name, market in bundle.markets.items()},
         ),
@@ -213,7 +215,14 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     wanted = pl.concat([read.wanted, feed_reads(world.facts.leases, feeds, rows.reads)])
     newest = changes.sort("block_time", maintain_order=True).tail(MAX_UPGRADES)
     told = tuple(UpgradeRow(**row) for row in newest.iter_rows(named=True))
-    lacking = shortfall(rows.reads, wanted, read.events, (*bundle.bound, *rows.children), bundle.markets)
+    fee_reads = rows.about.filter(pl.col("kind") == "fee")
+    lacking = shortfall(
+        pl.concat([rows.reads, fee_reads]),
+        pl.concat([wanted, world.fee_reads]),
+        read.events,
+        (*bundle.bound, *rows.children),
+        bundle.markets,
+    )
     facts = world.facts
     wallets, asides = accounts(
         people(read.events, providers=True),
@@ -223,6 +232,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         rows.about,
         {chain.chain_id: chain.head for chain in rows.chains if chain.head is not None},
     )
+    asides = pl.concat([asides, world.fee_reads])
     return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted, wallets, asides, lacking)
 
 

@@ -78,7 +78,7 @@ def shortfall(
     known = {selector: name for name in sorted(markets)[::-1] for selector in selectors(markets[name])}
     owners = [
         named.get((chain, payload), "")
-        if kind == "transaction"
+        if kind in ("transaction", "fee")
         else at.get((chain, target)) or known.get(payload[:_SELECTOR], "")
         for chain, kind, target, payload in both.select("chain_id", "kind", "target", "payload").iter_rows()
     ]

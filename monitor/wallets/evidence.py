@@ -1,7 +1,7 @@
 """What each piece of evidence is worth, and when two wallets are taken for one owner.
 
 Weights are log2 likelihood ratios. Funding, flow and sink weights were measured on a public benchmark of wallets with
-known owners (Hop transfers against signed handles and ENS grants); payer, timing, product and bridge weights are
+known owners (Hop transfers against signed handles and ENS grants); payer, timing, product, bridge and fee weights are
 starting points.
 
 The rule: per family the best link counts, up to the family's cap; families add up; two wallets merge when at least two
@@ -41,6 +41,7 @@ CAPS = {
     "timing": 40,
     "market": 40,
     "bridge": 40,
+    "fee": 40,
     "declared": 200,
 }
 """Most a family can add, in tenths of a bit."""

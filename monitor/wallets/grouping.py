@@ -15,6 +15,7 @@ import polars as pl
 from monitor.model.schema import TRANSFERS, empty
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
+from monitor.wallets.fees import NO_FEES
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import OWNER
@@ -34,6 +35,7 @@ class Seen(NamedTuple):
     labels: pl.DataFrame
     contracts: Collection[bytes]
     hub_degree: int
+    fees: pl.DataFrame = NO_FEES
 
 
 class Grouped(NamedTuple):
@@ -68,7 +70,8 @@ class Grouping:
             self.entities = Entities()
         kept = self._links[1]
         self.looked = kept.become(
-            seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons, seen.labels
+            *(seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons),
+            *(seen.labels, seen.fees),
         )
         scores = pair_scores(kept.of(self.looked))
         self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
@@ -77,10 +80,10 @@ class Grouping:
 
 def grouped(seen: Seen) -> Grouped:
     """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
-    leases, lease_events, transfers, persons, labels, contracts, hub_degree = seen
+    leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees = seen
     funders = first_funders(transfers, persons, contracts)
     busy = hubs(transfers, labels, contracts, hub_degree)
-    found = links(leases, lease_events, transfers, funders, busy, labels)
+    found = links(leases, lease_events, transfers, funders, busy, labels, fees)
     entities = Entities()
     entities.become(pair_scores(found), _owners(labels))
     return Grouped(funders, busy, found, entities.groups)

@@ -17,11 +17,12 @@ import polars as pl
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
+from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Delta, Held, Numbers, distinct
 from monitor.wallets.hubs import DEGREES, HUBS, degrees, hubs_among
 from monitor.wallets.labels import LABELS, OWNER
-from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, sinks, without
+from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
 from monitor.wallets.rarity import Counts
 from monitor.wallets.siblings import TRAITS, siblings, traits
 
@@ -40,13 +41,17 @@ PERSONS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(
 
 
 class News(NamedTuple):
-    """What changed: TRANSFERS, LEASED, PAYMENTS (`monitor.wallets.links`), PERSONS and LABELS that went and came."""
+    """What changed: rows that went and came.
+
+    TRANSFERS, LEASED, PAYMENTS (`monitor.wallets.links`), PERSONS, LABELS, FEES (`monitor.wallets.fees`).
+    """
 
     transfers: Delta
     leases: Delta
     payments: Delta
     persons: Delta
     labels: Delta
+    fees: Delta = Delta(NO_FEES, NO_FEES)
 
 
 class Links:
@@ -61,6 +66,7 @@ class Links:
         self._payments = Held(PAYMENTS, numbers, "payer", "renter")
         self._persons = Held(PERSONS, numbers, "address")
         self._labels = Held(LABELS, numbers, "address")
+        self._fees = Held(FEES, numbers, "address")
         self._degrees = Held(DEGREES, numbers, "address")
         self._hubs = Held(HUBS, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
@@ -98,7 +104,7 @@ class Links:
 
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
-        labels: pl.DataFrame,
+        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES,
     ) -> pl.Series:  # fmt: skip
         """Take these frames as all there is; as `update`."""
         return self.update(
@@ -108,14 +114,14 @@ class Links:
                 self._payments.difference(payments.select(PAYMENTS.keys())),
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),
                 self._labels.difference(labels.select(LABELS.keys())),
+                self._fees.difference(fees.select(FEES.keys())),
             )
         )
 
     def update(self, news: News) -> pl.Series:
         """Take in what changed; returns the wallets whose links were looked at again, each once."""
-        for table, delta in zip(
-            (self._transfers, self._leases, self._payments, self._persons, self._labels), news, strict=True
-        ):
+        tables = (self._transfers, self._leases, self._payments, self._persons, self._labels, self._fees)
+        for table, delta in zip(tables, news, strict=True):
             table.change(delta)
         moved = distinct([news.transfers.values("sender", "recipient")])
         spread = self._count(moved)
@@ -123,9 +129,9 @@ class Links:
         funded = self._fund(distinct([moved, news.persons.values("address")]))
         stepped = _stepped(spread)
         sunk = self._sink(news, distinct([stepped, hubs, funded.values("address", "funder")]))
-        rare = self._lease(distinct([news.leases.values("renter")]))
+        told = distinct([news.leases.values("renter"), news.fees.values("address")])
         begun = distinct([
-            stepped, hubs, rare, funded.values("address", "funder"), sunk.values("renter", "sink"),
+            stepped, hubs, told, self._have(told), funded.values("address", "funder"), sunk.values("renter", "sink"),
             news.leases.values("renter", "payer"), news.payments.values("payer", "renter"), self._returned(news),
             self._declared_anew(news, moved), self._cross(news, moved).values("giver", "taker"),
         ])  # fmt: skip
@@ -190,9 +196,10 @@ class Links:
         self._matches.change(matches)
         return matches
 
-    def _lease(self, renters: pl.Series) -> pl.Series:
-        """Look again at what the renters lease; returns all renters of what became rarer or more common."""
-        delta = self._traits.replace(renters, traits(self._leases.near(renters, "renter")), "address")
+    def _have(self, wallets: pl.Series) -> pl.Series:
+        """Look again at what the wallets lease and set for fees; returns all who have what became rarer or commoner."""
+        found = pl.concat([traits(self._leases.near(wallets, "renter")), used(self._fees.near(wallets, "address"))])
+        delta = self._traits.replace(wallets, found, "address")
         return self._traits.near(self._counts.take(delta), "value", only=["address"]).get_column("address")
 
     def _returned(self, news: News) -> pl.Series:
@@ -236,16 +243,17 @@ class Links:
         )  # fmt: skip
         hubs = self._hubs.near(ends, "address")
         leases = self._leases.near(ends, "renter", "payer")
-        weight = self._counts.rarity(self._traits.near(kin, "address"))
+        weight = self._counts.rarity(self._traits.near(ends, "address"))
         family = siblings(without(known, hubs, "funder", "address"), leases, weight)
+        named = pl.concat([
+            self._declare(wallets), same_fees(self._fees.near(ends, "address"), weight, family, paid),
+        ])  # fmt: skip
         back = pl.concat([
             known.select(pl.col("address").alias("x"), pl.col("funder").alias("y")),
             paid.select(pl.col("renter").alias("x"), pl.col("payer").alias("y")),
         ])  # fmt: skip
         senders = _ending(back, wallets, "x", "y").get_column("x")
-        found = judged(
-            family, paid, sunk, crossed, self._transfers.near(senders, "sender"), leases, hubs, self._declare(wallets)
-        )
+        found = judged(family, paid, sunk, crossed, self._transfers.near(senders, "sender"), leases, hubs, named)
         return _ending(found, wallets, "a", "b")
 
     def _declare(self, wallets: pl.Series) -> pl.DataFrame:

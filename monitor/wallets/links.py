@@ -2,8 +2,8 @@
 
 Heuristics by family: `first_funder`, `shared_funder` (funding), `funded_to_lease` (timing), `leased_alike` (market),
 `payer`, `siblings_payer` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink), `bridge_match`
-(bridge), `owner_label` (declared). Wallets that share a funder, payer or sink are linked to the shared wallet, not to
-each other, so links grow with the wallets and not with their square.
+(bridge), `same_fee`, `siblings_fee` (fee), `owner_label` (declared). Wallets that share a funder, payer or sink are
+linked to the shared wallet, not to each other, so links grow with the wallets and not with their square.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from monitor.facts.bounds import believable_amount
 from monitor.model.schema import LINKS
 from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
+from monitor.wallets.fees import NO_FEES, alike, used
 from monitor.wallets.hubs import degrees
 from monitor.wallets.labels import OWNER
 from monitor.wallets.siblings import rarity, siblings, traits
 
-__all__ = ["PAYMENTS", "SUNK", "declared", "judged", "links", "payments", "sinks", "without"]
+__all__ = ["PAYMENTS", "SUNK", "declared", "judged", "links", "payments", "same_fees", "sinks", "without"]
 
 _FOUND: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -63,16 +64,19 @@ def links(
     funders: pl.DataFrame,
     hubs: pl.DataFrame,
     labels: pl.DataFrame,
+    fees: pl.DataFrame = NO_FEES,
 ) -> pl.DataFrame:
     """Find all links (`LINKS`), one row per chain, pair and heuristic, `a` < `b`, sorted.
 
     No link touches a hub. Money that a renter sends to a provider it leased from is the price and links nobody.
     """
     sunk = sinks(transfers, degrees(transfers), funders, leases, hubs)
-    kin = siblings(without(funders, hubs, "funder", "address"), leases, rarity(traits(leases)))
+    weight = rarity(pl.concat([traits(leases), used(fees)]))
+    kin = siblings(without(funders, hubs, "funder", "address"), leases, weight)
     paid = payments(leases, lease_events)
     crossed = bridge_matches(crossings(transfers, labels))
-    return judged(kin, paid, sunk, crossed, transfers, leases, hubs, declared(labels, leases, transfers))
+    named = pl.concat([declared(labels, leases, transfers), same_fees(fees, weight, kin, paid)])
+    return judged(kin, paid, sunk, crossed, transfers, leases, hubs, named)
 
 
 def judged(
@@ -85,7 +89,7 @@ def judged(
     hubs: pl.DataFrame,
     named: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back, `declared`.
+    """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back; `declared`, `same_fees`.
 
     A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
     """
@@ -287,6 +291,15 @@ def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame
     star = owned.with_columns(pl.col("y").sort().first().over("label").alias("x")).join(chains, on="y", how="inner")
     blank = star.with_columns(pl.lit(None, dtype=pl.Binary()).alias("tx"), pl.lit(None, dtype=pl.Int64()).alias("at"))
     return _row(blank, "x", "y", "owner_label", "declared", pl.lit(DECLARED_TENTHS))
+
+
+def same_fees(fees: pl.DataFrame, rarity: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
+    """Wallets that set the same for fees, again and again (`monitor.wallets.fees.alike`)."""
+    found = alike(fees, rarity, kin, paid)
+    return pl.concat(
+        _row(found.filter(pl.col("heuristic") == name), "x", "y", name, "fee", pl.col("tenths"))
+        for name in ("same_fee", "siblings_fee")
+    )
 
 
 def _trade(leases: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 from monitor.facts.lease_events import LEASE_EVENTS
 from monitor.model.schema import LEASES, TRANSFERS
 from monitor.wallets import linking, links, siblings
+from monitor.wallets.fees import FEES
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.linking import PERSONS, Links
@@ -68,23 +69,35 @@ def label(chance):
     return chance.choice(PEOPLE), chance.choice(["Lab", "Other"]), kind
 
 
+def fee(chance):
+    """A setting of one person, who mostly keeps to its own, which few share."""
+    person = chance.choice(PEOPLE)
+    what, value = chance.choice([*[("tip", 7 + person % 3)] * 5, ("tip", 5), ("gas price", 5)])
+    return {
+        "chain_id": chance.choice([1, 1, 1, 2]), "address": who(person), "what": what, "value": value,
+        "tx": bytes([person, chance.randrange(8)]) * 16, "at": chance.choice([1, 1, 1, 40]) * DAY,
+    }  # fmt: skip
+
+
 class World:
     """All that is known at one moment, which the next may add to or take from."""
 
     def __init__(self, chance):
         self.chance = chance
-        self.moves, self.rents, self.topped, self.persons, self.labels = (
+        self.moves, self.rents, self.topped, self.persons, self.labels, self.fees = (
             [],
             {},
             [],
             set(PEOPLE),
             {(BRIDGE, "B", "bridge")},
+            [],
         )
 
     def turn(self, news):
         """Add `news` transfers and some of all else, and forget a little."""
         chance = self.chance
         self.moves = chance.sample(self.moves, len(self.moves) * 9 // 10) + [transfer(chance) for _ in range(news)]
+        self.fees = chance.sample(self.fees, len(self.fees) * 9 // 10) + [fee(chance) for _ in range(2 * news)]
         for _ in range(chance.randrange(news // 2, news + 1)):
             number = chance.randrange(24)
             self.rents[number] = lease(chance, number)
@@ -106,6 +119,7 @@ class World:
         return (
             frame(self.moves, TRANSFERS), frame(self.rents.values(), LEASES), frame(topped, LEASE_EVENTS),
             pl.DataFrame(persons, schema=PERSONS, orient="row"), label_rows(*sorted(self.labels)),
+            frame(self.fees, FEES),
         )  # fmt: skip
 
 
@@ -121,15 +135,15 @@ def low_steps():
 
 
 def anew(world):
-    moved, leases, events, persons, labels = world
+    moved, leases, events, persons, labels, fees = world
     funders = first_funders(moved, persons, CONTRACTS)
     busy = hubs(moved, labels, CONTRACTS, HUB_DEGREE)
-    return funders, busy, links.links(leases, events, moved, funders, busy, labels)
+    return funders, busy, links.links(leases, events, moved, funders, busy, labels, fees)
 
 
 def taken(kept, world):
-    moved, leases, events, persons, labels = world
-    return kept.become(moved, leases, links.payments(leases, events), persons, labels)
+    moved, leases, events, persons, labels, fees = world
+    return kept.become(moved, leases, links.payments(leases, events), persons, labels, fees)
 
 
 def equal(kept, world):

@@ -9,11 +9,24 @@ from functools import lru_cache
 
 from eth_utils.address import to_checksum_address
 
-__all__ = ["address", "amount", "compact", "duration", "hex_text", "lease_key", "number", "short", "time", "total"]
+__all__ = [
+    "address",
+    "amount",
+    "compact",
+    "duration",
+    "fee",
+    "hex_text",
+    "lease_key",
+    "number",
+    "short",
+    "time",
+    "total",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_BYTES = 20
 _SHORT_KEEPS = 18
+_GWEI_DECIMALS = 9
 _EXACT = Context(prec=120)
 """Sums of 38-digit decimals; Python's default of 28 digits would round them without a word."""
 
@@ -66,6 +79,11 @@ def amount(value: Decimal | int | None, decimals: int | None) -> str:
     padded = digits.rjust(decimals + 1, "0")
     fraction = padded[-decimals:].rstrip("0")
     return f"{sign}{padded[:-decimals]}{'.' if fraction else ''}{fraction}"
+
+
+def fee(what: str, value: int) -> str:
+    """Write a setting of HABITS: prices in gwei."""
+    return f"{what} of {value}" if what == "gas limit" else f"{what} of {amount(value, _GWEI_DECIMALS)} gwei"
 
 
 def compact(value: Decimal | int | None) -> str:

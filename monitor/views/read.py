@@ -90,6 +90,7 @@ def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None =
         clusters=found.world.clusters,
         capacity=facts.capacity,
         accounts=found.accounts,
+        habits=found.world.habits,
         findings=tuple(findings[name] for name in sorted(findings)),
         leads=tuple(_decided(leads[name], decided.get(name)) for name in sorted(leads)),
         alerts=tuple(

@@ -7,7 +7,7 @@ import polars as pl
 
 from monitor.ledger.rows import UpgradeRow
 from monitor.model.lead import Disposition, Finding, Lead
-from monitor.model.schema import ACCOUNTS, CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS, empty
+from monitor.model.schema import ACCOUNTS, CAPACITY, CLUSTERS, EVENTS, HABITS, LEASES, LINKS, WALLETS, empty
 
 __all__ = [
     "AlertRow",
@@ -102,8 +102,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The ledger's facts and findings at one moment.
 
     Frames have the schemas of `monitor.model.schema`: `leases` LEASES, `lease_events` EVENTS, `wallets` WALLETS,
-    `links` LINKS, `clusters` CLUSTERS, `capacity` CAPACITY, `accounts` ACCOUNTS (never exported). The order of rows
-    means nothing: surfaces sort.
+    `links` LINKS, `clusters` CLUSTERS, `capacity` CAPACITY, `accounts` ACCOUNTS and `habits` HABITS (never exported).
+    The order of rows means nothing: surfaces sort.
     """
 
     tool_version: str
@@ -122,6 +122,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     clusters: pl.DataFrame
     capacity: pl.DataFrame
     accounts: pl.DataFrame = msgspec.field(default_factory=lambda: empty(ACCOUNTS))
+    habits: pl.DataFrame = msgspec.field(default_factory=lambda: empty(HABITS))
     findings: tuple[Finding, ...] = ()
     leads: tuple[Lead, ...] = ()
     alerts: tuple[AlertRow, ...] = ()

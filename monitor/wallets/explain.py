@@ -16,13 +16,29 @@ import polars as pl
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
+from monitor.model.schema import HABITS, empty
 from monitor.wallets.evidence import PairScore, pair_scores
 
-__all__ = ["Explanation", "Hop", "LinkNote", "Remainder", "explain"]
+__all__ = ["Explanation", "Habit", "Hop", "LinkNote", "Remainder", "explain"]
+
+_NO_HABITS = empty(HABITS)
+
+
+class Habit(NamedTuple):
+    """What a wallet set for fees in `times` of its `transactions`; as in `HABITS`."""
+
+    address: bytes
+    what: str
+    value: int
+    times: int
+    transactions: int
 
 
 class LinkNote(NamedTuple):
-    """One link of a hop; `weight` in bits, `txs` = transaction hashes, `at` = newest block seconds."""
+    """One link of a hop; `weight` in bits, `txs` = transaction hashes, `at` = newest block seconds.
+
+    `habits` = of a link of family fee, what either end sets.
+    """
 
     chain_id: int
     heuristic: str
@@ -30,6 +46,7 @@ class LinkNote(NamedTuple):
     weight: Decimal
     txs: tuple[bytes, ...]
     at: int | None
+    habits: tuple[Habit, ...] = ()
 
 
 class Hop(NamedTuple):
@@ -64,15 +81,15 @@ class Explanation(NamedTuple):
     without: tuple[Remainder, ...]
 
 
-def explain(links: pl.DataFrame, a: bytes, b: bytes) -> Explanation:
-    """Explain what joins `a` and `b` (`LINKS` in any order).
+def explain(links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_HABITS) -> Explanation:
+    """Explain what joins `a` and `b` (`LINKS` and `HABITS` in any order).
 
     Only accepted pairs are walked, so the answer explains a merge; where they do not connect, all pairs are, and the
     hops that are mere candidates say so.
     """
     pairs = pair_scores(links)
     accepted = [pair for pair in pairs if pair.accepted]
-    hops = tuple(_hops(links, _route(accepted, a, b) or _route(pairs, a, b)))
+    hops = tuple(_hops(links, habits, _route(accepted, a, b) or _route(pairs, a, b)))
     families = sorted({family for hop in hops for family in hop.families})
     return Explanation(
         hops,
@@ -82,10 +99,10 @@ def explain(links: pl.DataFrame, a: bytes, b: bytes) -> Explanation:
     )
 
 
-def _hops(links: pl.DataFrame, route: list[tuple[bytes, PairScore]]) -> Iterator[Hop]:
+def _hops(links: pl.DataFrame, habits: pl.DataFrame, route: list[tuple[bytes, PairScore]]) -> Iterator[Hop]:
     for here, pair in route:
         there = pair.b if here == pair.a else pair.a
-        yield Hop(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted, _notes(links, pair))
+        yield Hop(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted, _notes(links, habits, pair))
 
 
 def _without(links: pl.DataFrame, family: str, a: bytes, b: bytes) -> Remainder:
@@ -139,12 +156,17 @@ def _route(pairs: list[PairScore], a: bytes, b: bytes) -> list[tuple[bytes, Pair
     return route[::-1]
 
 
-def _notes(links: pl.DataFrame, pair: PairScore) -> tuple[LinkNote, ...]:
+def _notes(links: pl.DataFrame, habits: pl.DataFrame, pair: PairScore) -> tuple[LinkNote, ...]:
+    mine = habits.filter(pl.col("address").is_in([pair.a, pair.b])).sort("address", "what")
+
+    def set_there(chain_id: int) -> tuple[Habit, ...]:
+        return tuple(Habit(*row) for row in mine.filter(pl.col("chain_id") == chain_id).drop("chain_id").iter_rows())
+
     rows = links.filter((pl.col("a") == pair.a) & (pl.col("b") == pair.b)).sort(
         ["weight", "heuristic", "chain_id"], descending=[True, False, False]
     )
     columns = ("chain_id", "heuristic", "family", "weight", "evidence", "at")
     return tuple(
-        LinkNote(chain, heuristic, family, weight, tuple(txs), at)
+        LinkNote(chain, heuristic, family, weight, tuple(txs), at, set_there(chain) if family == "fee" else ())
         for chain, heuristic, family, weight, txs, at in rows.select(columns).iter_rows()
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from monitor.model.schema import HABITS, LINKS, READS, WANTED, empty
+from monitor.views import format as fmt
 from monitor.wallets.evidence import pair_scores
+from monitor.wallets.explain import Habit, explain
 from monitor.wallets.fees import FEES, MONTH_SECONDS, SIGNED, fees, habits, signed
 from monitor.wallets.links import links
 from tests.facts.rows import event, tx, who
@@ -81,8 +83,8 @@ def test_only_what_a_wallet_signed_itself_counts_and_what_is_unknown_is_wanted()
         who(7) + b"\1" + ODD.to_bytes(8) + (500_000).to_bytes(8),
     ]
     rows = [(1, 10 + n, "fee", b"", bytes([n]) * 32, raw, None) for n, raw in enumerate(answers)]
-    rows.append((1, 13, "fee", b"", bytes([3]) * 32, None, "the transaction is not known to the node"))
-    found, wanted = fees(acted, pl.DataFrame(rows, schema=READS, orient="row"))
+    failed = (1, 13, "fee", b"", bytes([3]) * 32, None, "the transaction is not known to the node")
+    found, wanted = fees(acted, pl.DataFrame([*rows, failed], schema=READS, orient="row"))
     assert dict(found.schema) == FEES
     assert dict(wanted.schema) == WANTED
     assert set(found.select("at", "what", "value").iter_rows()) == {
@@ -132,3 +134,12 @@ def test_a_fee_beside_a_funder_joins_nobody():
     found = links(seen.leases, seen.lease_events, seen.transfers, seen.funders, seen.hubs, label_rows(), mine)
     scores = [pair for pair in pair_scores(found) if "fee" in pair.families]
     assert [(pair.families, pair.accepted) for pair in scores] == [(("fee", "funding"), False)] * 2
+
+
+def test_an_explanation_names_the_setting_and_how_often_it_was_made():
+    rows = lease(1, 1, block=1_000, payer=who(80))
+    set_by = pl.concat([tips(1, ODD, ODD, 5, ODD), tips(80, ODD, ODD, ODD), tips(9, ODD, ODD, ODD), crowd(DEFAULT)])
+    found = explain(linked(rows, set_by), who(1), who(80), habits(set_by))
+    (note,) = found.hops[0].links
+    assert note.habits == (Habit(who(1), "tip", ODD, 3, 4), Habit(who(80), "tip", ODD, 3, 3))
+    assert [fmt.fee("tip", ODD), fmt.fee("gas limit", 500_000)] == ["tip of 1.337 gwei", "gas limit of 500000"]

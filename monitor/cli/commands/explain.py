@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _LONG = 10
 """Hops above which a chain of good links is a weak one all the same."""
+_OF_FEES = "wallet software sets fees: a rare one may tell the software more than its user"
 
 
 @click.command("explain")
@@ -31,7 +32,8 @@ def command(a: str, b: str, at: str | None, fmt: str) -> int:
     from monitor.wallets.explain import explain
 
     ends = (parse_address(a), parse_address(b))
-    found = explain(read_snapshot(at).links, *ends)
+    snapshot = read_snapshot(at)
+    found = explain(snapshot.links, *ends, snapshot.habits)
     if fmt == "json":
         click.echo(json.dumps(_made(*ends, found), indent=2))
     elif found.hops:
@@ -84,6 +86,7 @@ def _row(hop: Hop) -> dict[str, Any]:
                 "bits": str(link.weight),
                 "at": shown.time(link.at),
                 "transactions": [shown.hex_text(tx) for tx in link.txs],
+                "habits": [{**habit._asdict(), "address": shown.address(habit.address)} for habit in link.habits],
             }
             for link in hop.links
         ],
@@ -100,6 +103,11 @@ def _lines(found: Explanation) -> Iterator[str]:
         for link in hop.links:
             yield f"  {link.heuristic} ({link.family}) {link.weight} bits, newest {shown.time(link.at) or 'unknown'}"
             yield from (f"    {link.chain_id}:{shown.hex_text(tx)}" for tx in link.txs[:_SHOWN])
+            for habit in link.habits:
+                often = f"in {habit.times} of {habit.transactions} transactions of its own"
+                yield f"    {shown.address(habit.address)} set a {shown.fee(habit.what, habit.value)} {often}"
+            if link.habits:
+                yield f"    {_OF_FEES}"
             if len(link.txs) > _SHOWN:
                 yield f"    … and {len(link.txs) - _SHOWN} more: --format json shows all"
     if found.weakest is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from operator import is_
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig, Config
 from monitor.daemon.fill import fill
 from monitor.daemon.follow import Follower
-from monitor.daemon.judge import Judge, Look
+from monitor.daemon.judge import Judge, Look, Survey
 from monitor.daemon.progress import Progress, Traffic
 from monitor.daemon.watch import Watched, wants
 from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, MonitorError, WrongChain
@@ -38,7 +38,11 @@ _COUNTERS_SECONDS = 5.0
 _CALM = 5
 """The judge rests this many times as long as a long judgement kept the processor: it takes a sixth of it at most."""
 _LONG_SECONDS = 10.0
-"""A shorter judgement earns a rest that is shorter by the square: a small ledger is judged at once."""
+"""A shorter judgement earns a rest that is shorter by the cube: a small ledger is judged at once."""
+_MOMENT = 0.5
+"""Seconds at most for which what is new waits for the transfers of newcomers, before it is judged without them."""
+_LEISURE = 5.0
+"""Seconds after which answers on which no lead hangs are looked at, if nothing else was to be looked at before."""
 
 
 class Mode(NamedTuple):
@@ -70,15 +74,22 @@ class Engine:
         self.deliverer: Deliverer | None = None
         self.watched: Sequence[Watched] = ()
         self.children: Sequence[Bound] = ()
-        self.wanted: dict[int, list[Wanted]] = {}
+        self.wanted: dict[int, dict[Wanted, None]] = {}
+        self.asides: dict[int, dict[Wanted, None]] = {}
+        """Questions by chain, in order: those leads wait for, and the others."""
         self.reads: dict[int, ChainReads] = {}
         self.watch_version = 0
         self.settled: dict[int, int] = {}
         """Per chain the version of the watch list whose rows were last read up to the head."""
+        self.settling = asyncio.Event()
+        """Set whenever that changed."""
+        self.answered: dict[int, int] = {}
+        """Per chain the version of which all was last read up to the head but the transfers of new wallets."""
         self.needed = 0
         """The version that brought the latest contracts and questions: nothing is judged before those are read."""
         self.asked: dict[tuple[int, bytes], int] = {}
         """Wallets whose transfers are still to come, with the version they came in."""
+        self._leisure: asyncio.TimerHandle | None = None
         self._listed: dict[int, tuple[tuple[object, ...], list[Want]]] = {}
         self.started: set[int] = set()
         self.checked: set[tuple[int, bytes]] = set()
@@ -178,24 +189,42 @@ class Engine:
         while True:
             version = self.watch_version
             changed = await follower.step() or changed
-            if not follower.lacking and (wanted := self.wanted.pop(chain.id, ())):
-                changed = await fill(reads, follower, self.writer, self.progress, wanted) or changed
+            # New wallets' transfers may take longer than a block; what is new otherwise is judged without them.
+            enough = not follower.lacking or (self.caught_up and follower.has(self._wants(chain, without=self.asked)))
+            if enough:
+                changed = await self._fill(chain, follower, reads) or changed
+                changed = changed or self.answered.get(chain.id, -1) < self.needed <= version
+                self.answered[chain.id] = version
             await self._well(chain, follower)
             if follower.lacking or (follower.behind and self.mode.until_head):
                 self.wake[chain.id].clear()
-                if changed and self.caught_up and follower.has(self._wants(chain, without=self.asked)):
-                    # New wallets' transfers take longer than a block; what is new otherwise is judged without them.
+                if enough and changed and self.caught_up:
                     changed = False
                     self.dirty.set()
                 continue
             if self.settled.get(chain.id) != version or changed:
                 self.settled[chain.id] = version
+                self.settling.set()
                 self.dirty.set()
             changed = False
             if follower.behind:
                 self.wake[chain.id].clear()
                 continue
             await self._pause(chain)
+
+    async def _fill(self, chain: ChainConfig, follower: Follower, reads: ChainReads) -> bool:
+        """Ask a chain what was wanted beside its logs, what leads need first; whether leads have news of it."""
+        wanted = self.wanted.pop(chain.id, None)
+        asked = wanted or self.asides.pop(chain.id, None)
+        if not asked:
+            return False
+        filled = await fill(reads, follower, self.writer, self.progress, list(asked))
+        if filled.answered and not wanted and not self.mode.until_head:
+            # No lead hangs on these: whoever looks next sees them, and nobody has to at once.
+            if self._leisure is None:
+                self._leisure = asyncio.get_running_loop().call_later(_LEISURE, self.dirty.set)
+            return filled.changed
+        return filled.answered or filled.changed
 
     async def _well(self, chain: ChainConfig, follower: Follower) -> None:
         self.broken.discard(chain.id)
@@ -234,6 +263,7 @@ class Engine:
             return
         self.broken.add(chain.id)
         self.settled.pop(chain.id, None)
+        self.answered.pop(chain.id, None)
         deep = isinstance(error, DeepReorg)
         hopeless = (deep or not self.started) and len(self.broken) == len(self.wake)
         if isinstance(error, WrongChain) or hopeless or self.mode.until_head:
@@ -279,29 +309,16 @@ class Engine:
         while True:
             await self.dirty.wait()
             self.dirty.clear()
-            chains = {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
-            needed = self.needed if self.caught_up else self.watch_version
-            if any(self.settled.get(chain_id, -1) < needed for chain_id in chains):
+            if not self._may_judge():
+                continue
+            survey = await self._survey()
+            if not self._may_judge():
                 continue
             began = time.process_time()
-            self.asked = {
-                wallet: version for wallet, version in self.asked.items() if self.settled.get(wallet[0], -1) < version
-            }
-            before = set(self.watched)
-            look = await self.judge.look()
-            fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
-            asks = self._asks(look, chains)
-            if asks or set(look.watched) != before:
-                # New wallets, contracts and questions: what they bring is judged in the next round.
-                self.watched = look.watched
-                self.watch_version += 1
-                self.asked |= dict.fromkeys(fresh, self.watch_version)
-                if asks:
-                    self.needed = self.watch_version
-                for wake in self.wake.values():
-                    wake.set()
-                if not self.caught_up and (asks or fresh or self.mode.until_head):
-                    continue
+            look = await self.judge.look(survey)
+            self.wanted, self.asides = {}, {}
+            if self._takes_over(look) and not self.caught_up:
+                continue
             await self.judge.commit(self.asked)
             self.caught_up = True
             if self.mode.until_head:
@@ -311,27 +328,81 @@ class Engine:
                 self.deliverer.nudge()
             await asyncio.sleep(rest_after(time.process_time() - began))
 
-    def _asks(self, look: Look, chains: Collection[int]) -> bool:
+    def _well_chains(self) -> set[int]:
+        return {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
+
+    def _may_judge(self) -> bool:
+        """Whether what leads cannot do without was read, on every chain that works: up to the first time, all."""
+        marks, version = (self.answered, self.needed) if self.caught_up else (self.settled, self.watch_version)
+        return self._have(marks, version)
+
+    def _have(self, marks: Mapping[int, int], version: int) -> bool:
+        return all(marks.get(chain_id, -1) >= version for chain_id in self._well_chains())
+
+    async def _survey(self) -> Survey:
+        """Read the ledger, and whatever newcomers bring if that is had in a moment: one look does then, not two."""
+        until = asyncio.get_running_loop().time() + _MOMENT
+        while True:
+            self.dirty.clear()
+            if self._leisure is not None:
+                self._leisure.cancel()
+                self._leisure = None
+            self.asked = {
+                wallet: version for wallet, version in self.asked.items() if self.settled.get(wallet[0], -1) < version
+            }
+            survey = await self.judge.survey()
+            if not self.caught_up or not self._takes_over(await self.judge.newcomers(survey, self.watched)):
+                return survey
+            try:
+                async with asyncio.timeout_at(until):
+                    while not self._have(self.settled, self.watch_version):
+                        self.settling.clear()
+                        await self.settling.wait()
+            except TimeoutError:
+                return survey
+
+    def _takes_over(self, look: Look) -> bool:
+        """Have read what an evaluation asks for: new wallets, contracts and questions; whether leads wait for any.
+
+        What they bring is judged in the next round. On the way to the head leads wait for all.
+        """
+        before = set(self.watched)
+        fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
+        asks = self._asks(look)
+        if not asks and before == set(look.watched):
+            return False
+        self.watched = look.watched
+        self.watch_version += 1
+        self.asked |= dict.fromkeys(fresh, self.watch_version)
+        if asks:
+            self.needed = self.watch_version
+        for wake in self.wake.values():
+            wake.set()
+        return bool(asks or fresh or self.mode.until_head)
+
+    def _asks(self, look: Look) -> bool:
         """Take over the contracts and questions an evaluation names; False when there is nothing new to be had."""
         known, self.children = self.children, look.children
-        self.wanted = {}
-        awaited = self._ask(look.wanted, chains)
-        if not awaited:
-            # What leads need goes first.
-            awaited = self._ask(look.asides, chains) and self.mode.until_head
-        return self.children != known or awaited
+        asked = self._ask(look.wanted, self.wanted)
+        # What leads need goes first.
+        beside = not asked and self._ask(look.asides, self.asides) and self.mode.until_head
+        return self.children != known or asked or beside
 
-    def _ask(self, wanted: Sequence[Wanted], chains: Collection[int]) -> bool:
-        """Put questions to the chains that may still be asked some today; False when there are none."""
+    def _ask(self, wanted: Sequence[Wanted], queue: dict[int, dict[Wanted, None]]) -> bool:
+        """Put questions to the chains that may still be asked some today; False when there is no new one."""
+        chains = self._well_chains()
+        new = False
         for item in wanted:
             if item.chain_id in chains and item.chain_id in self.reads and self.reads[item.chain_id].left:
-                self.wanted.setdefault(item.chain_id, []).append(item)
-        return bool(self.wanted)
+                mine = queue.setdefault(item.chain_id, {})
+                new = new or item not in mine
+                mine[item] = None
+        return new
 
 
 def rest_after(seconds: float) -> float:
     """Say how long the judge rests after a judgement that took some seconds of the processor, busy machine or not."""
-    return _CALM * seconds * min(1.0, seconds / _LONG_SECONDS)
+    return _CALM * seconds * min(1.0, seconds / _LONG_SECONDS) ** 2
 
 
 def _endpoint_row(chain_id: int, item: EndpointState) -> EndpointRow:

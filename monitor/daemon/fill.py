@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from monitor.chain.reads import ChainReads, Wanted
 from monitor.daemon.follow import Follower
 from monitor.daemon.progress import Progress
 from monitor.ledger.writer import Writer
 
-__all__ = ["fill"]
+__all__ = ["Filled", "fill"]
+
+
+class Filled(NamedTuple):
+    """Whether any answer was written, and whether any row was, or taken back, when the head was looked at again."""
+
+    answered: bool
+    changed: bool
 
 
 async def fill(
     reads: ChainReads, follower: Follower, writer: Writer, progress: Progress, wanted: Sequence[Wanted]
-) -> bool:
-    """Fetch reads, look at the head again, and write the answers; True when any was written.
+) -> Filled:
+    """Fetch reads, look at the head again, and write the answers.
 
     Answers come by block number. If the chain moved meanwhile, they may be of either branch: only those of final blocks
     are kept, and the next evaluation asks for the rest again.
     """
     before = follower.reorgs
     found = await reads.fetch(wanted)
-    await follower.step()
+    changed = await follower.step()
     if follower.reorgs != before:
         found = [read for read in found if read.block_number <= follower.source.finalized]
     await writer.put_reads(found)
@@ -31,4 +39,4 @@ async def fill(
         progress.say(f"{follower.source.name}: {len(failed)} of {len(found)} reads could not be had: {failed[0]}")
     if len(wanted) > len(found) and reads.left == 0:
         progress.say(f"{follower.source.name}: today's budget of reads (max_reads) is used up; the rest stays unknown")
-    return bool(found)
+    return Filled(answered=bool(found), changed=changed)

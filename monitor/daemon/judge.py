@@ -29,13 +29,22 @@ from monitor.rules.measure import address_text
 from monitor.rules.pipeline import Known
 from monitor.rules.withdrawn import withdrawn
 from monitor.sync.fragment import FragmentKind
-from monitor.views.assemble import Assembled, conclude
+from monitor.views.assemble import Assembled, Read, Rows, conclude
 from monitor.views.bundle import Bundle
+from monitor.views.newcomers import newcomers, watch_funders_of, watch_newcomers
 from monitor.views.reading import Reading
 
-__all__ = ["Judge", "Look", "reach", "ready_leads"]
+__all__ = ["Judge", "Look", "Survey", "reach", "ready_leads"]
 
 _WALLET = {"chain_id": pl.Int64(), "address": pl.Binary()}
+
+
+class Survey(NamedTuple):
+    """What the ledger held at one moment: what was covered, per chain id, and the rows, decoded."""
+
+    covered: Mapping[int, tuple[Mapping[str, Spans], Span]]
+    read: Read
+    rows: Rows
 
 
 class Look(NamedTuple):
@@ -51,7 +60,9 @@ class Look(NamedTuple):
 
 
 class Judge:
-    """Looks at the ledger as a whole; `look` computes, `commit` writes what was computed.
+    """Looks at the ledger as a whole: `survey` reads, `look` computes, `commit` writes what was computed.
+
+    `newcomers` tells of a survey, for a fraction of what a look costs, what the look would ask for because of new rows.
 
     `first` and `last` bound the blocks that are read, of a backfill.
     """
@@ -71,24 +82,58 @@ class Judge:
         self._latest: Assembled | None = None
         self._known = Known.nothing()
         self._reading = Reading(reader, bundle)
+        self._since: Mapping[int, int] | None = None
+        """Up to where events are what they were at the last look; None right after it."""
 
-    async def look(self) -> Look:
-        """Evaluate the whole ledger; tell what else to read, each sorted."""
-        latest, watched = await asyncio.to_thread(self._evaluate)
+    async def survey(self) -> Survey:
+        """Read the ledger."""
+        return await asyncio.to_thread(self._survey)
+
+    def _survey(self) -> Survey:
+        # Before the rows: what is covered now, they hold.
+        covered = {chain.chain_id: self._covered(chain) for chain in self.reader.chains()}
+        read, rows = self._reading.read()
+        if self._since is not None:
+            # There may be several surveys to a look, which goes on from the look before.
+            rows = rows._replace(since=self._since if rows.since else {})
+        self._since = rows.since
+        return Survey(covered, read, rows)
+
+    async def newcomers(self, survey: Survey, watched: Sequence[Watched]) -> Look:
+        """Tell what a look would ask for beyond what is `watched`, as far as new events alone say so."""
+        fresh = await asyncio.to_thread(self._newcomers, survey, watched)
+        wanted = [Wanted(*row) for row in survey.read.wanted.iter_rows()]
+        return Look([*watched, *fresh], survey.rows.children, wanted)
+
+    def _newcomers(self, survey: Survey, watched: Sequence[Watched]) -> list[Watched]:
+        read, rows = survey.read, survey.rows
+        known = {(row.chain_id, row.address) for row in self._watched if not row.stage}
+        persons = newcomers(read, rows, known)
+        if persons.is_empty():
+            return []
+        asked = set(watched)
+        own = [Watched(*row) for row in watch_newcomers(persons, rows, self.bundle, self.config).iter_rows()]
+        if fresh := [row for row in own if row not in asked]:
+            return fresh
+        # Their own transfers were read by now, and name who funded them.
+        near = watch_funders_of(persons, read, rows, self.bundle, self.config)
+        return [row for each in near.iter_rows() if (row := Watched(*each)) not in asked]
+
+    async def look(self, survey: Survey) -> Look:
+        """Evaluate all that was surveyed; tell what else to read, each sorted."""
+        latest, watched = await asyncio.to_thread(self._evaluate, survey)
         self._latest, self._watched = latest, frozenset(watched)
         wanted, asides = ([Wanted(*row) for row in frame.iter_rows()] for frame in (latest.wanted, latest.asides))
         return Look(watched, latest.children, wanted, asides)
 
-    def _evaluate(self) -> tuple[Assembled, list[Watched]]:
-        # Before the rows: what is covered now, they hold.
-        covered = {chain.chain_id: self._covered(chain) for chain in self.reader.chains()}
-        read, rows = self._reading.read()
-        latest = conclude(read, rows, self.bundle, self.config, self._known)
+    def _evaluate(self, survey: Survey) -> tuple[Assembled, list[Watched]]:
+        latest = conclude(survey.read, survey.rows, self.bundle, self.config, self._known)
+        self._since = None
         watched: list[Watched] = []
         named = (Watched(*row) for row in latest.world.watch.iter_rows())
         for chain_id, mine in groupby(named, key=lambda row: row.chain_id):
             money = [token for chain, token in self.bundle.tokens if chain == chain_id]
-            read_there, upto = covered.get(chain_id, ({}, Span(0, 0)))
+            read_there, upto = survey.covered.get(chain_id, ({}, Span(0, 0)))
             way = self.native.get(chain_id, "native")
             watched += admitted(mine, money, read_there, upto, self._watched, way)
         return latest, watched

@@ -20,7 +20,7 @@ from monitor.facts.leases import leases
 from monitor.facts.people import PEOPLE, joined, people
 from monitor.model.schema import empty
 
-__all__ = ["Folded", "Folding", "Terms"]
+__all__ = ["Folded", "Folding", "Terms", "above"]
 
 
 class Terms(NamedTuple):
@@ -68,13 +68,13 @@ class Folding:
             news, settled = events, empty(PEOPLE)
             folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
         else:
-            above = _above(since, "block_number")
-            news, was = events.filter(above), before.news.filter(above)
-            settled = joined([before.settled, people(before.news.filter(~above), providers=True)])
+            fresh = above(since, "block_number")
+            news, was = events.filter(fresh), before.news.filter(fresh)
+            settled = joined([before.settled, people(before.news.filter(~fresh), providers=True)])
             touched = _touched(before.folded.leases, pl.concat([was, news]), events)
             again = leases(_of(touched, events), *terms)
             stand = before.folded.leases.join(touched, on=KEY, how="anti", maintain_order="left")
-            kept = before.folded.history.filter(~_above(since, "block"))
+            kept = before.folded.history.filter(~above(since, "block"))
             folded = Folded(
                 pl.concat([stand, again]).sort(KEY),
                 # each part is in chain order, and new events stand above the old ones of their chain
@@ -85,7 +85,8 @@ class Folding:
         return folded
 
 
-def _above(since: Mapping[int, int], block: str) -> pl.Expr:
+def above(since: Mapping[int, int], block: str) -> pl.Expr:
+    """Pick rows whose column `block` is above the block that `since` gives for their chain; all of other chains."""
     known = pl.DataFrame(
         {"chain_id": list(since), "upto": list(since.values())}, schema={"chain_id": pl.Int64(), "upto": pl.Int64()}
     )

@@ -34,7 +34,19 @@ from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
 
-__all__ = ["Assembled", "Read", "Rows", "assemble", "compute", "conclude", "decode", "parted", "read_rows"]
+__all__ = [
+    "Assembled",
+    "Read",
+    "Rows",
+    "assemble",
+    "compute",
+    "conclude",
+    "decode",
+    "limits",
+    "nobodys",
+    "parted",
+    "read_rows",
+]
 
 
 MAX_UPGRADES = 10_000
@@ -194,9 +206,8 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
             names=names_frame(config.names),
             chains=_contexts(config, rows.chains),
             paid_until={name: item.paid_until for name, item in bundle.markets.items()},
-            contracts=frozenset(item.address for item in (*bundle.bound, *rows.children) if item.address)
-            | {address for _, address in bundle.tokens},
-            limits=_limits(config, bundle, rows.chains),
+            contracts=nobodys(bundle, rows),
+            limits=limits(config, bundle, rows.chains),
             reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
             hub_degree=config.wallets.hub_degree,
             about=rows.about,
@@ -263,7 +274,14 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
     return contexts
 
 
-def _limits(config: Config, bundle: Bundle, chains: tuple[ChainRow, ...]) -> dict[int, Limits]:
+def nobodys(bundle: Bundle, rows: Rows) -> frozenset[bytes]:
+    """Name the contracts of markets and tokens, which are nobody's wallets."""
+    markets = frozenset(item.address for item in (*bundle.bound, *rows.children) if item.address)
+    return markets | {address for _, address in bundle.tokens}
+
+
+def limits(config: Config, bundle: Bundle, chains: tuple[ChainRow, ...]) -> dict[int, Limits]:
+    """Say how far transfers are looked at, by chain id."""
     final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in chains}
     return {
         chain.id: Limits(

@@ -1,0 +1,56 @@
+"""Newcomers are told before a look comes to them: what is told early, a look at the same rows tells too."""
+
+from pathlib import Path
+
+from polars.testing import assert_frame_equal
+
+from monitor.config import load
+from monitor.daemon.judge import Judge
+from monitor.ledger.reader import Reader
+from monitor.ledger.writer import Writer
+from monitor.sim.anvil import CHAIN_ID
+from monitor.sim.generate import generate
+from monitor.sim.trial import describe_folder
+from monitor.sim.twin import play_twin
+from monitor.sim.world import describe
+from monitor.views.assemble import assemble
+from monitor.views.bundle import load_bundle
+from tests.laws.test_reading import Chain
+
+CUTS = (0.4, 0.5, 0.55, 0.6, 0.8)
+
+
+async def test_what_newcomers_bring_is_a_part_of_what_a_look_asks_for(tmp_path: Path):
+    made = generate(seed=3, actors=20)
+    twin = play_twin(made.script)
+    head = len(twin.headers)
+    describe_folder(made, describe(made.script, CHAIN_ID, twin.blocks, head=head), tmp_path, "http://127.0.0.1:1")
+    config = load(str(tmp_path / "config.toml")).config
+    bundle = load_bundle(config)
+    early: set[int] = set()
+    async with Writer(Path(config.ledger.path)) as writer:
+        await writer.put_chain(CHAIN_ID, "local")
+        chain, at = Chain(twin, writer, 3), -1
+        with Reader(Path(config.ledger.path)) as reader:
+            judge = Judge(config, bundle, writer, reader)
+            watched: list = []
+            for number, cut in enumerate(int(head * share) for share in CUTS):
+                await chain.extend(at + 1, cut)
+                survey = await judge.survey()
+                if number:
+                    own = await judge.newcomers(survey, watched)
+                    # A second survey to one look, with more blocks final: the look goes on from the look before.
+                    await writer.finalize(CHAIN_ID, cut - 20)
+                    survey = await judge.survey()
+                    told = {*own.watched, *(await judge.newcomers(survey, own.watched)).watched} - {*watched}
+                    early |= {row.stage for row in told}
+                look = await judge.look(survey)
+                watched, at = look.watched, cut
+                if number:
+                    assert told <= {*watched}
+                    assert (await judge.newcomers(survey, watched)).watched == watched
+                whole, found = assemble(reader, bundle, config), judge._latest
+                assert found.world.judgement == whole.world.judgement
+                assert_frame_equal(found.world.watch, whole.world.watch)
+                assert_frame_equal(found.world.facts.leases, whole.world.facts.leases)
+    assert early == {0, 1}, "people of leases, and who funded them"

@@ -1,11 +1,13 @@
 """Newcomers are told before a look comes to them: what is told early, a look at the same rows tells too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from polars.testing import assert_frame_equal
 
 from monitor.config import load
 from monitor.daemon.judge import Judge
+from monitor.daemon.watch import Watched
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.sim.anvil import CHAIN_ID
@@ -33,7 +35,7 @@ async def test_what_newcomers_bring_is_a_part_of_what_a_look_asks_for(tmp_path: 
         chain, at = Chain(twin, writer, 3), -1
         with Reader(Path(config.ledger.path)) as reader:
             judge = Judge(config, bundle, writer, reader)
-            watched: list = []
+            watched: Sequence[Watched] = []
             for number, cut in enumerate(int(head * share) for share in CUTS):
                 await chain.extend(at + 1, cut)
                 survey = await judge.survey()
@@ -50,6 +52,7 @@ async def test_what_newcomers_bring_is_a_part_of_what_a_look_asks_for(tmp_path: 
                     assert told <= {*watched}
                     assert (await judge.newcomers(survey, watched)).watched == watched
                 whole, found = assemble(reader, bundle, config), judge._latest
+                assert found is not None
                 assert found.world.judgement == whole.world.judgement
                 assert_frame_equal(found.world.watch, whole.world.watch)
                 assert_frame_equal(found.world.facts.leases, whole.world.facts.leases)

@@ -28,6 +28,8 @@ class LegalRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read: str
     confidence: Literal["high", "medium", "low"]
     effective: str = ""
+    stages: tuple[str, ...] = ()
+    """Further ISO dates from which parts of it were in force, or had to be complied with."""
     control: bool = False
 
 
@@ -69,8 +71,9 @@ def is_stale(legal: LegalFile, today: str) -> bool:
 
 
 def rule_dates() -> tuple[RuleDate, ...]:
-    """List the days on which a control of the legal file took effect, oldest first."""
-    dated = sorted((rule.effective, rule.id) for rule in legal_status().rule if rule.control)
+    """List the days on which a control of the legal file took effect, whole or in part, oldest first."""
+    controls = [rule for rule in legal_status().rule if rule.control]
+    dated = sorted((day, rule.id) for rule in controls for day in (rule.effective, *rule.stages))
     return tuple(
         RuleDate(name, day, int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) for day, name in dated
     )

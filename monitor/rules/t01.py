@@ -6,7 +6,7 @@ import polars as pl
 
 from monitor.rules.facts import Facts, milli_of
 from monitor.rules.measure import DAY, HOUR, MAX_POSITIONS, peaks
-from monitor.rules.report import evidence, report, silent_markets
+from monitor.rules.report import evidence, per_cluster, report, silent_markets
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
@@ -18,30 +18,31 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge each large new provider by who took its first months."""
     built = _built(facts, params)
     days = params["window_days"] * DAY
+    own = pl.col("group") == pl.col("cluster_id")
     early = (
-        facts.tenancies.join(built, on=_PROVIDER, how="inner")
+        facts.together.join(built, on=_PROVIDER, how="inner")
         .filter((pl.col("opened_at") >= pl.col("since")) & (pl.col("opened_at") < pl.col("since") + days))
         .with_columns((pl.min_horizontal("held_until", pl.col("since") + days) - pl.col("opened_at")).alias("seconds"))
         .with_columns((pl.col("milli") * pl.col("seconds") // HOUR).alias("hours"))
-        .with_columns(pl.col("hours").sum().over(_PROVIDER).alias("all_hours"))
+        .with_columns(pl.col("hours").filter(own).sum().over(_PROVIDER).alias("all_hours"))
         .with_columns(pl.col("opened_at").min().over(_PROVIDER).alias("first_lease"))
     )
-    key = [*_PROVIDER, "cluster_id"]
-    shares = early.group_by(key).agg(
+    key = [*_PROVIDER, "group"]
+    others = early.filter(pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
+    shares = others.group_by(key).agg(
         *evidence(pl.col("hours").sum(), pl.col("all_hours", "first_lease", "capacity", "since", "built").first()),
-        pl.col("provider_cluster").first(),
+        pl.col("cluster_id").unique().sort().alias("cluster_ids"),
     )
-    hits = shares.join(peaks(early, key), on=key, how="left").filter(
+    hits = shares.join(peaks(others, key), on=key, how="left").filter(
         (pl.col("first_lease") - pl.col("since") <= params["first_lease_days"] * DAY)
         & (pl.col("hours") * 100 >= pl.col("all_hours") * params["min_share_percent"])
         & (pl.col("peak") * 100 >= pl.col("capacity") * params["min_fill_percent"])
-        & pl.col("cluster_id").ne_missing(pl.col("provider_cluster"))
     )
     rows = hits.sort(key).select(
         pl.col("provider").alias("subject"),
-        *("cluster_id", "at", "leases"),
+        *("group", "cluster_ids", "at", "leases"),
         pl.concat_list("positions", "built").alias("positions"),
-        pl.concat_str("market", "chain_id", separator=":").alias("scope"),
+        pl.concat_str("market", "chain_id", pl.col("provider").bin.encode("hex"), separator=":").alias("scope"),
         (pl.col("hours") * 100 // pl.col("all_hours")).alias("share_percent"),
         pl.col("capacity").alias("capacity_milli"),
         pl.col("peak").alias("held_milli"),
@@ -49,7 +50,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     found = report(
         RULE,
-        rows,
+        per_cluster(rows),
         summary="a new provider of {capacity} H100e was leased after {days_to_first_lease} d, {share_percent} % to one"
         " tenant",
         threshold=(
@@ -82,12 +83,12 @@ def _built(facts: Facts, params: Params) -> pl.DataFrame:
 
 RULE = Rule(
     id="T01",
-    version=1,
+    version=2,
     title="Dedicated cluster for one customer",
     family="lease",
     role="core",
     max_points=25,
-    pattern="A provider offers large capacity, is leased soon after, and one tenant takes nearly all of it.",
+    pattern="A provider offers large capacity, is leased soon after, and one tenant or hand takes nearly all of it.",
     parameters=(
         Parameter("min_capacity_h100e", 64, "H100e", "offered within the building time", 1, 10_000_000),
         Parameter("build_days", 30, "days", "machines added this long after the first count", 0, 3_650),
@@ -107,7 +108,7 @@ RULE = Rule(
     ),
     blind_spots=(
         "capacity that no event offers is not seen",
-        "a tenant spread over wallets that are not clustered has small shares",
+        "a tenant spread over wallets that neither a cluster nor one hand joins has small shares",
         "an existing provider that builds for one customer does not match",
     ),
     inputs=("capacity offers", "leases with provider and GPU model", "clusters"),

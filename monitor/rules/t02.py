@@ -87,9 +87,13 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
 def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
     """Give each backer its cluster and the clusters of the wallets it first funded, never the provider's own."""
     own = facts.clusters.rename({"address": "backer"})
-    started = facts.founders.select(pl.col("funder").alias("backer"), "address").join(
-        facts.clusters, on="address", how="inner"
+    begun = pl.concat(
+        [
+            facts.founders.select(pl.col("funder").alias("backer"), "address"),
+            facts.origins.select(pl.col("origin").alias("backer"), "address"),
+        ]
     )
+    started = begun.join(facts.clusters, on="address", how="inner")
     known = pl.concat([own.select("backer", "cluster_id"), started.select("backer", "cluster_id")]).unique()
     provider = facts.clusters.rename({"address": "provider", "cluster_id": "own"})
     placed = backers.join(known, on="backer", how="inner").join(provider, on="provider", how="left")
@@ -98,7 +102,7 @@ def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     id="T02",
-    version=1,
+    version=2,
     title="Pre-arranged capacity",
     family="relation",
     role="core",

@@ -12,6 +12,7 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _WALLET = ["chain_id", "renter"]
+_OTHERS = ("behaviour", "lease", "list", "location", "payment", "price", "relation", "timing")
 
 
 def check(facts: Facts, params: Params) -> Outcome:
@@ -51,6 +52,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     enough = (pl.col("h100e_milli") >= params["min_h100e"] * 1000) | (
         pl.col("escrow_micro") >= params["min_escrow_usd"] * 10**6
     ).fill_null(False)
+    # hubs are left out before any question about a funder: every customer of an exchange begins like this
+    customer = pl.col("funder").is_in(facts.strangers.get_column("address").implode())
     rows = (
         judged.filter(enough & (pl.col("prior_txs") <= params["max_prior_txs"]))
         .sort(_WALLET)
@@ -62,6 +65,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             pl.concat_list("positions", pl.concat_list("funding")).alias("positions"),
             (age // HOUR).alias("age_hours"),
             pl.col("leases").list.len().alias("leases_opened"),
+            pl.when(customer).then(pl.lit(list(_OTHERS), dtype=pl.List(pl.String()))).alias("needs"),
         )
     )
     found = report(
@@ -107,7 +111,7 @@ def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     id="T03",
-    version=1,
+    version=2,
     title="Freshly funded renter wallet takes a large lease",
     family="funding",
     role="core",
@@ -121,7 +125,7 @@ RULE = Rule(
         Parameter("first_hours", 24, "hours", "leases and deposits this long after the first lease count", 0, 720),
     ),
     lawful=(
-        "every new customer starts with a new wallet",
+        "every new customer starts with a new wallet: one that a hub funded makes no family of evidence",
         "smart accounts and treasuries often use one wallet per project",
     ),
     guidance="FATF 2020, red flags (new users with large first deposits); BIS May 2025 (first-time large buyers)",

@@ -165,7 +165,7 @@ RULE = Rule(
     guidance="FATF 2020, virtual asset red flags (many seemingly unrelated wallets)",
     blind_spots=(
         "only transfers to watched wallets are seen, so an unlabelled exchange may look small: label it",
-        "funders that pay through disperse contracts, or over two wallets in a row, do not match",
+        "funders that pay through disperse contracts, or over four wallets in a row, do not match",
     ),
     inputs=("leases", "first funders from native and token transfers", "hub labels"),
     check=check,

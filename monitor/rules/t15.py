@@ -18,9 +18,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Look for identifiers whose owners overlap in time."""
     text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x")
     real = telling(text)
-    told = facts.supply.filter(pl.col("hardware_id").is_not_null() & pl.col("provider").is_not_null()).with_columns(
-        text.alias("hardware_id"), pl.struct(POSITION).alias("position")
-    )
+    told = _stays(facts).with_columns(text.alias("hardware_id"), pl.struct(POSITION).alias("position"))
     owners = facts.clusters.rename({"address": "provider", "cluster_id": "owner"})
     stays = (
         told.filter(real)
@@ -28,7 +26,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         .group_by("hardware_id", "owner")
         .agg(
             pl.col("at").min().alias("first"),
-            pl.col("at").max().alias("last"),
+            pl.col("until").max().alias("last"),
             pl.col("position").sort().head(MAX_POSITIONS // 4),
             pl.struct(_OWNER).unique().sort().alias("who"),
         )
@@ -79,9 +77,28 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(found, silent_markets(facts, "T15", "attest.hardware_id", "hardware identifier"))
 
 
+def _stays(facts: Facts) -> pl.DataFrame:
+    """Add to each attestation of an identifier `until` when the machine is known to have stood where it says.
+
+    That is its last sign of life, unless the machine attests something again: it may be another one from then on.
+    """
+    machine = ["market", "chain_id", "provider", "machine_id"]
+    named = facts.supply.filter(pl.col("provider").is_not_null())
+    alive = (
+        named.filter(pl.col("verb").is_in(("attest", "heartbeat")) & pl.col("machine_id").is_not_null())
+        .group_by(machine)
+        .agg(pl.col("at").max().alias("alive"))
+    )
+    told = named.filter(pl.col("hardware_id").is_not_null()).sort("chain_id", "block", "log_index", *machine)
+    newest = pl.col("at") == pl.col("at").max().over(machine)
+    return told.join(alive, on=machine, how="left", maintain_order="left").with_columns(
+        pl.when(newest).then(pl.coalesce("alive", "at")).otherwise("at").alias("until")
+    )
+
+
 RULE = Rule(
     id="T15",
-    version=1,
+    version=2,
     title="Duplicate or staged hardware evidence",
     family="location",
     role="core",
@@ -93,7 +110,7 @@ RULE = Rule(
         Parameter("max_owners", 20, "owners", "an identifier more owners share is a default", 2, 100_000),
     ),
     lawful=(
-        "a machine registered again under another account",
+        "a machine registered again under another account while the old one still beats",
         "cloned images of virtual machines, partitioned GPUs that share a prefix",
     ),
     guidance="press on staged audits (2026) and on spoofed GPUs (2024); no official text names the pattern",
@@ -102,6 +119,6 @@ RULE = Rule(
         "equal benchmark figures and impossible GPU counts are not looked at",
         "an identifier that is a hash with a fresh salt never repeats",
     ),
-    inputs=("attestations with a hardware identifier", "clusters of providers"),
+    inputs=("attestations with a hardware identifier", "signs of life of machines", "clusters of providers"),
     check=check,
 )

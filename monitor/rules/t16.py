@@ -14,11 +14,11 @@ __all__ = ["RULE"]
 
 _BIN = 10 * DAY
 _BASE, _AHEAD = 9, 6
-"""Bins of ten days: ninety before the window, sixty in it."""
+"""Bins of ten days: ninety that each is held against, sixty before the date."""
 
 
 def check(facts: Facts, params: Params) -> Outcome:
-    """Hold each cluster's window before each rule date against its own ninety days before, and against the market."""
+    """Hold each ten days in the window before a rule date against the ninety days before them, and the market."""
     size = facts.together.select(
         "group",
         "cluster_id",
@@ -35,7 +35,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     kinds = ((size, "milli", params["min_h100e"] * 1000), (money, "micro", params["min_usd"] * 10**6))
     threshold = (
-        f"robust z >= {params['min_z']} against the cluster's 90 d and the market's trend, within 60 d before a rule"
+        f"robust z >= {params['min_z']} and >= {params['min_peak_percent']} % of the highest ten days, against the 90 d"
+        " before and the market's trend, within 60 d before a rule"
         f" date, >= {params['min_h100e']} H100e or >= {params['min_usd']} USD"
     )
     summaries = {
@@ -64,35 +65,23 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
     near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
         ((pl.col("when") - start) // _BIN).alias("bin")
     )
-    binned = near.group_by("group", "bin").agg(pl.col("value").sum())
-    ahead = pl.col("bin") >= _BASE
-    past = binned.filter(~ahead)
-    active = past.group_by("group").agg(pl.col("value").sum().alias("base"), pl.len().alias("bins"))
-    known = active.filter(pl.col("bins") >= params["min_bins"])
-    usual = _usual(known, past)
-    own = near.filter(pl.col("group") == pl.col("cluster_id"))
-    market = own.group_by("bin").agg(pl.col("value").sum().alias("all"))
-    window = (
-        binned.filter(ahead)
-        .join(market, on="bin", how="left")
-        .with_columns((pl.col("all").fill_null(0) - pl.col("value")).clip(0).alias("rest"))
-    )
-    rest_before = (own.filter(~ahead).get_column("value").sum() - pl.col("base")).clip(0)
+    usual = _usual(near, least)
     # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
-    trend = pl.when(rest_before > 0).then(pl.col("rest") * 100 // (rest_before // _BASE).clip(1)).otherwise(100)
-    expected = pl.col("median") * pl.col("trend") // 100
-    noise = pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, expected // 10, pl.lit(1))
+    rest, before = pl.col("rest"), pl.col("rest_before") // _BASE
+    trend = pl.when(before > 0).then(rest * 100 // before.clip(1)).otherwise(100).clip(100, 10_000)
     surged = (
-        window.filter(pl.col("value") >= least)
-        .join(known, on="group", how="inner")
-        .join(usual, on="group", how="inner")
-        .with_columns(trend.clip(100, 10_000).alias("trend"))
-        .with_columns(expected.alias("expected"), noise.alias("noise"))
-        # 1.4826 * MAD stands for one standard deviation
-        .filter((pl.col("value") - pl.col("expected")) * 10_000 >= pl.col("noise") * params["min_z"] * 14_826)
+        usual.filter(pl.col("active") >= params["min_bins"])
+        .with_columns(trend.alias("trend"))
+        .with_columns((pl.col("median") * pl.col("trend") // 100).alias("expected"))
+        .with_columns(
+            pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, pl.col("expected") // 10, 1).alias("noise")
+        )
+        # 1.4826 * MAD stands for one standard deviation; of who pays in lumps it says nothing, so a lump must be passed
+        .filter((pl.col("most") - pl.col("expected")) * 10_000 >= pl.col("noise") * params["min_z"] * 14_826)
+        .filter(pl.col("most") * 100 >= pl.col("highest") * pl.col("trend") // 100 * params["min_peak_percent"])
         .sort("group", "bin")
         .unique("group", keep="first", maintain_order=True)
-        .select("group", "bin", pl.col("value").alias("most"), "expected")
+        .select("group", "bin", "most", "expected")
     )
     told = near.join(surged, on=["group", "bin"], how="inner")
     hits = (
@@ -107,7 +96,7 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
         .sort("group")
         .select(
             *("subject", "group", "cluster_ids", "at", "leases", "positions"),
-            pl.lit(f"{day.id}:{unit}").alias("scope"),
+            pl.lit(f"{day.id}:{day.date}:{unit}").alias("scope"),
             pl.col("most").alias(f"ten_days_{unit}"),
             pl.col("expected").alias(f"expected_{unit}"),
             pl.lit(day.id).alias("rule"),
@@ -117,21 +106,41 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
     return per_cluster(hits)
 
 
-def _usual(known: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
-    """Measure each cluster's ten days: cluster_id, median and mad (median absolute deviation), idle ones as 0."""
-    bins = pl.DataFrame({"bin": range(_BASE)}, schema={"bin": pl.Int64()})
-    grid = known.select("group").join(bins, how="cross").join(past, on=["group", "bin"], how="left")
-    middle = grid.with_columns(pl.col("value").fill_null(0)).with_columns(
-        pl.col("value").median().over("group").cast(pl.Int64()).alias("median")
+def _usual(near: pl.DataFrame, least: int) -> pl.DataFrame:
+    """Hold each large ten days (group, bin, most) against the nine ten days before them, idle ones as 0.
+
+    Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
+    in the same ten days, rest_before in the nine.
+    """
+    binned = near.group_by("group", "bin").agg(pl.col("value").sum())
+    market = (
+        near.filter(pl.col("group") == pl.col("cluster_id")).group_by("bin").agg(pl.col("value").sum().alias("all"))
     )
-    return middle.group_by("group").agg(
-        pl.col("median").first(), (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad")
+    large = binned.filter((pl.col("bin") >= _BASE) & (pl.col("value") >= least)).rename({"value": "most"})
+    key = ["group", "bin", "most"]
+    back = pl.DataFrame({"back": range(1, _BASE + 1)}, schema={"back": pl.Int64()})
+    past = (
+        large.join(back, how="cross")
+        .with_columns((pl.col("bin") - pl.col("back")).alias("then"))
+        .join(binned.rename({"bin": "then"}), on=["group", "then"], how="left")
+        .join(market.rename({"bin": "then"}), on="then", how="left")
+        .with_columns(pl.col("value", "all").fill_null(0))
+        .with_columns(pl.col("value").median().over(key).cast(pl.Int64()).alias("median"))
     )
+    usual = past.group_by(key).agg(
+        (pl.col("value") > 0).sum().alias("active"),
+        pl.col("median").first(),
+        (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad"),
+        pl.col("value").max().alias("highest"),
+        (pl.col("all") - pl.col("value")).clip(0).sum().alias("rest_before"),
+    )
+    rest = (pl.col("all").fill_null(0) - pl.col("most")).clip(0).alias("rest")
+    return usual.join(market, on="bin", how="left").with_columns(rest)
 
 
 RULE = Rule(
     id="T16",
-    version=1,
+    version=2,
     title="Surge before a rule date",
     family="timing",
     role="core",
@@ -141,6 +150,7 @@ RULE = Rule(
         Parameter("min_z", 4, "deviations", "robust, above the cluster's own median", 1, 1_000),
         Parameter("min_h100e", 64, "H100e", "opened in ten days", 1, 10**7),
         Parameter("min_usd", 50_000, "USD", "or paid into escrow in ten days", 1, 10**9),
+        Parameter("min_peak_percent", 200, "percent", "of the largest of the nine ten days before", 100, 100_000),
         Parameter("min_bins", 3, "tens of days", "of the ninety before in which the tenant was active", 1, 9),
     ),
     lawful=(
@@ -149,7 +159,7 @@ RULE = Rule(
     ),
     guidance="press on stock-piling before October 2022 and on the H20 rush; no official text names the pattern",
     blind_spots=(
-        "tenants without a past are not judged",
+        "tenants without a past are not judged, nor who does no more than twice what its largest ten days held",
         "only dates of the legal file are known; drafts and rumours move markets too",
     ),
     inputs=("leases with H100e", "escrow deposits in dollars", "dates of the legal file", "clusters"),

@@ -18,7 +18,7 @@ from monitor.sim.anvil import CHAIN_ID
 from monitor.sim.generate import Generated
 from monitor.sim.score import Claim, Score, score
 from monitor.sim.twin import TwinWorld, play_twin
-from monitor.sim.world import World, config_toml, describe, write_truth
+from monitor.sim.world import FINALITY_DEPTH, World, config_toml, describe, write_truth
 from monitor.sync.fragment import contract_fragment
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import load_bundle
@@ -90,6 +90,8 @@ async def _fill(path: Path, twin: TwinWorld) -> None:
     async with Writer(path) as writer:
         await writer.put_chain(CHAIN_ID, "local")
         await writer.extend(CHAIN_ID, headers, log_rows(twin.logs), twin.transfers, coverage)
+        # what lies beyond the first funders is read of final blocks only: without any, no hop would be judged
+        await writer.finalize(CHAIN_ID, max(0, len(twin.headers) - FINALITY_DEPTH))
 
 
 def _config(generated: Generated, world: World, folder: Path, rpc_url: str) -> str:

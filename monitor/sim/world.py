@@ -23,8 +23,20 @@ from monitor.sim.player import build, perform
 from monitor.sim.script import DAY, Script, Truth
 from monitor.sim.stage import MARKETS, Stage, build_stage
 
-__all__ = ["Deployment", "Token", "World", "config_toml", "describe", "play", "write_script", "write_truth"]
+__all__ = [
+    "FINALITY_DEPTH",
+    "Deployment",
+    "Token",
+    "World",
+    "config_toml",
+    "describe",
+    "play",
+    "write_script",
+    "write_truth",
+]
 
+FINALITY_DEPTH = 32
+"""Blocks below the head from which a world's chain counts as final."""
 _DOLLARS = {"TUSD": (6, "1"), "TDLC": (18, "0.01")}
 _PAID_IN = {"deeplink_dbc": "TDLC"}
 
@@ -125,7 +137,7 @@ def config_toml(world: World, rpc_url: str, *, chain: str = "local", poll_second
         f"id = {world.chain_id}",
         f'rpc = ["{rpc_url}"]',
         'finality = "depth"',
-        "finality_depth = 32",
+        f"finality_depth = {FINALITY_DEPTH}",
         'block_seconds = "2"',
         f"poll_seconds = {poll_seconds}",
         "max_span = 200",

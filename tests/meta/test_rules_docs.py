@@ -27,8 +27,8 @@ does not state that a law was broken.
   asked to.
 - **Screening item**: a wallet that itself stands on a list opens one by itself. It is no lead about a pattern.
 - **Who is judged**: a cluster of wallets. Rules that ask what wallets do together also look at a **hand**: wallets
-  whose first value came from one wallet that is no hub, itself or over a wallet used once; what a hand did is told of
-  each cluster that took part.
+  whose first value came from one wallet that is no hub, itself or over up to three wallets used once, and that wallet;
+  what a hand did is told of each cluster that took part.
 - **Severity**: medium, high, critical from {", ".join(f"{step:,}" for step in _H100E_STEPS)} H100-equivalents held at
   once, or from {", ".join(f"{step:,}" for step in _USD_STEPS)} dollars paid into escrow, whichever is worse. T07 raises
   it for very long holding.

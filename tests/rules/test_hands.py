@@ -1,39 +1,45 @@
 """A hand: wallets whose first value came from one wallet that is no hub, itself or over a wallet used once."""
 
+from itertools import pairwise
+
 import pytest
 
+from tests.rules.cases.supply import built, resold
 from tests.rules.judged import found, judged
 from tests.rules.play import DAY_BLOCKS, HOUR_BLOCKS, NOTHING, START, Rows, each, lease, pay, send
 from tests.wallets.worlds import crowd, label_rows
 
 
-def over_hops(count: int = 8, *, funder: int = 50, own_life: int = 0, further: bool = False) -> Rows:
-    """Renter n gets its gas from wallet 600+n, which got it from the funder (over 700+n when `further`)."""
+def over_hops(count: int = 8, *, funder: int = 50, own_life: int = 0, between: int = 1) -> Rows:
+    """Renter n gets its gas from wallet 600+n, which got it from the funder over `between` wallets in all."""
     rows = NOTHING
     for n in range(count):
         at = START - 200 * HOUR_BLOCKS + 60 * n
-        source = 700 + n if further else funder
-        if further:
-            rows += pay(funder, source, block=at - 30, nonce=n)
-        rows += pay(source, 600 + n, block=at, nonce=n) + pay(600 + n, 1 + n, block=at + 9, wei=10**16)
+        row = [funder, *(10_000 * k + n for k in range(1, between)), 600 + n]
+        for k, (source, to) in enumerate(pairwise(row)):
+            rows += pay(source, to, block=at - 3 * (between - 1 - k), nonce=n)
+        rows += pay(600 + n, 1 + n, block=at + 9, wei=10**16)
         rows += each(*(pay(600 + n, 800 + k, block=at + 12 + k, nonce=1 + k) for k in range(own_life)))
         rows += lease(n, 1 + n, block=START + n, days=20, provider=300 + n)
     return rows
 
 
-def test_a_funder_behind_wallets_used_once_is_found_with_both_steps():
-    world = judged(over_hops())
+@pytest.mark.parametrize("between", [1, 2, 3])
+def test_a_funder_behind_wallets_used_once_is_found_with_every_step(between: int):
+    world = judged(over_hops(between=between))
     findings = found(world, "T04")
     assert {finding.values["renters"] for finding in findings} == {"8"}
     blocks = {position.block_number for finding in findings for position in finding.evidence}
-    assert {START - 200 * HOUR_BLOCKS, START - 200 * HOUR_BLOCKS + 9} <= blocks
+    at = START - 200 * HOUR_BLOCKS
+    assert {at + 9, *(at - 3 * k for k in range(between))} <= blocks
 
 
 @pytest.mark.parametrize(
     ("rows", "why"),
     [
         (over_hops(own_life=2), "the wallets between have a life of their own"),
-        (over_hops(further=True), "two wallets stand between"),
+        (over_hops(own_life=2, between=3), "the last of three has"),
+        (over_hops(between=4), "four wallets stand between"),
         (over_hops(funder=60), "an exchange stands behind them"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -56,3 +62,28 @@ def test_what_a_hand_did_is_told_of_each_cluster_once():
     assert {finding.values["days"] for finding in findings} == {"105"}
     renters = world.facts.tenancies.filter(world.facts.tenancies["machine_id"] == "m")
     assert clusters == set(renters["cluster_id"])
+
+
+def test_who_funds_a_front_of_its_own_is_of_one_hand_with_it():
+    apart = resold(260, seller=90)
+    assert found(judged(apart), "T09") == []
+    fronted = pay(1, 90, block=START - DAY_BLOCKS, wei=10**16) + apart
+    assert {finding.rule for finding in found(judged(fronted), "T09")} == {"T09"}
+
+
+def test_a_hand_that_takes_a_new_site_in_parts_is_its_one_customer():
+    shared = built(tenants=4)
+    assert found(judged(shared), "T01") == []
+    begun = each(*(pay(50, 1 + n, block=START - 9 * DAY_BLOCKS + n, nonce=n) for n in range(4)))
+    world = judged(begun + shared)
+    findings = found(world, "T01")
+    assert {finding.values["share_percent"] for finding in findings} == {"100"}
+    assert {finding.cluster_id for finding in findings} == set(world.facts.tenancies["cluster_id"])
+
+
+def test_money_for_a_provider_counts_for_tenants_started_over_a_go_between():
+    rows = send(50, 300, 5_000, block=START - 30 * DAY_BLOCKS) + built(2)
+    assert found(judged(rows), "T02") == []
+    begun = pay(50, 600, block=START - 8 * DAY_BLOCKS) + pay(600, 1, block=START - 7 * DAY_BLOCKS, wei=10**16)
+    (finding,) = found(judged(rows + begun), "T02")
+    assert finding.values["sent_usd"] == "5000"

@@ -53,6 +53,16 @@ def test_exchange_funded_newcomers_match_but_make_no_lead():
     assert world.judgement.leads == ()
 
 
+def test_a_newcomer_from_an_exchange_who_stays_is_no_lead_and_one_from_a_private_purse_is():
+    labels = label_rows((60, "Some Exchange", "exchange"))
+    stay = lease(2, 1, block=START + 3 * DAY_BLOCKS, days=60) + lease(3, 1, block=START + 63 * DAY_BLOCKS, days=60)
+    customer = judged(newcomer(funder=60) + stay, labels)
+    assert {finding.rule for finding in customer.judgement.findings} >= {"T03", "T07"}
+    assert customer.judgement.leads == ()
+    (lead,) = judged(newcomer() + stay, labels).judgement.leads
+    assert set(lead.typologies) >= {"T03", "T07"}
+
+
 def test_later_leases_of_a_wallet_are_not_first_leases():
     rows = newcomer(gpus=1, days=1) + lease(2, 1, block=START + 25 * HOUR_BLOCKS, gpus=64)
     assert found(judged(rows), "T03") == []

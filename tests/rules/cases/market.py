@@ -33,6 +33,12 @@ def surge(gpus: int, *, block: int = CONTROL - 26 * DAY_BLOCKS, others: int = 8)
     return usual + ahead + lease(99, 1, block=block, gpus=gpus, days=9)
 
 
+def lumps(gpus: int, every: int = 30) -> Rows:
+    """Tenant 1 takes much at once every `every` days, and little in between; the market goes on as ever."""
+    large = each(*(lease(200 + n, 1, block=CONTROL - (115 - n * every) * DAY_BLOCKS, gpus=gpus) for n in range(4)))
+    return surge(8) + large
+
+
 def cards(gpus: int, gpu: str = "NVIDIA GeForce RTX 4090", machines: int = 8, providers: int = 1) -> Rows:
     numbers = range(len(gpu) * 10, len(gpu) * 10 + machines)
     return each(*(lease(n, 1, block=START + n, gpus=gpus, gpu_raw=gpu, provider=300 + n % providers) for n in numbers))
@@ -86,7 +92,8 @@ CASES = {
         surge(64),
         {
             "as usual": surge(8),
-            "after the date": surge(64, block=CONTROL + 5 * DAY_BLOCKS),
+            "after the date": surge(64, block=CONTROL + 50 * DAY_BLOCKS),
+            "pays in lumps, as ever": lumps(70),
             "the whole market surged": surge(64, others=64),
         },
     ),

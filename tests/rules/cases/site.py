@@ -33,6 +33,15 @@ def twins(one: str, two: str, start: int = 20) -> Rows:
     return attested(300, 1, 60, (one,), 1) + attested(301, start, start + 60, (two,), 1)
 
 
+AFTER = START + 65 * DAY_BLOCKS
+
+
+def sold_on(*first: Rows) -> Rows:
+    """What one provider attested another does after it, while the first one's machine goes on after `first`."""
+    later = each(*first, *(beat("300-0", block=AFTER + n * DAY_BLOCKS) for n in range(1, 40)))
+    return twins("ab12" * 8, "ab12" * 8, start=70) + later
+
+
 CASES = {
     "T13": Case(
         placed("Germany", 4),
@@ -57,6 +66,7 @@ CASES = {
         {
             "two machines": twins("ab12" * 8, "cd34" * 8),
             "sold on later": twins("ab12" * 8, "ab12" * 8, start=90),
+            "sold on, another card in its place": sold_on(attest("300-0", block=AFTER, hardware_id="ef56" * 8)),
             "a placeholder": twins("00" * 16, "00" * 16),
         },
     ),

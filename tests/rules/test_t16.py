@@ -1,0 +1,16 @@
+from tests.rules.cases.market import CONTROL, lumps
+from tests.rules.judged import found, judged
+from tests.wallets.worlds import DAY_BLOCKS, lease
+
+
+def test_what_a_tenant_never_did_before_is_a_surge_whatever_its_lumps():
+    more = lease(99, 1, block=CONTROL - 20 * DAY_BLOCKS, gpus=400)
+    sizes = {finding.values.get("ten_days") for finding in found(judged(lumps(70) + more), "T16")}
+    assert "478" in sizes
+
+
+def test_a_tenant_known_for_sixty_days_has_a_past_in_the_last_weeks_before_the_date():
+    usual = [lease(n, 1, block=CONTROL - (70 - n * 10) * DAY_BLOCKS, days=9) for n in range(6)]
+    rows = sum(usual[1:], usual[0])
+    assert found(judged(rows), "T16") == []
+    assert found(judged(rows + lease(99, 1, block=CONTROL - 5 * DAY_BLOCKS, gpus=96, days=9)), "T16")

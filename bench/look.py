@@ -37,6 +37,7 @@ from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
 from monitor.model.schema import empty
 from monitor.rules import pipeline
 from monitor.rules.facts import ChainContext
+from monitor.rules.judge import Judging
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
 from monitor.wallets.grouping import Grouping
 from monitor.wallets.labels import LABELS
@@ -98,7 +99,9 @@ def stages() -> list[tuple[Any, str, str]]:
     """List what is timed: where it stands, its name there, and the stage it is."""
     names = [name for name, thing in vars(pipeline).items() if callable(thing) and name.islower() and name[0] != "_"]
     plain = [(pipeline, name, name) for name in names if name not in {"evaluate", "empty", "grouped"}]
-    kept = [(Folding, "become", "leases"), (Grouping, "become", "links and groups")]
+    kept = [
+        (Folding, "become", "leases"), (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
+    ]  # fmt: skip
     return [*plain, *kept, (pipeline, "grouped", "links and groups")]
 
 

@@ -59,13 +59,15 @@ class Folding:
     """Leases under a stream of events; for one thread."""
 
     def __init__(self) -> None:
+        self.touched: pl.DataFrame | None = None
+        """Keys of the leases that the last call folded anew; None when it was all of them."""
         self._before: _Before | None = None
 
     def become(self, events: pl.DataFrame, since: Mapping[int, int], terms: Terms) -> Folded:
         """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
         before = self._before
         if before is None or not since or not before.terms.same(terms):
-            news, settled = events, empty(PEOPLE)
+            news, settled, touched = events, empty(PEOPLE), None
             folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
         else:
             fresh = above(since, "block_number")
@@ -82,6 +84,7 @@ class Folding:
                 joined([settled, people(news, providers=True)]),
             )
         self._before = _Before(terms, news, settled, folded)
+        self.touched = touched
         return folded
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E
 from monitor.rules.hands import groups, origins
@@ -25,6 +26,11 @@ POSITION = ("chain_id", "block", "tx", "log_index")
 _HOURS_LIMIT = 10**12
 """Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
 
+
+_FEW = 10_000
+"""Wallets up to which transfers are looked up and not gone through."""
+_WITNESSES = 50
+"""Leases of a market that are looked at first where one is enough."""
 
 Near = Callable[[pl.Series, str], pl.DataFrame]
 
@@ -67,16 +73,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     near: Near | None = None
     """Finds `transfers` by wallets and side, in any order; without it they are searched from end to end."""
 
-    def of(self, clusters: Collection[str]) -> Facts:
-        """Narrow the leases to those of some clusters and of whoever is in a group with them; groups stay."""
-        named = pl.Series("cluster_id", sorted(clusters), dtype=pl.String())
-        theirs = self.clusters.filter(pl.col("cluster_id").is_in(named.implode())).select("address")
-        near = self.groups.join(theirs, on="address", how="semi").select("group").unique()
-        renters = self.groups.join(near, on="group", how="semi").select(pl.col("address").alias("renter")).unique()
-        narrow = msgspec.structs.replace(self, leases=self.leases.join(renters, on="renter", how="semi"))
-        narrow.__dict__.update(clusters=self.clusters, groups=self.groups)
-        return narrow
-
     @property
     def as_of(self) -> dict[int, int]:
         """Block seconds each chain has been read to."""
@@ -94,6 +90,72 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def clusters(self) -> pl.DataFrame:
         """Columns address, cluster_id; one row per wallet."""
         return self.members.select("address", "cluster_id").unique().sort("address")
+
+    @cached_property
+    def venues(self) -> pl.DataFrame:
+        """Markets with leases: market, chain_id, opened (any lease was), named (its machine), priced (in dollars)."""
+        opened = pl.col("opened_at").is_not_null()
+        return (
+            self.leases.group_by("market", "chain_id")
+            .agg(
+                opened.any().alias("opened"),
+                (opened & pl.col("machine_id").is_not_null()).any().alias("named"),
+                pl.col("usd_per_gpu_hour").is_not_null().any().alias("priced"),
+            )
+            .sort("market", "chain_id")
+        )
+
+    @cached_property
+    def suppliers(self) -> pl.DataFrame:
+        """Markets with anything to say of their supply: market, chain_id."""
+        return self.supply.select("market", "chain_id").unique()
+
+    @cached_property
+    def paying(self) -> pl.DataFrame:
+        """Markets in which a payment names its lease and its token: market, chain_id."""
+        venue = ["market", "chain_id"]
+        opened = self.leases.filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null())
+        some = opened.group_by(venue, maintain_order=True).head(_WITNESSES)
+        found = _named_payments(self, some)
+        rest = opened.join(found, on=venue, how="anti")
+        return found if rest.is_empty() else pl.concat([found, _named_payments(self, rest)]).sort(venue)
+
+    @cached_property
+    def renters(self) -> pl.DataFrame:
+        """Wallets with a lease that opened: chain_id, renter."""
+        opened = self.leases.filter(pl.col("opened_at").is_not_null()).select("chain_id", "renter").unique()
+        return opened.join(self.clusters.rename({"address": "renter"}), on="renter", how="semi")
+
+    @cached_property
+    def unfunded(self) -> pl.DataFrame:
+        """How many renters nobody was seen to fund: chain_id, len."""
+        funded = self.funders.select("chain_id", pl.col("address").alias("renter"))
+        lacking = self.renters.join(funded, on=["chain_id", "renter"], how="anti")
+        return lacking.group_by("chain_id").len().sort("chain_id")
+
+    @cached_property
+    def sizes(self) -> pl.DataFrame:
+        """How many leases of each size opened: market, chain_id, milli (thousandths of H100e), len."""
+        known = self.leases.filter(pl.col("opened_at").is_not_null()).join(
+            self.clusters.rename({"address": "renter"}), on="renter", how="semi"
+        )
+        return known.select("market", "chain_id", milli_of("h100e").alias("milli")).group_by(pl.all()).len()
+
+    @cached_property
+    def medians(self) -> dict[int, pl.DataFrame]:
+        """What was asked of `reference`, by weeks."""
+        return {}
+
+    def reference(self, weeks: int) -> pl.DataFrame:
+        """Say what a GPU-hour usually cost in so many weeks before (`monitor.facts.prices.REFERENCE`)."""
+        if weeks not in self.medians:
+            self.medians[weeks] = reference(self.priced, weeks)
+        return self.medians[weeks]
+
+    @property
+    def priced(self) -> pl.DataFrame:
+        """Leases with a price that tenants opened, as `monitor.facts.prices.priced` gives them."""
+        return priced(self.leases).join(self.clusters.rename({"address": "renter"}), on="renter", how="semi")
 
     @cached_property
     def tenancies(self) -> pl.DataFrame:
@@ -157,6 +219,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         found = self.near(wallets.get_column(side).drop_nulls().unique(), side)
         return found.join(wallets.select(key), on=key, how="semi").sort(CHAIN_ORDER)
 
+    def payments(self, wallets: pl.DataFrame, side: str, *columns: str) -> pl.DataFrame:
+        """Pick columns of `moved`, also where the wallets are very many."""
+        key = [name for name in ("chain_id", side) if name in wallets.columns]
+        if self.near is not None and wallets.height < _FEW:
+            return self.moved(wallets, side).select(columns)
+        return self.moves.join(wallets.lazy().select(key).unique(), on=key, how="semi").select(columns).collect()
+
     def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
         """Pick the `moves` whose `side` stands in `wallets`, as `dealt`."""
         return _moving(self.dealt(wallets, side).lazy()).collect()
@@ -197,6 +266,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         whole = pl.col("milli_hours").sum().over("chain_id", "provider")
         percent = (pl.col("milli_hours") * 100 // whole).alias("percent")
         return hours.filter(whole > 0).select("chain_id", "provider", "cluster_id", percent)
+
+
+def _named_payments(facts: Facts, leases: pl.DataFrame) -> pl.DataFrame:
+    ids = leases.get_column("lease_id").implode()
+    history = facts.lease_events.filter(pl.col("lease_id").is_in(ids))
+    narrow = msgspec.structs.replace(facts, leases=leases, lease_events=history)
+    narrow.__dict__.update(clusters=facts.clusters)
+    paid = narrow.deposits.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
+    return paid.select("market", "chain_id").unique().sort("market", "chain_id")
 
 
 def _moving(transfers: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,19 +1,25 @@
-"""All rules over all facts."""
+"""All rules over all facts, or on from an earlier judgement: then only for those who may be judged otherwise now."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
+
+import polars as pl
 
 from monitor.errors import ConfigError
 from monitor.model.lead import Finding, Lead
+from monitor.rules.cut import of_providers, of_tenants, whole
 from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
+from monitor.rules.news import Near, Told, near
 from monitor.rules.registry import all_rules, problems
 from monitor.rules.rule import Facts, Outcome, Override, Rule, settle
 from monitor.rules.score import counts
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Judgement", "Judging", "judge"]
+
+Overrides = Mapping[str, Mapping[str, Override]]
 
 
 class Judgement(NamedTuple):
@@ -24,25 +30,116 @@ class Judgement(NamedTuple):
     not_assessable: tuple[str, ...]
 
 
-def judge(facts: Facts, overrides: Mapping[str, Mapping[str, Override]]) -> Judgement:
+class _Before(NamedTuple):
+    """The last look: its facts, how rules were set, what each found, and the clusters core rules spoke of."""
+
+    facts: Facts
+    overrides: Overrides
+    found: Mapping[str, tuple[Finding, ...]]
+    spoken: frozenset[str]
+
+
+def judge(facts: Facts, overrides: Overrides) -> Judgement:
     """Run every enabled rule; raises ConfigError naming every wrong override."""
-    wrong = problems(overrides)
-    if wrong:
-        raise ConfigError("\n".join(wrong), hint="see `monitor rules list` for rules, parameters and bounds")
-    rules = {rule.id: rule for rule in all_rules()}
-    first = {rule.id: _asked(rule, facts, overrides) for rule in rules.values() if rule.role != "multiplier"}
-    found = [finding for outcome in first.values() for finding in outcome.findings]
-    # where no core rule says anything, there is nothing to multiply
-    spoken = {finding.cluster_id for finding in found if counts(finding, rules)}
-    beside = facts.of(spoken)
-    then = {name: _asked(rule, beside, overrides) for name, rule in rules.items() if name not in first}
-    found += [item for outcome in then.values() for item in outcome.findings if item.cluster_id in spoken]
-    ordered = tuple(sorted(found, key=lambda finding: finding.finding_id))
-    said = first | then
-    blind = tuple(line for name in rules for line in said[name].not_assessable)
-    return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), blind)
+    return Judging().become(facts, overrides, None)
 
 
-def _asked(rule: Rule, facts: Facts, overrides: Mapping[str, Mapping[str, Override]]) -> Outcome:
-    params, _ = settle(rule, overrides.get(rule.id, {}))
-    return rule.check(facts, params) if params["enabled"] else Outcome((), (f"{rule.id}: switched off",))
+class Judging:
+    """A judgement under a stream of news; for one thread."""
+
+    def __init__(self) -> None:
+        self._before: _Before | None = None
+
+    def become(self, facts: Facts, overrides: Overrides, told: Told | None) -> Judgement:
+        """Judge `facts` as all there is, as `judge`; `told` of nothing judges everybody again."""
+        wrong = problems(overrides)
+        if wrong:
+            raise ConfigError("\n".join(wrong), hint="see `monitor rules list` for rules, parameters and bounds")
+        before, self._before = self._before, None
+        whom = None
+        if before is not None and told is not None and before.overrides == overrides:
+            whom = near(before.facts, facts, told)
+        rules = {rule.id: rule for rule in all_rules()}
+        asked = _Asked(facts, overrides, before.found if before and whom else {}, whom)
+        first = {rule.id: asked.of(rule) for rule in rules.values() if rule.role != "multiplier"}
+        found = [finding for outcome in first.values() for finding in outcome.findings]
+        # where no core rule says anything, there is nothing to multiply
+        spoken = frozenset(finding.cluster_id for finding in found if counts(finding, rules))
+        again = spoken - before.spoken if before and whom else spoken
+        then = {name: asked.beside(rule, spoken, again) for name, rule in rules.items() if name not in first}
+        said = first | then
+        ordered = tuple(sorted((item for outcome in said.values() for item in outcome.findings), key=_by_id))
+        # what is compared at the next look must be looked up now: later, `near` knows other transfers
+        whole(facts)
+        self._before = _Before(facts, overrides, {name: outcome.findings for name, outcome in said.items()}, spoken)
+        blind = tuple(line for name in rules for line in said[name].not_assessable)
+        return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), blind)
+
+
+class _Asked:
+    """One look: asks each rule of everybody, or of those who are near news, and keeps what was found of others."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        overrides: Overrides,
+        held: Mapping[str, tuple[Finding, ...]],
+        whom: tuple[Near, Near] | None,
+    ) -> None:
+        self._facts = facts
+        self._overrides = overrides
+        self._held = held
+        self._whom = whom
+        self._cuts: dict[frozenset[str] | frozenset[bytes], Facts] = {}
+
+    def of(self, rule: Rule) -> Outcome:
+        """Ask a rule that speaks for itself."""
+        params, _ = settle(rule, self._overrides.get(rule.id, {}))
+        if not params["enabled"]:
+            return Outcome((), (f"{rule.id}: switched off",))
+        if self._whom is None or rule.scope == "market":
+            return rule.check(self._facts, params)
+        whom = self._whom[rule.ages]
+        if rule.scope == "tenants":
+            outcome = rule.check(self._tenants(whom.clusters), params)
+            stands = [each for each in self._held[rule.id] if each.cluster_id not in whom.fallen]
+            fresh = [each for each in outcome.findings if each.cluster_id in whom.clusters]
+        else:
+            outcome = rule.check(self._providers(whom.providers), params)
+            stands = [each for each in self._held[rule.id] if _subject(each) not in whom.providers]
+            fresh = [each for each in outcome.findings if _subject(each) in whom.providers]
+        return Outcome((*stands, *fresh), outcome.not_assessable)
+
+    def beside(self, rule: Rule, spoken: Collection[str], fresh: Collection[str]) -> Outcome:
+        """Ask a multiplier of the clusters others spoke of; `fresh` are those nobody spoke of before."""
+        params, _ = settle(rule, self._overrides.get(rule.id, {}))
+        if not params["enabled"]:
+            return Outcome((), (f"{rule.id}: switched off",))
+        whom = Near(frozenset(), frozenset(), frozenset()) if self._whom is None else self._whom[rule.ages]
+        again = frozenset(fresh) | (whom.clusters & frozenset(spoken))
+        outcome = rule.check(self._tenants(again), params)
+        stands = [
+            each
+            for each in self._held.get(rule.id, ())
+            if each.cluster_id in spoken and each.cluster_id not in whom.fallen and each.cluster_id not in again
+        ]
+        said = [each for each in outcome.findings if each.cluster_id in again]
+        return Outcome((*stands, *said), outcome.not_assessable)
+
+    def _tenants(self, clusters: frozenset[str]) -> Facts:
+        if clusters not in self._cuts:
+            self._cuts[clusters] = of_tenants(self._facts, clusters)
+        return self._cuts[clusters]
+
+    def _providers(self, wallets: frozenset[bytes]) -> Facts:
+        if wallets not in self._cuts:
+            self._cuts[wallets] = of_providers(self._facts, pl.Series(sorted(wallets), dtype=pl.Binary()))
+        return self._cuts[wallets]
+
+
+def _by_id(finding: Finding) -> str:
+    return finding.finding_id
+
+
+def _subject(finding: Finding) -> bytes:
+    return bytes.fromhex(finding.subject.removeprefix("0x"))

@@ -10,6 +10,7 @@ import polars as pl
 
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, Lead, LeadState, Step, stable_id
+from monitor.rules.cut import of_tenants
 from monitor.rules.facts import Facts
 from monitor.rules.legal import LegalFile
 from monitor.rules.measure import DAY, address_text, peaks
@@ -43,7 +44,7 @@ def leads(findings: Iterable[Finding], facts: Facts, legal: LegalFile) -> list[L
     listed = {name: direct for name, own in by_cluster.items() if (direct := [item for item in own if item.screening])}
     if not enough and not listed:
         return []
-    tenants = _tenants(facts, sorted({*enough, *listed}))
+    tenants = _tenants(of_tenants(facts, {*enough, *listed}), sorted({*enough, *listed}))
     every = [position for own in (*enough.values(), *listed.values()) for item in own for position in item.evidence]
     times = _times(facts, every)
     now = max(facts.as_of.values(), default=0)
@@ -184,9 +185,15 @@ def _times(facts: Facts, positions: list[Position]) -> dict[tuple[int, int], int
         schema={"chain_id": pl.Int64(), "block": pl.Int64()},
         orient="row",
     )
-    moved = facts.transfers.select("chain_id", pl.col("block_number").alias("block"), pl.col("block_time").alias("at"))
+    moved = facts.transfers.lazy().rename({"block_number": "block", "block_time": "at"})
+    near = pl.col("block").is_in(wanted.get_column("block").unique().implode())
     seen = [
-        frame.select("chain_id", "block", "at").join(wanted, on=["chain_id", "block"], how="semi").unique()
-        for frame in (facts.lease_events, facts.supply, moved)
+        # numbers are compared first: of millions of rows few are left to join
+        frame.select("chain_id", "block", "at")
+        .filter(near)
+        .collect()
+        .join(wanted, on=["chain_id", "block"], how="semi")
+        .unique()
+        for frame in (facts.lease_events.lazy(), facts.supply.lazy(), moved)
     ]
     return {(chain_id, block): at for chain_id, block, at in pl.concat(seen).unique().iter_rows()}

@@ -15,9 +15,10 @@ from monitor.facts.supply import emitted, supply
 from monitor.facts.transfers import transfers
 from monitor.model.schema import CLUSTERS, QUARANTINE, READS, empty
 from monitor.rules.facts import ChainContext, Facts
-from monitor.rules.judge import Judgement, judge
+from monitor.rules.judge import Judgement, Judging
 from monitor.rules.models import models
 from monitor.rules.names import NAMES
+from monitor.rules.news import Told
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.expand import HOPS, Reach, expand
@@ -77,11 +78,12 @@ class Known(NamedTuple):
 
     folding: Folding
     grouping: Grouping
+    judging: Judging
 
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Grouping())
+        return cls(Folding(), Grouping(), Judging())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -153,7 +155,9 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         emits=emitted(events) if inputs.emits is None else inputs.emits,
         near=search,
     )
-    judgement = judge(facts, inputs.overrides)
+    folded = known.folding.touched
+    told = None if folded is None else Told(inputs.since, folded, known.grouping.moved)
+    judgement = known.judging.become(facts, inputs.overrides, told)
     return World(
         facts=facts,
         watch=watch,

@@ -10,6 +10,7 @@ import polars as pl
 
 from monitor.model.chain import Position
 from monitor.model.lead import Finding
+from monitor.rules.cut import of_providers
 from monitor.rules.facts import Facts
 from monitor.rules.measure import MAX_POSITIONS, address_text, finding, number_text
 from monitor.rules.rule import Rule
@@ -81,14 +82,15 @@ def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.Data
     A tenant stands for the provider's hardware when it has at least `percent` of the provider's H100e-hours.
     """
     own = facts.clusters.rename({"address": "provider"})
-    anchor = facts.anchored.filter(pl.col("percent") >= percent).select("chain_id", "provider", "cluster_id")
+    whole = of_providers(facts, rows.get_column("provider").unique())
+    anchor = whole.anchored.filter(pl.col("percent") >= percent).select("chain_id", "provider", "cluster_id")
     both = [rows.join(own, on="provider", how="inner"), rows.join(anchor, on=["chain_id", "provider"], how="inner")]
     return pl.concat(both).unique(["chain_id", "provider", "cluster_id"], keep="first", maintain_order=True)
 
 
 def silent_markets(facts: Facts, rule: str, need: str, words: str) -> tuple[str, ...]:
     """Say which markets cannot be assessed because their events never carry `need` (`verb` or `verb.column`)."""
-    seen = pl.concat([facts.leases.select("market", "chain_id"), facts.supply.select("market", "chain_id")]).unique()
+    seen = pl.concat([facts.venues.select("market", "chain_id"), facts.suppliers]).unique()
     return tuple(
         f"{rule}: not assessable: {market} on chain {chain_id}: market emits no {words}"
         for market, chain_id in seen.sort("market", "chain_id").iter_rows()
@@ -105,7 +107,7 @@ def telling(text: pl.Expr) -> pl.Expr:
 def quiet_chains(facts: Facts, rule: str) -> tuple[str, ...]:
     """Say on which chains no transfers were read at all."""
     lines = []
-    for chain_id in facts.leases.get_column("chain_id").unique().sort():
+    for chain_id in facts.venues.get_column("chain_id").unique().sort():
         chain = facts.chains.get(chain_id)
         if chain is None or not (chain.token_transfers or chain.native_lookback_seconds):
             lines.append(f"{rule}: not assessable: chain {chain_id}: no transfers were read")

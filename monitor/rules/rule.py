@@ -53,6 +53,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...]
     """The facts it reads, as an adapter or the configuration gives them."""
     check: Callable[[Facts, Params], Outcome]
+    scope: Literal["tenants", "providers", "market"] = "market"
+    """Whose rows a finding follows from: those about its cluster, those about its subject, a provider, or any.
+
+    Tenants: of the cluster, of those in a group or with a payer in common, the transfers of its wallets and of whoever
+    dealt with them. Providers: leases with it, its offers, and transfers to it at two hops. What `Facts` says of the
+    market as a whole counts for all.
+    """
+    ages: bool = True
+    """Whether leases that are held still say more with time alone."""
     percent: int = 100
     """What a multiplier makes of a lead's score, in percent."""
 

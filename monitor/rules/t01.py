@@ -113,4 +113,5 @@ RULE = Rule(
     ),
     inputs=("capacity offers", "leases with provider and GPU model", "clusters"),
     check=check,
+    scope="providers",
 )

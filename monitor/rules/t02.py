@@ -126,4 +126,6 @@ RULE = Rule(
     ),
     inputs=("token and native transfers", "first funders", "capacity offers", "hub labels", "clusters"),
     check=check,
+    scope="providers",
+    ages=False,
 )

@@ -77,7 +77,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['min_h100e']} H100e or >= {params['min_escrow_usd']} USD in escrow"
         ),
     )
-    unseen = funded.filter(pl.col("funder").is_null()).group_by("chain_id").len().sort("chain_id")
+    unseen = facts.unfunded.filter(~pl.col("chain_id").is_in(sorted(blind)))
     lines = [
         f"T03: not assessable: chain {chain}: no funding seen for {count} renters" for chain, count in unseen.rows()
     ]
@@ -87,7 +87,7 @@ def check(facts: Facts, params: Params) -> Outcome:
 def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
     needed = params["max_age_hours"] * HOUR
     blind = {}
-    for chain_id in facts.leases.get_column("chain_id").unique().sort():
+    for chain_id in facts.venues.get_column("chain_id").unique().sort():
         chain = facts.chains.get(chain_id)
         seen = chain.native_lookback_seconds if chain is not None else 0
         if seen < needed:
@@ -136,4 +136,6 @@ RULE = Rule(
     ),
     inputs=("leases", "escrow deposits", "native and token transfers before the first lease"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

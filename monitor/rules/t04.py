@@ -58,7 +58,7 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 def _blind_chains(facts: Facts) -> tuple[str, ...]:
     lines = []
-    for chain_id in facts.leases.get_column("chain_id").unique().sort():
+    for chain_id in facts.venues.get_column("chain_id").unique().sort():
         chain = facts.chains.get(chain_id)
         if chain is None or not (chain.native_lookback_seconds or chain.token_transfers):
             lines.append(f"T04: not assessable: chain {chain_id}: neither native nor token transfers were read")
@@ -169,4 +169,6 @@ RULE = Rule(
     ),
     inputs=("leases", "first funders from native and token transfers", "hub labels"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -55,7 +55,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             third = [payment for payment in window if payment.third]
             usd = dollars(((chain_id, token, payment.amount) for payment in third), prices)
             found.append(_finding(cluster_id, (chain_id, token), window, usd, crowds, params))
-    return Outcome(tuple(found), _blind_markets(facts, paid))
+    return Outcome(tuple(found), _blind_markets(facts))
 
 
 def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
@@ -162,13 +162,12 @@ def _finding(
     )
 
 
-def _blind_markets(facts: Facts, paid: pl.DataFrame) -> tuple[str, ...]:
+def _blind_markets(facts: Facts) -> tuple[str, ...]:
     """Name markets whose events never tie a payment to a lease."""
-    opened = facts.leases.filter(pl.col("opened_at").is_not_null()).select("market", "chain_id").unique()
-    silent = opened.join(paid.select("market", "chain_id").unique(), on=["market", "chain_id"], how="anti")
+    silent = facts.venues.filter("opened").join(facts.paying, on=["market", "chain_id"], how="anti")
     return tuple(
         f"T05: not assessable: {market} on chain {chain_id}: no payment names its lease"
-        for market, chain_id in silent.sort("market", "chain_id").iter_rows()
+        for market, chain_id in silent.select("market", "chain_id").iter_rows()
     )
 
 
@@ -198,4 +197,6 @@ RULE = Rule(
     ),
     inputs=("escrow deposits with their payer", "clusters", "service labels"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

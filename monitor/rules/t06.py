@@ -126,4 +126,6 @@ RULE = Rule(
     ),
     inputs=("labels of services", "token and native transfers", "leases", "clusters"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -150,12 +150,10 @@ def _finding(cluster_id: str, scope: str, crossed: tuple[int, list[_Run]], param
 
 
 def _blind_markets(facts: Facts) -> tuple[str, ...]:
-    opened = facts.leases.filter(pl.col("opened_at").is_not_null())
-    named = opened.group_by("market", "chain_id").agg(pl.col("machine_id").is_not_null().any().alias("named"))
-    silent = named.filter(~pl.col("named")).sort("market", "chain_id")
+    silent = facts.venues.filter(pl.col("opened") & ~pl.col("named")).select("market", "chain_id")
     return tuple(
         f"T07: not assessable: {market} on chain {chain_id}: leases name no machine"
-        for market, chain_id, _ in silent.iter_rows()
+        for market, chain_id in silent.iter_rows()
     )
 
 
@@ -186,4 +184,5 @@ RULE = Rule(
     ),
     inputs=("leases with machine ids", "extensions and top-ups"),
     check=check,
+    scope="tenants",
 )

@@ -20,9 +20,9 @@ _BOXES = 61
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge wallets that pay tenants, or pay their leases, by what comes in and goes on."""
-    few = _few(facts, params["max_counterparties"])
+    served = _served(facts)
+    few = _few(facts, served.select(_SHELL).unique(), params["max_counterparties"])
     came, went = (_side(facts, few, *side) for side in _SIDES)
-    served = _served(facts, went)
     both = pl.concat([came, went]).join(served, on=_SHELL, how="semi")
     quiet = (
         both.group_by(_SHELL)
@@ -81,33 +81,37 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(found, quiet_chains(facts, "T08"))
 
 
-def _few(facts: Facts, most: int) -> pl.DataFrame:
-    """List the wallets that may have so few counterparties, and some more: chain_id, shell.
+def _few(facts: Facts, shells: pl.DataFrame, most: int) -> pl.DataFrame:
+    """List the shells that may have so few counterparties, and some more: chain_id, shell.
 
     Counterparties are thrown into boxes: whoever has more full boxes than that has more counterparties.
     """
     box = pl.lit(2, dtype=pl.Int64()).pow(pl.col("other").hash() % _BOXES).alias("boxes")
     thrown = [
-        facts.moves.select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
+        facts.payments(shells.rename({"shell": side}), side, "chain_id", side, other)
+        .select("chain_id", pl.col(side).alias("shell"), pl.col(other).alias("other"))
         .group_by(_SHELL)
         .agg(box.bitwise_or())
-        .collect()
         for side, other in _SIDES
     ]
     full = pl.concat(thrown).group_by(_SHELL).agg(pl.col("boxes").bitwise_or().bitwise_count_ones())
     return full.filter(pl.col("boxes") <= most).select(_SHELL)
 
 
-def _served(facts: Facts, went: pl.DataFrame) -> pl.DataFrame:
+def _served(facts: Facts) -> pl.DataFrame:
     """List who sends value to renters or pays for their leases: chain_id, shell, renter, cluster_id; hubs never."""
     renters = facts.tenancies.select("chain_id", "renter", "cluster_id").unique()
-    sends = went.select(*_SHELL, pl.col("other").alias("renter"))
-    pairs = sends.join(renters.select("chain_id", "renter"), on=["chain_id", "renter"], how="semi").unique()
+    theirs = renters.select("chain_id", pl.col("renter").alias("recipient"))
+    pairs = (
+        facts.payments(theirs, "recipient", "chain_id", "sender", "recipient")
+        .unique()
+        .rename({"sender": "shell", "recipient": "renter"})
+    )
     paid = facts.deposits.filter(pl.col("payer") != pl.col("renter")).select(
         "chain_id", pl.col("payer").alias("shell"), "renter"
     )
     hub = facts.strangers.rename({"address": "shell"})
-    tenant = renters.select(pl.col("renter").alias("shell")).unique()
+    tenant = facts.renters.select(pl.col("renter").alias("shell")).unique()
     others = pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti").join(tenant, on="shell", how="anti")
     return others.join(renters, on=["chain_id", "renter"], how="inner")
 
@@ -143,4 +147,6 @@ RULE = Rule(
     ),
     inputs=("token and native transfers", "escrow deposits with their payer", "hub labels"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

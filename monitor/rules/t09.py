@@ -87,11 +87,10 @@ def _overlapping(rented: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unpriced(facts: Facts) -> tuple[str, ...]:
-    priced = facts.leases.group_by("market", "chain_id").agg(pl.col("usd_per_gpu_hour").is_not_null().any())
-    silent = priced.filter(~pl.col("usd_per_gpu_hour")).sort("market", "chain_id")
+    silent = facts.venues.filter(~pl.col("priced")).select("market", "chain_id")
     return tuple(
         f"T09: not assessable: {market} on chain {chain_id}: no lease has a price in dollars"
-        for market, chain_id, _ in silent.iter_rows()
+        for market, chain_id in silent.iter_rows()
     )
 
 
@@ -121,4 +120,5 @@ RULE = Rule(
     ),
     inputs=("leases with dollars per GPU-hour", "capacity offers", "clusters"),
     check=check,
+    scope="tenants",
 )

@@ -63,8 +63,9 @@ def _came(facts: Facts, least: int, seconds: int) -> pl.DataFrame:
     """List priced token transfers into tenant clusters from outside, where some window has at least so many."""
     mine = facts.clusters.join(facts.tenancies.select("cluster_id").unique(), on="cluster_id", how="semi")
     # so many payers are at least so many payments, and those are counted at once
-    paid = facts.moves.filter(pl.col("kind") == "erc20").select("recipient", "at").collect()
-    counted = paid.join(mine.rename({"address": "recipient"}), on="recipient", how="inner").group_by(
+    theirs = mine.rename({"address": "recipient"})
+    paid = facts.payments(theirs, "recipient", "kind", "recipient", "at").filter(pl.col("kind") == "erc20")
+    counted = paid.join(theirs, on="recipient", how="inner").group_by(
         "cluster_id", (pl.col("at") // (seconds // 2) * (seconds // 2)).alias("at")
     )
     halves = _windowed(counted.len(), seconds).group_by(_WINDOW)
@@ -110,4 +111,6 @@ RULE = Rule(
     blind_spots=("card payments and invoices are off chain", "a payment processor bundles many payers into one"),
     inputs=("token transfers to tenants", "escrow deposits", "clusters"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -7,7 +7,8 @@ from math import comb
 
 import polars as pl
 
-from monitor.rules.facts import Facts
+from monitor.rules.cut import of_tenants
+from monitor.rules.facts import Facts, milli_of
 from monitor.rules.measure import DAY, HOUR
 from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
@@ -20,15 +21,13 @@ _MAX_SIZES = 2_000
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per cluster, runs of leases just below the limit in escrow or in size."""
-    escrow = facts.deposits.group_by("lease").agg(pl.col("micro").filter(pl.col("verb") == "lease.open").sum())
-    sized = facts.together.join(escrow, on="lease", how="left")
     found = [
         finding
-        for column, limit, unit in (("micro", params["limit_usd"], "USD"), ("milli", params["limit_h100e"], "H100e"))
+        for limit, unit, sized in ((params["limit_usd"], "USD", _paid), (params["limit_h100e"], "H100e", _held))
         if limit
         for finding in report(
             RULE,
-            _hits(sized, column, limit, unit, params),
+            _hits(*sized(facts, params), limit, unit, params),
             summary="{below} of {leases_opened} leases by {wallets} wallets at {providers} providers stayed just below"
             " {limit}, together {times_limit} times it",
             threshold=(
@@ -41,17 +40,42 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(tuple(found))
 
 
-def _hits(sized: pl.DataFrame, column: str, limit: int, unit: str, params: Params) -> pl.DataFrame:
+def _paid(facts: Facts, _: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List leases with their escrow at opening as `size`, and how many of each size there are."""
+    escrow = facts.deposits.group_by("lease").agg(pl.col("micro").filter(pl.col("verb") == "lease.open").sum())
+    size = pl.col("micro").cast(pl.Int64()).alias("size")
+    sized = facts.together.join(escrow, on="lease", how="left").with_columns(size)
+    every = sized.filter(pl.col("group") == pl.col("cluster_id"))
+    return sized, every.group_by("market", "chain_id", "size").len()
+
+
+def _held(facts: Facts, params: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List leases of tenants that have some near the limit, by H100e, and how many of each size there are."""
+    milli = milli_of("h100e")
+    low, high = _bounds(params["limit_h100e"] * 1000, params)
+    near = facts.leases.filter(milli.is_between(low, high)).select(pl.col("renter").alias("address")).unique()
+    theirs = facts.clusters.join(near, on="address", how="semi").get_column("cluster_id")
+    sized = of_tenants(facts, set(theirs)).together.with_columns(pl.col("milli").alias("size"))
+    return sized, facts.sizes.rename({"milli": "size"})
+
+
+def _bounds(limit: int, params: Params) -> tuple[int, int]:
+    return limit * params["low_percent"] // 100, limit * params["high_percent"] // 100
+
+
+def _hits(sized: pl.DataFrame, every: pl.DataFrame, limit: int, unit: str, params: Params) -> pl.DataFrame:
     scale = 10**6 if unit == "USD" else 1000
-    size = pl.col(column).cast(pl.Int64())
-    low, high = (limit * scale * params[name] // 100 for name in ("low_percent", "high_percent"))
-    known = sized.filter(size > 0).with_columns(size.alias("size"), size.is_between(low, high).alias("near"))
+    near = pl.col("size").is_between(*_bounds(limit * scale, params)).alias("near")
+    known = sized.filter(pl.col("size") > 0).with_columns(near)
     key = ["group", "market", "chain_id"]
-    every = known.filter(pl.col("group") == pl.col("cluster_id"))
-    whole = every.group_by(key[1:]).agg(pl.len().alias("all"), pl.col("near").sum().alias("all_near"))
+    whole = (
+        every.filter(pl.col("size") > 0)
+        .group_by(key[1:])
+        .agg(pl.col("len").sum().alias("all"), pl.col("len").filter(near).sum().alias("all_near"))
+    )
     # the need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told
-    near = known.filter("near").sort(*key, "opened_at")
-    rolled = near.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
+    below = known.filter("near").sort(*key, "opened_at")
+    rolled = below.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
         pl.col("renter").n_unique().alias("wallets"),
         pl.col("provider").n_unique().alias("providers"),
         pl.col("size").sum().alias("sum"),

@@ -98,4 +98,5 @@ RULE = Rule(
     blind_spots=("no market says which links stand between nodes", "a cluster built up over days does not match"),
     inputs=("leases with GPU count, provider and times", "clusters"),
     check=check,
+    scope="tenants",
 )

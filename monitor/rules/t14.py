@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.rules.cut import of_providers
 from monitor.rules.facts import POSITION, Facts, milli_of
 from monitor.rules.measure import DAY, HOUR, MAX_POSITIONS
 from monitor.rules.report import at_providers, report, silent_markets
@@ -30,18 +31,21 @@ def check(facts: Facts, params: Params) -> Outcome:
         pl.col("at").max().alias("last"), pl.col("position").sort().head(MAX_POSITIONS).alias("positions")
     )
     left = facts.supply.filter(pl.col("verb") == "provider.remove").select(_PROVIDER).unique()
-    served = facts.tenancies.group_by(_PROVIDER).agg(
-        pl.col("milli_hours").sum().alias("hours"),
-        pl.col("held_until").max().alias("leased_until"),
-        pl.col("lease").unique().sort().alias("leases"),
-    )
     quiet = params["silent_days"] * DAY
-    judged = (
+    silent = (
         size.filter((pl.col("milli") >= params["min_h100e"] * 1000) & ~pl.col("withdrawn"))
         .join(left, on=_PROVIDER, how="anti")
         .join(life, on=_PROVIDER, how="inner")
-        .join(served, on=_PROVIDER, how="left")
         .join(facts.heads, on="chain_id", how="inner")
+        .filter(pl.col("now") - pl.col("last") >= quiet)
+    )
+    served = of_providers(facts, silent.get_column("provider").unique()).tenancies.group_by(_PROVIDER).agg(
+        pl.col("milli_hours").sum().alias("hours"),
+        pl.col("held_until").max().alias("leased_until"),
+        pl.col("lease").unique().sort().alias("leases"),
+    )  # fmt: skip
+    judged = (
+        silent.join(served, on=_PROVIDER, how="left")
         .with_columns(pl.max_horizontal("last", "leased_until").alias("last"))
         .filter(
             (pl.col("now") - pl.col("last") >= quiet) & (pl.col("last") - pl.col("since") <= params["max_days"] * DAY)

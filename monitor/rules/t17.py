@@ -65,4 +65,6 @@ RULE = Rule(
     blind_spots=("chips of unknown size are not counted", "the links between chips are not known"),
     inputs=("leases with GPU model and count", "clusters"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -59,4 +59,6 @@ RULE = Rule(
     blind_spots=("models that no event names exactly are passed over",),
     inputs=("leases with GPU spelling and exact model", "the accelerator catalogue"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import polars as pl
 
-from monitor.facts.prices import priced, reference
+from monitor.facts.prices import priced
 from monitor.rules.facts import Facts
 from monitor.rules.measure import peaks
 from monitor.rules.report import evidence, report
@@ -36,13 +36,13 @@ def list_prices() -> pl.DataFrame:
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and direction, leases far from the reference of their market, model and term."""
-    known = priced(facts.tenancies)
-    compared = (
-        known.join(reference(known, params["weeks"]), on=_MARKET, how="inner")
+    usual = (
+        facts.reference(params["weeks"])
         .filter(pl.col("comparable") >= params["min_comparable"])
         .join(list_prices(), on="gpu_model", how="left")
         .with_columns(_insane().fill_null(False).alias("insane"))
     )
+    compared = priced(facts.tenancies).join(usual, on=_MARKET, how="inner")
     gap = pl.col("price") - pl.col("median")
     # 0.6745 / MAD makes the gap a robust z; without any spread, one percent of the median stands in
     spread = pl.max_horizontal("mad", pl.col("median") // 100, pl.lit(1))
@@ -79,22 +79,21 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['min_comparable']} leases of {params['weeks']} weeks before, >= {params['min_h100e']} H100e"
         ),
     )
-    return Outcome(found, _blind(facts, compared))
+    return Outcome(found, _blind(facts, usual))
 
 
 def _insane() -> pl.Expr:
     return (pl.col("median") * _SANE < pl.col("low")) | (pl.col("median") > pl.col("high") * _SANE)
 
 
-def _blind(facts: Facts, compared: pl.DataFrame) -> tuple[str, ...]:
+def _blind(facts: Facts, known: pl.DataFrame) -> tuple[str, ...]:
     """Say which venues have no dollar prices, and which medians cannot be right."""
-    venues = facts.leases.group_by("market", "chain_id").agg(pl.col("usd_per_gpu_hour").is_not_null().any())
-    silent = venues.filter(~pl.col("usd_per_gpu_hour")).sort("market", "chain_id")
-    odd = compared.filter("insane").select(_VENUE).unique().sort(_VENUE)
+    silent = facts.venues.filter(~pl.col("priced")).select("market", "chain_id")
+    odd = known.filter("insane").select(_VENUE).unique().sort(_VENUE)
     return (
         *(
             f"T19: not assessable: {market} on chain {chain_id}: no lease has a price in dollars"
-            for market, chain_id, _ in silent.iter_rows()
+            for market, chain_id in silent.iter_rows()
         ),
         *(
             f"T19: not assessable: {market} on chain {chain_id}: the median of {model} is far outside list prices"
@@ -130,4 +129,6 @@ RULE = Rule(
     ),
     inputs=("leases with dollars per GPU-hour, model and promised length", "list prices as a band of sanity"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

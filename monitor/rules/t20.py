@@ -118,4 +118,5 @@ RULE = Rule(
     ),
     inputs=("leases with provider", "first funders", "escrow deposits and transfers in dollars", "clusters"),
     check=check,
+    scope="tenants",
 )

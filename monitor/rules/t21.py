@@ -188,4 +188,6 @@ RULE = Rule(
     ),
     inputs=("labels of kind `listed`", "names the user gave", "token and native transfers", "declared provider names"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

@@ -86,4 +86,5 @@ RULE = Rule(
     blind_spots=("wallets per chain that neither a cluster nor one hand joins", "markets that are not watched"),
     inputs=("leases of all markets and chains with H100e", "clusters over chains"),
     check=check,
+    scope="tenants",
 )

@@ -90,4 +90,5 @@ RULE = Rule(
     ),
     inputs=("leases with provider", "first funders", "hub labels"),
     check=check,
+    scope="tenants",
 )

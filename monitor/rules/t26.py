@@ -49,4 +49,6 @@ RULE = Rule(
     blind_spots=("models that are not in the catalogue",),
     inputs=("leases with GPU model", "the accelerator catalogue"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

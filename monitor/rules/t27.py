@@ -22,6 +22,9 @@ def check(facts: Facts, params: Params) -> Outcome:
     tiers = facts.supply.filter(pl.col("tier").is_not_null() & pl.col("machine_id").is_not_null())
     policy = tiers.filter(pl.col("tier") == VERIFIED).group_by(_VENUE).agg(pl.col("at").min().alias("day"))
     last = tiers.sort("at", "block", "log_index").group_by(_MACHINE).agg(pl.col("tier").last())
+    blind = _blind(facts)
+    if policy.is_empty():
+        return Outcome((), blind)
     span = params["window_days"] * DAY
     load = facts.tenancies.join(policy, on=_VENUE, how="inner").join(last, on=_MACHINE, how="left").with_columns(
         (pl.col("tier") == VERIFIED).fill_null(False).alias("verified"),
@@ -63,9 +66,13 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" market's first verified one, >= {params['min_h100e_hours']} H100e-hours"
         ),
     )
+    return Outcome(found, blind)
+
+
+def _blind(facts: Facts) -> tuple[str, ...]:
     needs = ("capacity.upsert.tier", "provider.upsert.tier")
     blind = [set(silent_markets(facts, "T27", need, "verification tier")) for need in needs]
-    return Outcome(found, tuple(sorted(blind[0] & blind[1])))
+    return tuple(sorted(blind[0] & blind[1]))
 
 
 def _hours(begin: pl.Expr, end: pl.Expr) -> pl.Expr:

@@ -135,4 +135,6 @@ RULE = Rule(
     ),
     inputs=("refunds with recipient", "escrow deposits in dollars", "closings", "clusters"),
     check=check,
+    scope="tenants",
+    ages=False,
 )

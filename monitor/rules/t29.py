@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.rules.cut import of_providers
 from monitor.rules.facts import POSITION, Facts
 from monitor.rules.measure import DAY, MAX_POSITIONS
 from monitor.rules.report import at_providers, report, silent_markets
@@ -29,14 +30,15 @@ def check(facts: Facts, params: Params) -> Outcome:
         .with_columns((pl.col("now") - pl.col("last") >= lapse).alias("lapsed"))
         .with_columns(((~pl.col("lapsed")).sum().over(_VENUE) * 100 // pl.len().over(_VENUE)).alias("peers_percent"))
     )
+    lapsed = last.filter(pl.col("lapsed") & (pl.col("peers_percent") >= params["min_peers_percent"]))
     leased = (
-        facts.tenancies.join(facts.heads, on="chain_id", how="inner")
+        of_providers(facts, lapsed.get_column("provider").unique())
+        .tenancies.join(facts.heads, on="chain_id", how="inner")
         .filter(pl.col("held_until") >= pl.col("now"))
         .group_by(_PROVIDER)
         .agg(pl.col("milli").sum().alias("leased_milli"), pl.col("lease").unique().sort().alias("leases"))
         .filter(pl.col("leased_milli") >= params["min_h100e"] * 1000)
     )
-    lapsed = last.filter(pl.col("lapsed") & (pl.col("peers_percent") >= params["min_peers_percent"]))
     rows = (
         at_providers(facts, lapsed.join(leased, on=_PROVIDER, how="inner"))
         .sort("cluster_id", *_PROVIDER)

@@ -101,7 +101,7 @@ def _sinks(facts: Facts) -> pl.DataFrame:
     paid = (
         facts.moved(owners, "sender")
         .rename({"sender": "provider", "recipient": "sink"})
-        .join(facts.tenancies.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
+        .join(facts.renters.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
         .select(*_OWNER, "sink", "at", "position")
     )
     said = _told(facts).rename({"beneficiary": "sink"}).filter(pl.col("sink").is_not_null()).select(paid.columns)

@@ -54,6 +54,8 @@ class Grouping:
         self.entities = Entities()
         self.looked: pl.Series = pl.Series("address", [], pl.Binary)
         """Wallets whose links the last look found again: a link that changed ends at one of them."""
+        self.moved: pl.Series = self.looked
+        """Wallets with a transfer that went or came at the last look."""
         self.regrouped: AbstractSet[bytes] = frozenset()
         """Wallets whose component the last look grouped again: nobody else's cluster changed."""
         self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
@@ -73,6 +75,7 @@ class Grouping:
             *(seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons),
             *(seen.labels, seen.fees),
         )
+        self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked))
         self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
         return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups)

@@ -40,6 +40,9 @@ PERSONS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(
 """Wallets whose first funding is asked for."""
 
 
+_NOBODY = pl.Series("address", [], dtype=pl.Binary())
+
+
 class News(NamedTuple):
     """What changed: rows that went and came.
 
@@ -75,6 +78,8 @@ class Links:
         self._matches = Held(MATCHES, numbers, "giver", "taker")
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
+        self.moved_wallets = _NOBODY
+        """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
         known = hubs_among(empty(DEGREES), empty(LABELS), self._contracts, hub_degree)
         self._hubs.change(Delta(known.clear(), known))
@@ -124,6 +129,7 @@ class Links:
         for table, delta in zip(tables, news, strict=True):
             table.change(delta)
         moved = distinct([news.transfers.values("sender", "recipient")])
+        self.moved_wallets = moved
         spread = self._count(moved)
         hubs = self._name_hubs(distinct([spread.values("address"), news.labels.values("address")]))
         funded = self._fund(distinct([moved, news.persons.values("address")]))

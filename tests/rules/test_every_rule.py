@@ -98,3 +98,22 @@ def test_labels_of_places_and_declared_names_change_no_score(rule):
     again = [(item.rule, item.cluster_id, item.points) for item in other.findings if item.rule not in {"T13", "T21"}]
     assert points == again
     assert [(lead.lead_id, lead.score) for lead in plain.leads] == [(lead.lead_id, lead.score) for lead in other.leads]
+
+
+def upto(rows: Rows, block: int) -> Rows:
+    return Rows(*([row for row in part if row["block_number"] <= block] for part in rows))
+
+
+@pytest.mark.parametrize("rule", sorted(CASES))
+def test_going_on_comes_to_what_judging_anew_does(rule):
+    case, known, last = CASES[rule], Known.nothing(), 0
+    blocks = sorted({row["block_number"] for part in case.fires for row in part})
+    middle, late, end = blocks[len(blocks) // 2], blocks[-2 if len(blocks) > 2 else -1], blocks[-1]
+    # a first part, most of it, a fork back, all of it, and then the clock alone
+    for head, told in ((middle, False), (late, True), (middle, True), (end, False), (NOW_BLOCK, True)):
+        now = {"chains": chain(head_block=head, head_time=time_of(head))}
+        on = play(case, upto(case.fires, head), known=known, since={1: min(last, head) - 1}, **now)
+        if told:
+            anew = fired(rule) if head == NOW_BLOCK else play(case, upto(case.fires, head), **now)
+            assert on.judgement == anew.judgement
+        last = head

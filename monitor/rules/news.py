@@ -1,0 +1,199 @@
+"""What changed between two looks, and for whom a rule may say something else now.
+
+Facts before and after are compared where they may differ: leases that were folded again, wallets whose transfers
+changed, and whatever was found of wallets (cluster, first funder, origin, hub). From there follows who is near: those
+in a group, with a payer or a provider in common, or who dealt with one another. Rather too many than too few: whoever
+is named is judged again, from all that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import polars as pl
+
+from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.prices import WEEK, priced, reference
+from monitor.rules.cut import mates
+from monitor.rules.facts import Facts
+from monitor.wallets.held import distinct
+
+__all__ = ["Near", "Told", "near"]
+
+_PEOPLE = ("renter", "payer", "beneficiary", "provider")
+_COMPARED = ("market", "chain_id", "gpu_model", "term", "week")
+
+
+_MANY = 20_000
+"""Wallets with news above which everybody is judged again: most would be."""
+
+
+class Told(NamedTuple):
+    """What the stages before rules say of their work."""
+
+    since: Mapping[int, int]
+    """Blocks up to which lease events are what they were."""
+    leases: pl.DataFrame
+    """Keys of the leases that were folded again."""
+    moved: pl.Series
+    """Wallets with a transfer that went or came."""
+
+
+class Near(NamedTuple):
+    """Clusters that are to be judged again, those whose findings fall (old names as well), and providers."""
+
+    clusters: frozenset[str]
+    fallen: frozenset[str]
+    providers: frozenset[bytes]
+
+
+class _Changed(NamedTuple):
+    """Wallets: in leases and offers that changed, in transfers, and those about whom something else is known."""
+
+    leased: pl.Series
+    moved: pl.Series
+    known: pl.Series
+
+
+def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
+    """Say who may be judged otherwise: by what happened, and beside that with time alone; None means everybody."""
+    if after.near is None or len(told.moved) > _MANY or not _alike(before, after):
+        return None
+    changed = _Changed(_leased(before, after, told), told.moved, _known(before, after))
+    quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
+    way = _Way(after, quiet)
+    beside = way.beside(distinct([changed.moved, changed.known]))
+    core = distinct([*changed, _partners(after, changed)])
+    wallets = distinct([beside, *(mates(facts, core) for facts in (before, after))])
+    started = [facts.founders.join(changed.known.to_frame(), on="address", how="semi") for facts in (before, after)]
+    backers = distinct([changed.known, *(frame.get_column("funder") for frame in started)])
+    hosts = distinct([core, beside, way.beside(way.beside(backers))])
+    held = _running(before, after)
+    aged = distinct([wallets, mates(after, held.get_column("renter").drop_nulls())])
+    return _named(before, after, wallets, hosts), _named(
+        before, after, aged, distinct([hosts, held.get_column("provider")])
+    )
+
+
+def _alike(before: Facts, after: Facts) -> bool:
+    """Tell whether all that is the same for everybody is what it was; the clock is not among it."""
+    frames = ("labels", "tokens", "names", "models")
+    places = [
+        {name: msgspec.structs.replace(chain, head_block=0, head_time=0) for name, chain in facts.chains.items()}
+        for facts in (before, after)
+    ]
+    same = all(getattr(before, name).equals(getattr(after, name)) for name in frames)
+    return same and places[0] == places[1] and before.emits == after.emits
+
+
+def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Pick the rows that stand on one side only."""
+    if before is after:
+        return before.clear()
+    pairs = ((before, after), (after, before))
+    return pl.concat([one.join(other, on=one.columns, how="anti", nulls_equal=True) for one, other in pairs])
+
+
+def _leased(before: Facts, after: Facts, told: Told) -> pl.Series:
+    """List the wallets of leases and offers that changed or begin now, and renew what prices were."""
+    picked = [facts.leases.join(told.leases, on=KEY, how="semi") for facts in (before, after)]
+    rows = _differing(*picked)
+    since = pl.DataFrame(
+        {"chain_id": list(told.since), "upto": list(told.since.values())},
+        schema={"chain_id": pl.Int64(), "upto": pl.Int64()},
+    )
+    upto = pl.col("chain_id").replace_strict(since.get_column("chain_id"), since.get_column("upto"), default=-1)
+    said = _differing(*(facts.lease_events.filter(pl.col("block") > upto) for facts in (before, after)))
+    again = pl.concat([rows.select(KEY), said.select(KEY)]).unique()
+    near = pl.concat([frame.join(again, on=KEY, how="semi") for frame in picked])
+    offers = [_differing(getattr(before, name), getattr(after, name)) for name in ("capacity", "supply")]
+    return distinct([
+        *(near.get_column(role) for role in _PEOPLE), *(said.get_column(role) for role in ("actor", "recipient")),
+        *(frame.get_column("provider") for frame in offers), *_begun(before, after), *_repriced(before, after, rows),
+    ])  # fmt: skip
+
+
+def _begun(before: Facts, after: Facts) -> list[pl.Series]:
+    """List who opened a lease at the very head: there it is held for no time yet."""
+    heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
+    fresh = after.leases.join(heads, on="chain_id", how="inner").filter(pl.col("opened_at") >= pl.col("now"))
+    return [fresh.get_column("renter"), fresh.get_column("provider")]
+
+
+def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series]:
+    """Renew the medians that follow from leases in `rows`, and list whose leases are compared with another one now."""
+    after.medians.update(before.medians)
+    # a row that stands before and after says no new price
+    prices = priced(rows).group_by(*KEY, "renter", *_COMPARED[2:], "price").len().filter(pl.col("len") == 1)
+    if prices.is_empty():
+        return []
+    first = int(str(prices.get_column("week").min()))
+    found = []
+    for weeks, known in before.medians.items():
+        reach = after.leases.filter(pl.col("opened_at") >= (first - weeks) * WEEK)
+        recent = msgspec.structs.replace(after, leases=reach).priced
+        later = reference(recent, weeks).filter(pl.col("week") >= first)
+        after.medians[weeks] = pl.concat([known.filter(pl.col("week") < first), later]).sort(_COMPARED)
+        other = _differing(known, after.medians[weeks]).select(_COMPARED).unique()
+        found.append(recent.join(other, on=_COMPARED, how="semi").get_column("renter"))
+    return found
+
+
+def _known(before: Facts, after: Facts) -> pl.Series:
+    """List the wallets that are in another cluster, began otherwise, or became a hub or no longer are one."""
+    told = {
+        "members": ["address", "cluster_id"],
+        "funders": ["chain_id", "address", "funder", "at", "block_number", "tx_hash", "log_index", "kind"],
+        "hubs": ["address", "reason"],
+        "origins": ["chain_id", "address", "origin", "at", "out_degree", "hops"],
+    }
+    pairs = ((getattr(before, name).select(own), getattr(after, name).select(own)) for name, own in told.items())
+    return distinct(_differing(*pair).get_column("address") for pair in pairs)
+
+
+class _Way(NamedTuple):
+    """How far word goes: from a wallet to whom it dealt with, past hubs that were and are ones."""
+
+    facts: Facts
+    quiet: pl.Series
+
+    def beside(self, wallets: pl.Series) -> pl.Series:
+        """List who sent to the wallets or got from them."""
+        loud = wallets.filter(~wallets.is_in(self.quiet.implode()))
+        sides = (("sender", "recipient"), ("recipient", "sender"))
+        near = self.facts.near
+        return distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
+
+
+def _partners(facts: Facts, changed: _Changed) -> pl.Series:
+    """List everybody in leases of wallets about whom something else is known, and whom those in changed leases pay."""
+    known, payers = changed.known.implode(), distinct([changed.known, changed.leased]).implode()
+    people = pl.any_horizontal(pl.col(role).is_in(known) for role in _PEOPLE)
+    theirs = facts.leases.filter(people)
+    told = facts.lease_events.filter(
+        (pl.col("verb").is_in(DEPOSITS) & pl.col("actor").is_in(payers)) | pl.col("recipient").is_in(known)
+    )
+    paid = facts.leases.filter(pl.col("payer").is_in(payers))
+    topped = facts.leases.join(told.select(KEY).unique(), on=KEY, how="semi")
+    return distinct([
+        *(theirs.get_column(role) for role in _PEOPLE), *(frame.get_column("renter") for frame in (paid, topped)),
+    ])  # fmt: skip
+
+
+def _running(before: Facts, after: Facts) -> pl.DataFrame:
+    """Pick the leases whose end the clock still moves."""
+    heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
+    end = pl.coalesce("closed_at", "planned_end", "paid_until")
+    opened = after.leases.filter(pl.col("opened_at").is_not_null()).join(heads, on="chain_id", how="inner")
+    return opened.filter(end.is_null() | (end > pl.col("now")))
+
+
+def _named(before: Facts, after: Facts, wallets: pl.Series, hosts: pl.Series) -> Near:
+    ours = wallets.to_frame()
+    gone = before.clusters.join(ours, on="address", how="semi").select("cluster_id").unique()
+    parted = before.clusters.join(gone, on="cluster_id", how="semi").get_column("address")
+    stands = after.clusters.join(distinct([wallets, parted]).to_frame(), on="address", how="semi")
+    clusters = frozenset(stands.get_column("cluster_id"))
+    return Near(clusters, clusters | frozenset(gone.get_column("cluster_id")), frozenset(hosts))

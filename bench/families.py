@@ -3,8 +3,9 @@
 No public data has owners together with values, times and leases, so these worlds stand in (`docs/sim.md` says what they
 cannot tell). A link is right when both ends are of one actor, wrong when one end is somebody else's or nobody's.
 Recall is the share of wallets of actors with several wallets that a right link of the family touches. `accepted` are
-pairs that merge, `one family` is the rule without its demand for two families, for comparison in the same run. Worlds
-are those kept for reporting; `--node` plays them on anvil instead of the twin.
+pairs that merge. For comparison in the same run: `one family` is the rule without its demand for two families, `no
+fees` are the pairs that merge without the family of fees, `one habit` any two wallets that set the same for fees.
+Worlds are those kept for reporting; `--node` plays them on anvil instead of the twin.
 """
 
 from __future__ import annotations
@@ -47,6 +48,13 @@ def measured(trial: Trial) -> tuple[dict[bytes, str], dict[str, Pairs]]:
     scores = pair_scores(links)
     pairs["accepted"] = {(pair.a, pair.b) for pair in scores if pair.accepted}
     pairs["one family"] = {(pair.a, pair.b) for pair in scores}
+    rest = pair_scores(links.filter(pl.col("family") != "fee"))
+    pairs["no fees"] = {(pair.a, pair.b) for pair in rest if pair.accepted}
+    habits = found.world.habits
+    both = habits.join(habits, on=["chain_id", "what", "value"], how="inner", suffix="_b")
+    pairs["one habit"] = set(
+        both.filter(pl.col("address") < pl.col("address_b")).select("address", "address_b").iter_rows()
+    )
     return owner, pairs
 
 

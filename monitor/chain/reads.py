@@ -19,7 +19,7 @@ from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, Lying, block_parameter, fixed, quantity
 from monitor.errors import NodeRefused
 
-__all__ = ["MULTICALL", "ChainReads", "Read", "Wanted"]
+__all__ = ["MULTICALL", "ChainReads", "Read", "Wanted", "fee_result"]
 
 MULTICALL = bytes.fromhex("ca11bde05977b3631167028862be2a173976ca11")
 _AGGREGATE = bytes.fromhex("82ad56cb")
@@ -276,9 +276,16 @@ def _priced(item: Wanted, found: _Priced | None) -> Read:
     price = found.gas_price if tip is None else tip
     if price is None:
         return Read(*item, None, "the transaction names no price of gas")
-    # The protocol takes numbers of any size here from whoever can pay: large ones are no lie of the node.
-    numbers = (min(quantity(text, 2 + 2 * _WORD), _MOST).to_bytes(8) for text in (price, found.gas))
-    return Read(*item, fixed(found.sender, _ADDRESS) + bytes([tip is not None]) + b"".join(numbers), None)
+    numbers = [quantity(text, 2 + 2 * _WORD) for text in (price, found.gas)]
+    return Read(*item, fee_result(fixed(found.sender, _ADDRESS), *numbers, tipped=tip is not None), None)
+
+
+def fee_result(sender: bytes, price: int, gas: int, *, tipped: bool) -> bytes:
+    """Write the result of a read of kind fee: `price` = the tip where it is `tipped`, else the gas price.
+
+    The protocol takes numbers of any size from whoever can pay, so large ones are no lie of the node; they are cut.
+    """
+    return sender + bytes([tipped]) + b"".join(min(number, _MOST).to_bytes(8) for number in (price, gas))
 
 
 def _amiss(item: Wanted, found: _Sent | _Priced | None) -> str | None:

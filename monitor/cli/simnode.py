@@ -40,7 +40,7 @@ async def _play(generated: Generated, url: str) -> World:
     async with Node(url) as node:
         nonces: dict[bytes, int] = {}
         blocks = await build(node, script.stage, nonces, rich=script.wallet("exchange"), before=script.start)
-        await perform(node, script.steps(), nonces)
+        await perform(node, script, nonces)
         head = int(await node.rpc("eth_blockNumber"), 16)
         chain_id = int(await node.rpc("eth_chainId"), 16)
     return describe(script, chain_id, blocks, head=head)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from monitor.errors import InputError
 from monitor.sim.archetypes import ADVERSARIES, CARES, HONEST, Care, Scene, Services
 from monitor.sim.archetypes.plaza import Plaza
+from monitor.sim.fees import own_tip
 from monitor.sim.script import DAY, Script
 from monitor.sim.stage import Stage, build_stage
 from monitor.sim.venues import fund_credits
@@ -25,6 +26,8 @@ REPORTING = range(101, 111)
 START = 1_738_368_000
 """2025-02-01: the story holds a day on which a control took effect, for those who hurry before it."""
 _DAYS = 330
+OWN_TIP = 0.05
+"""Share of the honest who set the tip themselves."""
 _BYSTANDERS = 230
 """More than 200, the degree from which a wallet counts as a hub that connects nobody."""
 
@@ -53,12 +56,22 @@ def generate(*, seed: int, actors: int = 400, difficulty: Difficulty = "mixed", 
     kinds = script.random.choices(list(HONEST), weights=list(HONEST.values()), k=actors - adversaries)
     for number, kind in enumerate(kinds):
         kind(Scene(script, plaza, services, f"{kind.__name__} {number}", CARES["naive"]))
+        _set_tip(script, OWN_TIP)
     first = seed * adversaries
     for number in range(adversaries):
         kind = ADVERSARIES[(first + number) % len(ADVERSARIES)]
         care = _care(difficulty, (first + number) // len(ADVERSARIES) + number)
         kind(Scene(script, plaza, services, f"{kind.__name__} {care.name} {number}", care))
+        _set_tip(script, care.scripted)
     return Generated(script, services)
+
+
+def _set_tip(script: Script, share: float) -> None:
+    """Let a share of the actors use one tip in all their wallets: whoever was declared last."""
+    truth = script.truths[-1]
+    tip = own_tip(f"{script.seed} tip {truth.actor}", share)
+    if tip is not None:
+        script.tips |= {bytes.fromhex(wallet[2:]): tip for wallet in truth.wallets}
 
 
 def _care(difficulty: Difficulty, turn: int) -> Care:

@@ -9,18 +9,21 @@ from typing import Any
 from monitor.errors import InputError, NodeRefused
 from monitor.sim.contracts import artifact
 from monitor.sim.node import Node
-from monitor.sim.script import HOUR, Ref, Step, encode
+from monitor.sim.script import HOUR, Ref, Script, encode
 from monitor.sim.stage import MARKETS, Stage
 
-__all__ = ["build", "mine_block", "perform", "request"]
+__all__ = ["GAS", "build", "mine_block", "perform", "request"]
 
-GAS = 3_000_000
-GAS_LARGE = 100_000_000
+GAS = 2_999_999
+GAS_LARGE = 99_999_999
+"""No round limits: those are taken for somebody's habit."""
 LARGE_DATA = 2_000
 """Bytes of call data from which a transaction gets the large gas limit: deployments and long texts."""
 RICH_UNITS = 10**27
 """Base units of each token that the exchange starts with."""
 RICH_WEI = 10**24
+GIFT_WEI = 10**20
+"""What every sender gets for its tips, so that no story has to reckon with them; nobody sees it."""
 
 
 async def build(node: Node, stage: Stage, nonces: dict[bytes, int], *, rich: bytes, before: int) -> dict[bytes, int]:
@@ -51,14 +54,17 @@ async def build(node: Node, stage: Stage, nonces: dict[bytes, int], *, rich: byt
     return blocks
 
 
-async def perform(node: Node, steps: Sequence[Step], nonces: dict[bytes, int]) -> None:
-    """Play the steps in order; raises NodeRefused that names the first step that fails."""
+async def perform(node: Node, script: Script, nonces: dict[bytes, int]) -> None:
+    """Play the script's steps in order; raises NodeRefused that names the first step that fails."""
+    steps = script.steps()
+    await _give(node, sorted({step.sender for step in steps}))
     ids: dict[Ref, int] = {}
     counters = dict.fromkeys(MARKETS, 0)
     for at, group in groupby(steps, key=lambda step: step.at):
         requests, names = [], []
         for step in group:
-            requests.append(request(step.sender, step.to, encode(step, ids), nonces, value=step.value))
+            data, tip = encode(step, ids), script.tip(step)
+            requests.append(request(step.sender, step.to, data, nonces, value=step.value, tip=tip))
             names.append(f"{step.contract or 'transfer'}.{step.function}")
             if step.opens is not None:
                 counters[step.opens.market] += 1
@@ -66,8 +72,17 @@ async def perform(node: Node, steps: Sequence[Step], nonces: dict[bytes, int]) -
         await mine_block(node, at, requests, names)
 
 
-def request(sender: bytes, to: bytes, data: bytes, nonces: dict[bytes, int], *, value: int = 0) -> dict[str, str]:
-    """Write one unsigned transaction and count the sender's nonce on; gas is generous and free."""
+async def _give(node: Node, wallets: Sequence[bytes]) -> None:
+    """Add the gift to what each wallet has."""
+    held = await node.batch([("eth_getBalance", (_hex(wallet), "latest")) for wallet in wallets])
+    richer = [hex(int(wei, 16) + GIFT_WEI) for wei in held]
+    await node.batch([("anvil_setBalance", (_hex(wallet), wei)) for wallet, wei in zip(wallets, richer, strict=True)])
+
+
+def request(
+    sender: bytes, to: bytes, data: bytes, nonces: dict[bytes, int], *, value: int = 0, tip: int = 0
+) -> dict[str, str]:
+    """Write one unsigned transaction and count the sender's nonce on; gas is generous and costs the tip (wei) alone."""
     nonce = nonces.get(sender, 0)
     nonces[sender] = nonce + 1
     return {
@@ -76,7 +91,8 @@ def request(sender: bytes, to: bytes, data: bytes, nonces: dict[bytes, int], *, 
         "data": _hex(data),
         "value": hex(value),
         "gas": hex(GAS_LARGE if len(data) > LARGE_DATA else GAS),
-        "gasPrice": "0x0",
+        "maxFeePerGas": hex(tip),
+        "maxPriorityFeePerGas": hex(tip),
         "nonce": hex(nonce),
     }
 

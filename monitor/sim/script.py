@@ -10,6 +10,7 @@ from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
 from monitor.sim.contracts import artifact
+from monitor.sim.fees import software_tip
 from monitor.sim.stage import Stage
 
 __all__ = ["DAY", "HOUR", "Inner", "Ref", "Script", "Step", "Truth", "encode", "resolve"]
@@ -77,6 +78,8 @@ class Script:
         self.scale = scale
         self.random = random.Random(seed)
         self.truths: list[Truth] = []
+        self.tips: dict[bytes, int] = {}
+        """Wei per gas that a wallet's owner set; for the others their software does."""
         self._steps: list[Step] = []
         self._allowed: dict[tuple[bytes, str, bytes], int] = {}
 
@@ -124,6 +127,11 @@ class Script:
             self.send(at, source, wallet, ether)
         if usd:
             self.pay(at + 300, source, wallet, usd * 10**6)
+
+    def tip(self, step: Step) -> int:
+        """Give the tip of a step's transaction, in wei per gas."""
+        own = self.tips.get(step.sender)
+        return software_tip(step.sender, step.at) if own is None else own
 
     def truth(
         self,

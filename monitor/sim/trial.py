@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from eth_utils.address import to_checksum_address
 
+from monitor.chain.reads import Read, fee_result
 from monitor.config import Config, load
 from monitor.errors import InputError
 from monitor.ledger.reader import Reader
@@ -16,8 +17,10 @@ from monitor.model.page import log_rows
 from monitor.model.span import Span
 from monitor.sim.anvil import CHAIN_ID
 from monitor.sim.generate import Generated
+from monitor.sim.player import GAS
 from monitor.sim.score import Claim, Score, score
 from monitor.sim.twin import TwinWorld, play_twin
+from monitor.sim.twin.record import Fee
 from monitor.sim.world import FINALITY_DEPTH, World, config_toml, describe, write_truth
 from monitor.sync.fragment import contract_fragment
 from monitor.views.assemble import Assembled, assemble
@@ -92,6 +95,13 @@ async def _fill(path: Path, twin: TwinWorld) -> None:
         await writer.extend(CHAIN_ID, headers, log_rows(twin.logs), twin.transfers, coverage)
         # what lies beyond the first funders is read of final blocks only: without any, no hop would be judged
         await writer.finalize(CHAIN_ID, max(0, len(twin.headers) - FINALITY_DEPTH))
+        await writer.put_reads([_read(fee) for fee in twin.fees])
+
+
+def _read(fee: Fee) -> Read:
+    """Tell what a node would say of a transaction; a daemon asks for the oldest of each wallet only."""
+    result = fee_result(fee.sender, fee.tip, GAS, tipped=True)
+    return Read(CHAIN_ID, fee.block_number, "fee", b"", fee.tx_hash, result, None)
 
 
 def _config(generated: Generated, world: World, folder: Path, rpc_url: str) -> str:

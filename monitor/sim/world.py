@@ -93,11 +93,10 @@ async def play(url: str, *, seed: int = 7, scale: float = 1.0, start: int = GENE
     The node must be a fresh anvil whose clock stands before `start`; `scale` multiplies the crowd's leases.
     """
     script = write_script(seed=seed, scale=scale, start=start)
-    steps = script.steps()
     async with Node(url) as node:
         nonces: dict[bytes, int] = {}
         blocks = await build(node, script.stage, nonces, rich=script.wallet("exchange"), before=start)
-        await perform(node, steps, nonces)
+        await perform(node, script, nonces)
         head = int(await node.rpc("eth_blockNumber"), 16)
         chain_id = int(await node.rpc("eth_chainId"), 16)
     return describe(script, chain_id, blocks, head=head)

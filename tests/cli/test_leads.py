@@ -101,6 +101,20 @@ def test_explain_walks_from_the_anchor_to_a_member(ledger):
     assert "without funding: " in text.out
 
 
+def test_explain_names_the_tip_that_a_script_carries_through_its_wallets(ledger, played_world):
+    (owner,) = (truth for truth in played_world.world.truth if truth.actor == "rolling_owner")
+    renter, funder = owner.wallets[0], owner.wallets[-1]
+    (hop,) = ledger.run("explain", funder, renter, "--format", "json").json()["path"]
+    (link,) = (each for each in hop["links"] if each["family"] == "fee")
+    (habit,) = link["habits"]
+    assert habit == {
+        "address": renter, "what": "tip", "value": 1_337_000_000, "times": 6, "transactions": 6,
+    }  # fmt: skip
+    text = ledger.run("explain", funder, renter).out
+    assert f"{renter} set a tip of 1.337 gwei in 6 of 6 transactions of its own" in text
+    assert "a rare one may tell the software more than its user" in text
+
+
 def test_explain_without_a_path_exits_1(ledger):
     made = ledger.read("leads", "show", names(ledger)[0], "--format", "json").json()
     stranger = "0x" + "1" * 40

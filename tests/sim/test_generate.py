@@ -90,7 +90,7 @@ async def test_a_generated_world_is_the_same_on_a_node():
     async with Anvil(genesis=script.start - DAY) as anvil, Node(anvil.url) as node:
         await build(node, script.stage, {}, rich=script.wallet("exchange"), before=script.start)
         nonces = {script.stage.deployer: len(script.stage.deployed) + len(script.stage.setup) + 2}
-        await perform(node, script.steps(), nonces)
+        await perform(node, script, nonces)
         theirs = await node.rpc("eth_getLogs", {"fromBlock": hex(first), "toBlock": "latest"})
     mine = [log for log in twin.logs if log.block_number >= first]
     assert len(mine) == len(theirs) > 1000

@@ -60,6 +60,9 @@ async def test_the_twin_writes_what_the_node_records(played_world: Played):
         (f"0x{item.sender.hex()}", item.value, item.nonce) for item in twin.transfers if item.block_number == first + 40
     ]
     assert sent == [(tx["from"], int(tx["value"], 16), int(tx["nonce"], 16)) for tx in block["transactions"]]
+    tips = [fee.tip for fee in twin.fees if fee.block_number == first + 40]
+    assert tips == [int(tx["maxPriorityFeePerGas"], 16) for tx in block["transactions"]]
+    assert min(tips) > 0
 
 
 def _script() -> tuple[Script, bytes]:

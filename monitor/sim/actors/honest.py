@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.sim.actors.supply import Supply
+from monitor.sim.fees import GWEI
 from monitor.sim.script import DAY, HOUR, Inner, Ref, Script
 from monitor.sim.venues import (
     MARKET,
@@ -53,6 +54,7 @@ def _startup(script: Script, supply: Supply) -> None:
 
 def _lab(script: Script, supply: Supply) -> None:
     wallet = script.wallet("lab")
+    script.tips[wallet] = 3 * GWEI
     script.fund(script.day(4), supply.exchange, wallet, usd=140_000)
     machine, start = supply.h200[0], script.day(25)
     lease = rent(script, start, machine, wallet, 30 * 24, "lab")

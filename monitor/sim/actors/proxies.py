@@ -8,6 +8,8 @@ from monitor.sim.venues import rent, return_machine, top_up
 
 __all__ = ["play_proxies"]
 
+_SCRIPTED_TIP = 1_337_000_000
+
 
 def play_proxies(script: Script, supply: Supply) -> None:
     """Write every adversary of the reference market."""
@@ -65,6 +67,7 @@ def _payer_proxy(script: Script, supply: Supply) -> None:
 
 def _rolling_owner(script: Script, supply: Supply) -> None:
     funder, renters = script.wallet("rolling funder"), script.wallets("rolling renter", 4)
+    script.tips |= dict.fromkeys((funder, *renters), _SCRIPTED_TIP)
     script.fund(script.day(40), supply.exchange, funder, usd=200_000, ether=5)
     machines, start = supply.h100[16:19], script.day(70)
     for number, renter in enumerate(renters):

@@ -21,7 +21,8 @@ class Care(NamedTuple):
 
     `hops` wallets stand between its funder and a renter, money waits `wait` hours (from, to) before it is used, amounts
     differ by up to `noise` (a share), `exchange` is the share of renters whose dollars come out of an exchange instead,
-    and each wallet makes `cover` transfers that mean nothing.
+    and each wallet makes `cover` transfers that mean nothing. A share, `scripted`, sends everything from one script,
+    which carries one tip.
     """
 
     name: Literal["naive", "moderate", "careful"]
@@ -30,12 +31,13 @@ class Care(NamedTuple):
     noise: float
     exchange: float
     cover: int
+    scripted: float
 
 
 CARES = {
-    "naive": Care("naive", 0, (4, 40), 0.0, 0.0, 0),
-    "moderate": Care("moderate", 0, (48, 240), 0.2, 0.25, 1),
-    "careful": Care("careful", 1, (120, 720), 0.4, 0.5, 3),
+    "naive": Care("naive", 0, (4, 40), 0.0, 0.0, 0, 0.75),
+    "moderate": Care("moderate", 0, (48, 240), 0.2, 0.25, 1, 0.5),
+    "careful": Care("careful", 1, (120, 720), 0.4, 0.5, 3, 0.1),
 }
 
 

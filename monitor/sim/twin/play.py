@@ -14,7 +14,7 @@ from monitor.sim.script import HOUR, Inner, Ref, Script, Step, resolve
 from monitor.sim.stage import MARKETS, MARLIN_RATE_WAIT, Stage
 from monitor.sim.twin.deeplink import Rent, Staking
 from monitor.sim.twin.marlin import Marlin
-from monitor.sim.twin.record import Record, Refused, refuse
+from monitor.sim.twin.record import Fee, Record, Refused, refuse
 from monitor.sim.twin.reference import ComputeMarket
 from monitor.sim.twin.spheron import Bid, Escrow, Lease, Order, ProviderRegistry
 from monitor.sim.twin.tokens import Disperse, MemberWallet, Token
@@ -31,6 +31,7 @@ class TwinWorld(NamedTuple):
     headers: list[Header]
     logs: list[RawLog]
     transfers: list[RawTransfer]
+    fees: list[Fee]
     blocks: dict[bytes, int]
 
 
@@ -42,7 +43,7 @@ def play_twin(script: Script, *, chain_id: int = CHAIN_ID) -> TwinWorld:
     contracts = _contracts(record, stage)
     _set_up(record, script, contracts)
     _perform(record, script, contracts)
-    return TwinWorld(record.headers, record.logs, record.transfers, blocks)
+    return TwinWorld(record.headers, record.logs, record.transfers, record.fees, blocks)
 
 
 def _deploy(record: Record, stage: Stage, before: int) -> dict[bytes, int]:
@@ -111,7 +112,7 @@ def _perform(record: Record, script: Script, contracts: dict[bytes, Any]) -> Non
         record.block(at)
         for step in group:
             try:
-                _run(record, contracts, step, ids)
+                _run(record, contracts, step, script.tip(step), ids)
             except Refused as error:
                 message = (
                     f"{step.contract or 'transfer'}.{step.function} from 0x{step.sender.hex()} at {at} fails: {error}"
@@ -122,8 +123,8 @@ def _perform(record: Record, script: Script, contracts: dict[bytes, Any]) -> Non
                 ids[step.opens] = counters[step.opens.market]
 
 
-def _run(record: Record, contracts: dict[bytes, Any], step: Step, ids: dict[Ref, int]) -> None:
-    record.transaction(step.sender, step.to, step.value)
+def _run(record: Record, contracts: dict[bytes, Any], step: Step, tip: int, ids: dict[Ref, int]) -> None:
+    record.transaction(step.sender, step.to, step.value, tip)
     if step.function:
         _function(contracts, step.to, step.function)(*(_plain(arg, ids) for arg in step.args))
 

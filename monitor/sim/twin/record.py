@@ -12,7 +12,7 @@ from eth_abi.abi import encode
 from monitor.model.chain import Header, RawLog, RawTransfer
 from monitor.sim.contracts import artifact
 
-__all__ = ["Record", "Refused", "refuse"]
+__all__ = ["Fee", "Record", "Refused", "refuse"]
 
 _WORD = 32
 _TRANSFER = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
@@ -36,6 +36,15 @@ def refuse(why: str) -> Refused:
     return Refused(why)
 
 
+class Fee(NamedTuple):
+    """What the sender of a transaction set, in wei per gas."""
+
+    block_number: int
+    tx_hash: bytes
+    sender: bytes
+    tip: int
+
+
 class Record:
     """Everything that happened so far; `now` and `number` are those of the block under way."""
 
@@ -44,6 +53,7 @@ class Record:
         self.headers: list[Header] = []
         self.logs: list[RawLog] = []
         self.transfers: list[RawTransfer] = []
+        self.fees: list[Fee] = []
         self.balances: dict[bytes, dict[bytes, int]] = defaultdict(lambda: defaultdict(int))
         self.coins: dict[bytes, int] = defaultdict(int)
         self.sender = b""
@@ -65,7 +75,7 @@ class Record:
         self._tx_index, self._log_index = -1, 0
         self.headers.append(Header(self.number, self._block_hash, parent, at))
 
-    def transaction(self, sender: bytes, to: bytes, value: int) -> None:
+    def transaction(self, sender: bytes, to: bytes, value: int, tip: int = 0) -> None:
         """Begin the next transaction of the block; raises Refused when the sender lacks the value."""
         if self.coins[sender] < value:
             why = f"0x{sender.hex()} holds {self.coins[sender]} wei, not {value}"
@@ -80,6 +90,7 @@ class Record:
         self.transfers.append(
             RawTransfer(self.number, self._block_hash, self._tx_hash, self._tx_index, sender, to, value, nonce)
         )
+        self.fees.append(Fee(self.number, self._tx_hash, sender, tip))
 
     def emit(self, contract: str, address: bytes, event: str, *args: Any) -> None:
         """Write a log of a compiled contract's event, arguments in declaration order."""

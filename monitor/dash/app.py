@@ -33,6 +33,8 @@ __all__ = ["MIN_INTERVAL", "MonitorApp"]
 MIN_INTERVAL = 0.5
 """Seconds between looks at the source: at most two refreshes a second."""
 _SLOW = 1.0
+_CALM = 3
+"""A refresh earns a pause this many times as long as it took: looking on takes a quarter of a core at most."""
 T = TypeVar("T")
 
 
@@ -56,6 +58,7 @@ class MonitorApp(App[None]):
         self.trouble = ""
         self._version: int | None = None
         self._since: float | None = None
+        self._calm_until = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     def on_mount(self) -> None:
@@ -80,7 +83,7 @@ class MonitorApp(App[None]):
     def _tick(self) -> None:
         if self._since is not None:
             self._refresh_status()
-        elif not self.paused:
+        elif not self.paused and monotonic() >= self._calm_until:
             self._since = monotonic()
             self.run_worker(self._poll(), group="poll")
 
@@ -91,9 +94,11 @@ class MonitorApp(App[None]):
         try:
             version = await self._ask(self.source.version)
             if version != self._version:
+                began = monotonic()
                 snapshot = await self._ask(self.source.load)
                 world = await self._ask(partial(make_world, snapshot))
                 self._version, self.world = version, world
+                self._calm_until = monotonic() + _CALM * (monotonic() - began)
                 self._since = None
                 self._show_world()
             self._recovered()
@@ -194,6 +199,7 @@ class MonitorApp(App[None]):
             self.say(f"Not written: {words}", severity="error")
         else:
             self.say(done)
+            self._calm_until = 0.0
             self._tick()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:

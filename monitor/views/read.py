@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -17,13 +18,15 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, DispositionRow, QuarantineRow
 from monitor.model.lead import Lead
 from monitor.rules.confidence import calibrated
+from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
 from monitor.views import snapshot as view
-from monitor.views.assemble import compute, read_rows
+from monitor.views.assemble import conclude, decode, read_rows
 from monitor.views.bundle import Bundle
+from monitor.views.reading import Reading
 from monitor.views.snapshot import Snapshot
 
-__all__ = ["parse_at", "snapshot"]
+__all__ = ["Onward", "parse_at", "snapshot"]
 
 _BLOCK_DIGITS = 18
 """Digits of a block number that SQLite holds in any case."""
@@ -45,16 +48,42 @@ def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:
     return reader.blocks_at(int(moment.timestamp()))
 
 
-def snapshot(reader: Reader, bundle: Bundle, config: Config, *, at: str | None = None, now: int = 0) -> Snapshot:
-    """Read everything a surface shows, as of now or of `at` (a block or a time)."""
+class Onward(NamedTuple):
+    """What a snapshot after another one goes on from, so that it costs what is new; of one ledger, for one thread."""
+
+    reading: Reading
+    known: Known
+
+    @classmethod
+    def start(cls, reader: Reader, bundle: Bundle) -> Onward:
+        """Begin with nothing read."""
+        return cls(Reading(reader, bundle), Known.nothing())
+
+
+def snapshot(
+    reader: Reader,
+    bundle: Bundle,
+    config: Config,
+    *,
+    at: str | None = None,
+    now: int = 0,
+    onward: Onward | None = None,
+) -> Snapshot:
+    """Read everything a surface shows, as of now or of `at` (a block or a time), which does not go `onward`."""
+    read = None
     with reader.snapshot():
         upto = parse_at(reader, at)
-        rows, version = read_rows(reader, bundle, upto), reader.data_version()
+        version = reader.data_version()
+        if onward is None or upto is not None:
+            rows = read_rows(reader, bundle, upto)
+        else:
+            read, rows = onward.reading.read()
         dispositions, status, alerts = reader.dispositions(), reader.status(), reader.outbox()
         # The ledger also remembers leads that were announced and then withdrawn.
         old_leads = [lead for lead in reader.leads() if lead.state == "retracted"] if upto is None else []
         old_findings = [item for item in reader.findings() if item.state == "retracted"] if upto is None else []
-    found = compute(rows, bundle, config)
+    known = None if read is None or onward is None else onward.known
+    found = conclude(read or decode(rows, bundle), rows, bundle, config, known)
     decided = {row.lead_id: row for row in dispositions}
     reviewed = {row.lead_id: row.disposition for row in dispositions}
     leads = {lead.lead_id: lead for lead in calibrated([*old_leads, *found.leads], reviewed)}

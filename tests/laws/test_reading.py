@@ -19,6 +19,7 @@ from monitor.sim.twin import play_twin
 from monitor.sim.world import describe
 from monitor.views.assemble import assemble, conclude
 from monitor.views.bundle import load_bundle
+from monitor.views.read import Onward, snapshot
 from monitor.views.reading import Reading
 
 LATE = 5
@@ -86,6 +87,7 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
         cuts = sorted(chain.chance.sample(range(head // 2, head), 4))
         with Reader(Path(config.ledger.path)) as reader:
             reading, known, at = Reading(reader, bundle), Known.nothing(), -1
+            onward = Onward.start(reader, bundle)
             for number, cut in enumerate(cuts):
                 await chain.extend(at + 1, cut)
                 same(*reading.read(), known, reader, bundle, config)
@@ -99,6 +101,10 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
                     same(*reading.read(), known, reader, bundle, config)
                 await writer.finalize(CHAIN_ID, cut - 50)
                 at = cut
+                shown, anew = snapshot(reader, bundle, config, onward=onward), snapshot(reader, bundle, config)
+                assert (shown.leads, shown.findings, shown.chains) == (anew.leads, anew.findings, anew.chains)
+                assert_frame_equal(shown.wallets, anew.wallets)
+                assert_frame_equal(shown.lease_events, anew.lease_events, check_row_order=False)
             before = reading.anew
             read, rows = reading.read()
             same(read, rows, known, reader, bundle, config)

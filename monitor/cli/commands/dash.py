@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor.ledger.reader import Reader
     from monitor.model.lead import Disposition
     from monitor.views.bundle import Bundle
+    from monitor.views.read import Onward
     from monitor.views.snapshot import Snapshot
 
 
@@ -26,16 +27,19 @@ class LedgerSource:
         self.config = config
         self.bundle = bundle
         self._reader: Reader | None = None
+        self._onward: Onward | None = None
 
     def version(self) -> int:
         """Count commits of other processes."""
         return self._open().data_version()
 
     def load(self) -> Snapshot:
-        """Read and compute everything."""
-        from monitor.views.read import snapshot
+        """Read and compute everything, from the second time on what is new."""
+        from monitor.views.read import Onward, snapshot
 
-        return snapshot(self._open(), self.bundle, self.config, now=int(time.time()))
+        reader = self._open()
+        self._onward = self._onward or Onward.start(reader, self.bundle)
+        return snapshot(reader, self.bundle, self.config, now=int(time.time()), onward=self._onward)
 
     def dispose(self, lead_id: str, disposition: Disposition, reason: str) -> None:
         """Write a decision the way the command line does."""

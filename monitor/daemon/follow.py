@@ -63,6 +63,8 @@ class Follower:
         """Whether the last step left something to fetch or to write."""
         self.lacking = 1
         """How many blocks of it are not merely wanted `later`."""
+        self._stood: tuple[Sequence[Want] | None, tuple[int, int]] = (None, (-1, -1))
+        """What was wanted, and up to which blocks, at the last step."""
         self._wake = wake or asyncio.Event()
         self._planned: deque[Job] = deque()
         self._flying: dict[asyncio.Task[Page | None], Job] = {}
@@ -81,6 +83,9 @@ class Follower:
         loop = asyncio.get_running_loop()
         until = loop.time() + self.chain.poll_seconds
         changed = await self._look()
+        wants, heights = self.wants(), (self.source.head, self.source.finalized)
+        if not changed and not self.behind and wants is self._stood[0] and heights == self._stood[1]:
+            return False
         moved = False
         nudge = loop.create_task(self._wake.wait())
         try:
@@ -103,6 +108,7 @@ class Follower:
         self.lacking = max(moved, self._missing([want for want in self.wants() if not want.later], held))
         if not self.lacking:
             changed = await self._flush() or changed
+        self._stood = wants, heights
         if moved:
             await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
         return changed

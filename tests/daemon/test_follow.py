@@ -222,3 +222,19 @@ async def test_what_a_node_refuses_ends_the_step():
     with pytest.raises(RuntimeError):
         await follower.step()
     await follower.close()
+
+
+async def test_where_nothing_is_new_nothing_is_planned_and_the_next_block_is_read(monkeypatch):
+    source = Source(head=9, finalized=9)
+    follower, _ = made(source)
+    source.answer(0)
+    await follower.step()
+    assert not follower.behind
+    planned: list[int] = []
+    monkeypatch.setattr(follower, "_plan", lambda *_, **__: planned.append(source.head) or [])
+    assert not await follower.step()
+    assert planned == []
+    source.head = 10
+    await follower.step()
+    assert planned
+    assert follower.lacking == 1

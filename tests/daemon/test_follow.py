@@ -231,7 +231,12 @@ async def test_where_nothing_is_new_nothing_is_planned_and_the_next_block_is_rea
     await follower.step()
     assert not follower.behind
     planned: list[int] = []
-    monkeypatch.setattr(follower, "_plan", lambda *_, **__: planned.append(source.head) or [])
+
+    def plan(*_: Any, **__: Any) -> list[Job]:
+        planned.append(source.head)
+        return []
+
+    monkeypatch.setattr(follower, "_plan", plan)
     assert not await follower.step()
     assert planned == []
     source.head = 10

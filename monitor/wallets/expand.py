@@ -14,9 +14,9 @@ import polars as pl
 
 from monitor.wallets.funding import inbound
 from monitor.wallets.hubs import hubs
-from monitor.wallets.watch import WATCH, Limits, within
+from monitor.wallets.watch import WATCH, Limits, inside
 
-__all__ = ["HOPS", "Reach", "expand"]
+__all__ = ["HOPS", "Expanded", "Reach", "expand"]
 
 HOPS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -39,6 +39,14 @@ class Reach(NamedTuple):
     max_wallets: int = 5_000
 
 
+class Expanded(NamedTuple):
+    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `moved`: the transfers `within` that watch."""
+
+    watch: pl.DataFrame
+    hops: pl.DataFrame
+    moved: pl.DataFrame
+
+
 def expand(
     moved: pl.DataFrame,
     people: pl.DataFrame,
@@ -47,8 +55,8 @@ def expand(
     reach: Reach,
     labels: pl.DataFrame,
     contracts: Collection[bytes],
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Add to `watch` (`WATCH`) the wallets within reach; returns it sorted, and `HOPS`.
+) -> Expanded:
+    """Add to `watch` (`WATCH`) the wallets within reach.
 
     `moved` are transfers (TRANSFERS), of which those inside what is watched so far are looked at; `people` has columns
     chain_id, address. Stage 2h looks around the first dealing of each wallet of hop h, stage 2h + 1 reads all token
@@ -57,18 +65,22 @@ def expand(
     known = people.select("chain_id", "address").unique()
     frontier = known
     hops = [pl.DataFrame(schema=HOPS)]
+    seen = inside(moved, watch, limits)
     for hop in range(1, reach.depth + 1):
-        near = within(moved, watch, limits)
+        near = moved[seen]
         busy = hubs(near, labels, contracts, reach.max_degree)
         frontier = frontier.join(busy, on="address", how="anti")
         met = _met(near, frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
         met = met.join(busy, on="address", how="anti").sort("chain_id", "block_number", "address")
         ranked = _ranked(met, pl.concat(hops), reach.max_wallets)
         fresh = ranked.filter("has_room")
-        watch = pl.concat([watch, _rows(fresh, limits, 2 * hop, around=True)])
-        busy = hubs(within(moved, watch, limits), labels, contracts, reach.max_degree)
+        around = _rows(fresh, limits, 2 * hop, around=True)
+        seen = _more(seen, inside(moved, around, limits))
+        busy = hubs(moved[seen], labels, contracts, reach.max_degree)
         frontier = fresh.join(busy, on="address", how="anti")
-        watch = pl.concat([watch, _rows(frontier, limits, 2 * hop + 1, around=False)])
+        whole = _rows(frontier, limits, 2 * hop + 1, around=False)
+        seen = _more(seen, inside(moved, whole, limits))
+        watch = pl.concat([watch, around, whole])
         known = pl.concat([known, fresh.select("chain_id", "address")])
         counted = ranked.group_by("chain_id").agg(
             pl.lit(hop).alias("hop"),
@@ -76,7 +88,11 @@ def expand(
             (~pl.col("has_room")).sum().alias("left_out"),
         )
         hops.append(counted.select(pl.col(name).cast(kind) for name, kind in HOPS.items()))
-    return watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop")
+    return Expanded(watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop"), moved[seen])
+
+
+def _more(rows: pl.Series, others: pl.Series) -> pl.Series:
+    return pl.concat([rows, others]).unique().sort()
 
 
 def _met(moved: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:

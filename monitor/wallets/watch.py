@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["LAST_AWAITED", "WATCH", "Limits", "watch_funders", "watch_people", "within"]
+__all__ = ["LAST_AWAITED", "WATCH", "Limits", "inside", "watch_funders", "watch_people", "within"]
 
 WATCH: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -78,17 +78,21 @@ def within(transfers: pl.DataFrame, watch: pl.DataFrame, limits: Mapping[int, Li
 
     What no lead waits for is read of final blocks only; what stands above by chance does not count.
     """
+    return transfers[inside(transfers, watch, limits)]
+
+
+def inside(transfers: pl.DataFrame, watch: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.Series:
+    """Give the row numbers, ascending, of the transfers that `within` keeps: for more rows of `watch`, only more."""
     ends = {chain_id: limit.final + 1 for chain_id, limit in limits.items() if limit.final is not None}
     end = pl.col("chain_id").replace_strict(list(ends), list(ends.values()), default=None, return_dtype=pl.Int64)
     later = pl.col("stage") > LAST_AWAITED
     spans = watch.with_columns(pl.when(later).then(pl.min_horizontal("stop", end)).otherwise("stop").alias("stop"))
+    numbered = transfers.select("chain_id", "kind", "sender", "recipient", "block_number").with_row_index("_row")
     kept = []
     for side in ("sender", "recipient"):
-        near = transfers.with_row_index("_row").join(
-            spans.rename({"address": side}), on=["chain_id", side, "kind"], how="inner"
-        )
-        inside = (pl.col("block_number") >= pl.col("start")) & (
+        near = numbered.join(spans.rename({"address": side}), on=["chain_id", side, "kind"], how="inner")
+        between = (pl.col("block_number") >= pl.col("start")) & (
             pl.col("stop").is_null() | (pl.col("block_number") < pl.col("stop"))
         )
-        kept.append(near.filter(inside).get_column("_row"))
-    return transfers[pl.concat(kept).unique().sort()]
+        kept.append(near.filter(between).get_column("_row"))
+    return pl.concat(kept).unique().sort()

@@ -29,7 +29,9 @@ def evaluated(moved, rows, reach, labels, limits):
     watch = watch_people(persons, limits)
     near = first_funders(within(moved, watch, limits), persons, [MARKET])
     watch = pl.concat([watch, watch_funders(near, limits)])
-    return expand(moved, persons, watch, limits, reach, labels, [MARKET, USDC])
+    found = expand(moved, persons, watch, limits, reach, labels, [MARKET, USDC])
+    assert found.moved.equals(within(moved, found.watch, limits))
+    return found.watch, found.hops
 
 
 def followed(watch, hop):

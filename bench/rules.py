@@ -28,7 +28,7 @@ from monitor.rules.models import models
 from monitor.rules.names import NAMES
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import settle
-from monitor.wallets.clusters import members, nodes, wallet_table
+from monitor.wallets.clusters import members, nodes, stays, wallet_table
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS
@@ -155,7 +155,7 @@ def facts(lease_count: int, transfers: int) -> Facts:
     moved = transfer_rows(transfers, max(1, lease_count // LEASES_PER_RENTER))
     persons = people(events, providers=True)
     funders, busy, links = first_funders(moved, persons, ()), hubs(moved, labels, (), 200), empty(LINKS)
-    wallets = nodes(persons, funders, links, busy, moved)
+    wallets = nodes(persons, funders, links, busy, stays(moved))
     placed = members(wallets, {})
     now = T0 + YEAR + 60 * DAY
     return Facts(

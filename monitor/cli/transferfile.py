@@ -20,7 +20,7 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import AMOUNT, LEASES, TRANSFERS, empty
 from monitor.views.checksum import checksummed
 from monitor.views.labelstore import all_labels
-from monitor.wallets.clusters import members, nodes
+from monitor.wallets.clusters import members, nodes, stays
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import DUST_FRACTION, first_funders
 from monitor.wallets.hubs import ZERO_ADDRESS, hubs
@@ -130,7 +130,7 @@ def _by_time(moves: _Moves, raw: pl.Series, labels: pl.DataFrame, config: Config
     funders = first_funders(transfers, active, frozenset())
     found = links(tenants, empty(LEASE_EVENTS), transfers, funders, busy, labels)
     owners = dict(labels.filter(pl.col("kind") == OWNER).select("address", "label").iter_rows())
-    placed = members(nodes(people, funders, found, busy, transfers), merge(pair_scores(found), owners))
+    placed = members(nodes(people, funders, found, busy, stays(transfers)), merge(pair_scores(found), owners))
     return placed.unique("address").sort("address")["cluster_id"]
 
 

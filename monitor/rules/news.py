@@ -67,8 +67,7 @@ def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
     beside = way.beside(distinct([changed.moved, changed.known]))
     core = distinct([*changed, _partners(after, changed)])
     wallets = distinct([beside, *(mates(facts, core) for facts in (before, after))])
-    started = [facts.founders.join(changed.known.to_frame(), on="address", how="semi") for facts in (before, after)]
-    backers = distinct([changed.known, *(frame.get_column("funder") for frame in started)])
+    backers = distinct([changed.known, *_backers(before, changed.known), *_backers(after, changed.known)])
     hosts = distinct([core, beside, way.beside(way.beside(backers))])
     held = _running(before, after)
     aged = distinct([wallets, mates(after, held.get_column("renter").drop_nulls())])
@@ -147,10 +146,18 @@ def _known(before: Facts, after: Facts) -> pl.Series:
         "members": ["address", "cluster_id"],
         "funders": ["chain_id", "address", "funder", "at", "block_number", "tx_hash", "log_index", "kind"],
         "hubs": ["address", "reason"],
-        "origins": ["chain_id", "address", "origin", "at", "out_degree", "hops"],
+        "origins": ["chain_id", "address", "origin", "at", "out_degree", "hops", "positions"],
+        "groups": ["address", "group"],
     }
     pairs = ((getattr(before, name).select(own), getattr(after, name).select(own)) for name, own in told.items())
     return distinct(_differing(*pair).get_column("address") for pair in pairs)
+
+
+def _backers(facts: Facts, wallets: pl.Series) -> list[pl.Series]:
+    """List who started the wallets: first funders, and who stands behind those."""
+    ours = wallets.to_frame()
+    pairs = ((facts.founders, "funder"), (facts.origins, "origin"))
+    return [frame.join(ours, on="address", how="semi").get_column(name) for frame, name in pairs]
 
 
 class _Way(NamedTuple):

@@ -128,10 +128,10 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         watch, hops, moved = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
     acted = signed(rented, history, moved, persons, inputs.fee_transactions)
     priced, fee_reads = fees(acted, inputs.about)
-    funders, busy, found, groups = find(
+    funders, busy, found, groups, seen_at = find(
         Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced)
     )
-    seen = nodes(persons, funders, found, busy, moved)
+    seen = nodes(persons, funders, found, busy, seen_at)
     placed = members(seen, groups)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
     wallets = wallet_table(seen, placed, inputs.labels, rented, as_of)

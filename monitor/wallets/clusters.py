@@ -10,7 +10,7 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MEMBERS", "cluster_table", "members", "nodes", "wallet_table"]
+__all__ = ["MEMBERS", "cluster_table", "members", "nodes", "stays", "wallet_table"]
 
 MEMBERS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(), "cluster_id": pl.String()}
 NODES: dict[str, pl.DataType] = {
@@ -22,12 +22,23 @@ NODES: dict[str, pl.DataType] = {
 }
 
 
+def stays(transfers: pl.DataFrame) -> pl.DataFrame:
+    """Say when each wallet first and last sent or got anything: chain_id, address, first_at, last_at."""
+    sides = [
+        transfers.select("chain_id", pl.col(side).alias("address"), pl.col("block_time").alias("at"))
+        for side in ("sender", "recipient")
+    ]
+    spans = pl.concat(sides).group_by("chain_id", "address")
+    return spans.agg(pl.col("at").min().alias("first_at"), pl.col("at").max().alias("last_at"))
+
+
 def nodes(
-    people: pl.DataFrame, funders: pl.DataFrame, links: pl.DataFrame, hubs: pl.DataFrame, transfers: pl.DataFrame
+    people: pl.DataFrame, funders: pl.DataFrame, links: pl.DataFrame, hubs: pl.DataFrame, stays: pl.DataFrame
 ) -> pl.DataFrame:
     """List the wallets to cluster with roles and times: people of leases, first funders, ends of links.
 
-    Columns: chain_id, address, roles (sorted), first_seen, last_seen (block seconds over events and transfers).
+    `stays` as the function of that name gives them of all transfers. Columns: chain_id, address, roles (sorted),
+    first_seen, last_seen (block seconds over events and transfers).
     """
     named = [
         people.select("chain_id", "address", "role"),
@@ -43,19 +54,17 @@ def nodes(
         .group_by("chain_id", "address")
         .agg(pl.col("role").filter(pl.col("role") != "").unique().sort().alias("roles"))
     )
-    times = pl.concat(
-        [
-            *(people.select("chain_id", "address", pl.col(at).alias("at")) for at in ("first_at", "last_at")),
-            *(
-                transfers.select("chain_id", pl.col(side).alias("address"), pl.col("block_time").alias("at"))
-                for side in ("sender", "recipient")
-            ),
-        ]
+    wallet = ["chain_id", "address"]
+    known = [
+        people.select(*wallet, "first_at", "last_at"),
+        stays.join(roles, on=wallet, how="semi").select(*wallet, "first_at", "last_at"),
+    ]
+    spans = (
+        pl.concat(known)
+        .group_by(wallet)
+        .agg(pl.col("first_at").min().alias("first_seen"), pl.col("last_at").max().alias("last_seen"))
     )
-    spans = times.group_by("chain_id", "address").agg(
-        pl.col("at").min().alias("first_seen"), pl.col("at").max().alias("last_seen")
-    )
-    joined = roles.join(spans, on=["chain_id", "address"], how="left")
+    joined = roles.join(spans, on=wallet, how="left")
     return joined.select(pl.col(name).cast(kind) for name, kind in NODES.items()).sort("chain_id", "address")
 
 

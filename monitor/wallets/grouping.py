@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.model.schema import TRANSFERS, empty
+from monitor.wallets.clusters import stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
@@ -45,6 +46,8 @@ class Grouped(NamedTuple):
     hubs: pl.DataFrame
     links: pl.DataFrame
     groups: Mapping[bytes, bytes]
+    stays: pl.DataFrame
+    """When each wallet first and last sent or got anything (`monitor.wallets.clusters.stays`)."""
 
 
 class Grouping:
@@ -58,6 +61,7 @@ class Grouping:
         """Wallets with a transfer that went or came at the last look."""
         self.regrouped: AbstractSet[bytes] = frozenset()
         """Wallets whose component the last look grouped again: nobody else's cluster changed."""
+        self._stays = stays(empty(TRANSFERS))
         self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
 
     def near(self, wallets: pl.Series, side: str) -> pl.DataFrame:
@@ -70,6 +74,7 @@ class Grouping:
         if self._links is None or self._links[0] != fixed:
             self._links = (fixed, Links(*fixed))
             self.entities = Entities()
+            self._stays = stays(empty(TRANSFERS))
         kept = self._links[1]
         self.looked = kept.become(
             *(seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons),
@@ -78,7 +83,17 @@ class Grouping:
         self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked))
         self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
-        return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups)
+        self._stays = self._stay(seen.transfers)
+        return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups, self._stays)
+
+    def _stay(self, transfers: pl.DataFrame) -> pl.DataFrame:
+        """Look again at the transfers of wallets that moved, or at all where most did."""
+        if len(self.moved) > self._stays.height // 2:
+            return stays(transfers)
+        near = pl.concat([self.near(self.moved, side) for side in ("sender", "recipient")])
+        wallets = self.moved.alias("address").to_frame()
+        again = stays(near).join(wallets, on="address", how="semi")
+        return pl.concat([self._stays.join(wallets, on="address", how="anti"), again])
 
 
 def grouped(seen: Seen) -> Grouped:
@@ -89,7 +104,7 @@ def grouped(seen: Seen) -> Grouped:
     found = links(leases, lease_events, transfers, funders, busy, labels, fees)
     entities = Entities()
     entities.become(pair_scores(found), _owners(labels))
-    return Grouped(funders, busy, found, entities.groups)
+    return Grouped(funders, busy, found, entities.groups, stays(transfers))
 
 
 def _owners(labels: pl.DataFrame) -> dict[bytes, str]:

@@ -24,6 +24,7 @@ def known(rows, labels=None, contracts=frozenset({MARKET, USDC})):
 def equal(one, other):
     for mine, theirs in zip(one[:3], other[:3], strict=True):
         assert_frame_equal(mine, theirs)
+    assert_frame_equal(one.stays, other.stays, check_row_order=False)
     assert dict(one.groups) == dict(other.groups)
 
 

@@ -10,7 +10,7 @@ from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import people
 from monitor.facts.transfers import transfers
-from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
+from monitor.wallets.clusters import cluster_table, members, nodes, stays, wallet_table
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
@@ -127,7 +127,7 @@ def wallets(rows: Rows, labels: pl.DataFrame | None = None, hub_degree: int = 20
     funders = first_funders(moved, persons, contracts)
     busy = hubs(moved, labels, contracts, hub_degree)
     found = links(rented, history, moved, funders, busy, labels)
-    known = nodes(persons, funders, found, busy, moved)
+    known = nodes(persons, funders, found, busy, stays(moved))
     owners = {a: label for a, label, kind in labels.select("address", "label", "kind").iter_rows() if kind == "owner"}
     placed = members(known, merge(pair_scores(found), owners))
     table = wallet_table(known, placed, labels, rented, {1: time_of(200_000)})

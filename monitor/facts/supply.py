@@ -8,7 +8,7 @@ from monitor.facts.inputs import HARDWARE, ordered
 from monitor.facts.regions import with_country
 from monitor.model.schema import H100E
 
-__all__ = ["SUPPLY", "emitted", "supply"]
+__all__ = ["SUPPLY", "VERBS", "emitted", "supply"]
 
 SUPPLY: dict[str, pl.DataType] = {
     "market": pl.String(),
@@ -33,14 +33,14 @@ SUPPLY: dict[str, pl.DataType] = {
 }
 """`provider` of a machine's sign of life is the one that offered the machine, where the event does not name one."""
 
-_VERBS = ("provider.upsert", "provider.remove", "capacity.upsert", "capacity.remove", "attest", "heartbeat")
+VERBS = ("provider.upsert", "provider.remove", "capacity.upsert", "capacity.remove", "attest", "heartbeat")
 
 
 def supply(events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     """Pick the provider, capacity, attestation and heartbeat events in chain order, with the columns of `SUPPLY`."""
     machine = ["market", "chain_id", "machine_id"]
     about_provider = pl.col("verb").str.starts_with("provider.")
-    rows = ordered(events.filter(pl.col("verb").is_in(_VERBS))).with_columns(
+    rows = ordered(events.filter(pl.col("verb").is_in(VERBS))).with_columns(
         pl.when(~about_provider).then(pl.coalesce("machine_id", "lease_id")).alias("machine_id"),
         pl.col("block_time").alias("at"),
         pl.col("block_number").alias("block"),

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from monitor.facts.capacity import capacity
 from monitor.facts.folding import Folding, Terms
+from monitor.facts.offers import Offers
 from monitor.facts.quotes import QUOTES
-from monitor.facts.supply import emitted, supply
+from monitor.facts.supply import emitted
 from monitor.facts.transfers import transfers
 from monitor.model.schema import CLUSTERS, QUARANTINE, READS, empty
 from monitor.rules.facts import ChainContext, Facts
@@ -77,13 +77,14 @@ class Known(NamedTuple):
     """What earlier evaluations found out, brought up to date by each; it saves work and changes no result."""
 
     folding: Folding
+    offers: Offers
     grouping: Grouping
     judging: Judging
 
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Grouping(), Judging())
+        return cls(Folding(), Offers(), Grouping(), Judging())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -115,6 +116,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
     terms = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
+    offered, supplied = known.offers.become(events, inputs.since, hardware)
     rented, history, persons = known.folding.become(events, inputs.since, terms)
     if inputs.transfers is None:
         moved, refused = transfers(inputs.token_logs, inputs.native)
@@ -139,8 +141,8 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         leases=rented,
         lease_events=history,
         transfers=moved,
-        capacity=capacity(events, hardware),
-        supply=supply(events, hardware),
+        capacity=offered,
+        supply=supplied,
         funders=funders,
         links=found,
         members=placed,

@@ -13,12 +13,13 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _BIN = 10 * DAY
-_BASE, _AHEAD = 9, 6
-"""Bins of ten days: ninety that each is held against, sixty before the date."""
+_BASE, _PAUSE, _AHEAD = 9, 1, 6
+"""Bins of ten days: nine that each is held against, one in between that the same rise may have begun in, and six before
+the date."""
 
 
 def check(facts: Facts, params: Params) -> Outcome:
-    """Hold each ten days in the window before a rule date against the ninety days before them, and the market."""
+    """Hold each ten days in the window before a rule date against ninety days before them, and the market."""
     size = facts.together.select(
         "group",
         "cluster_id",
@@ -61,7 +62,7 @@ def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
 
 
 def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:
-    start = day.at - (_BASE + _AHEAD) * _BIN
+    start = day.at - (_BASE + _PAUSE + _AHEAD) * _BIN
     near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
         ((pl.col("when") - start) // _BIN).alias("bin")
     )
@@ -107,7 +108,7 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
 
 
 def _usual(near: pl.DataFrame, least: int) -> pl.DataFrame:
-    """Hold each large ten days (group, bin, most) against the nine ten days before them, idle ones as 0.
+    """Hold each large ten days (group, bin, most) against nine ten days before them, idle ones as 0.
 
     Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
     in the same ten days, rest_before in the nine.
@@ -116,9 +117,9 @@ def _usual(near: pl.DataFrame, least: int) -> pl.DataFrame:
     market = (
         near.filter(pl.col("group") == pl.col("cluster_id")).group_by("bin").agg(pl.col("value").sum().alias("all"))
     )
-    large = binned.filter((pl.col("bin") >= _BASE) & (pl.col("value") >= least)).rename({"value": "most"})
+    large = binned.filter((pl.col("bin") >= _BASE + _PAUSE) & (pl.col("value") >= least)).rename({"value": "most"})
     key = ["group", "bin", "most"]
-    back = pl.DataFrame({"back": range(1, _BASE + 1)}, schema={"back": pl.Int64()})
+    back = pl.DataFrame({"back": range(1 + _PAUSE, _BASE + _PAUSE + 1)}, schema={"back": pl.Int64()})
     past = (
         large.join(back, how="cross")
         .with_columns((pl.col("bin") - pl.col("back")).alias("then"))

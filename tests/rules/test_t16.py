@@ -14,3 +14,12 @@ def test_a_tenant_known_for_sixty_days_has_a_past_in_the_last_weeks_before_the_d
     rows = sum(usual[1:], usual[0])
     assert found(judged(rows), "T16") == []
     assert found(judged(rows + lease(99, 1, block=CONTROL - 5 * DAY_BLOCKS, gpus=96, days=9)), "T16")
+
+
+def test_a_rise_that_two_ten_days_share_is_not_its_own_past():
+    usual = [lease(n, 1, block=CONTROL - (130 - n * 10) * DAY_BLOCKS, gpus=1, days=9) for n in range(9)]
+    # of ten nodes four begin on one side of the border between two stretches of ten days, six on the other
+    blocks = [CONTROL - 22 * DAY_BLOCKS + n * 60 for n in range(4)]
+    blocks += [CONTROL - 20 * DAY_BLOCKS + n * 60 for n in range(1, 7)]
+    nodes = [lease(50 + n, 1, block=block, days=30) for n, block in enumerate(blocks)]
+    assert found(judged(sum([*usual[1:], *nodes], usual[0])), "T16")

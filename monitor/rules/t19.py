@@ -46,8 +46,11 @@ def check(facts: Facts, params: Params) -> Outcome:
     gap = pl.col("price") - pl.col("median")
     # 0.6745 / MAD makes the gap a robust z; without any spread, one percent of the median stands in
     spread = pl.max_horizontal("mad", pl.col("median") // 100, pl.lit(1))
+    # whoever is cheap by this market's measure and not by public offers found a bargain in the open
+    bargain = ((gap < 0) & (pl.col("price") >= pl.col("low"))).fill_null(False)
     far = compared.filter(
         ~pl.col("insane")
+        & ~bargain
         & (gap.abs() * 100 >= pl.col("median") * params["min_gap_percent"])
         & (gap.abs() * 6_745 * 10 >= spread * 10_000 * params["min_z_tenths"])
     ).with_columns(
@@ -104,7 +107,7 @@ def _blind(facts: Facts, known: pl.DataFrame) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T19",
-    version=1,
+    version=2,
     title="Price far from the market",
     family="price",
     role="core",
@@ -118,7 +121,7 @@ RULE = Rule(
         Parameter("min_h100e", 8, "H100e", "leased at such prices at once", 1, 10**7),
     ),
     lawful=(
-        "spot against reserved, bundled storage, loyalty and bulk discounts",
+        "spot against reserved, bundled storage, loyalty and bulk discounts; within public list prices none counts",
         "a token that moved between the offer and the lease",
     ),
     guidance="FinCEN/BIS lists contain a price flag (unverified)",

@@ -42,7 +42,7 @@ _LONG_SECONDS = 10.0
 _MOMENT = 0.5
 """Seconds at most for which what is new waits for the transfers of newcomers, before it is judged without them."""
 _LEISURE = 5.0
-"""Seconds after which answers on which no lead hangs are looked at, if nothing else was to be looked at before."""
+"""Seconds after which answers that no lead waits for are looked at, if nothing else was to be looked at before."""
 
 
 class Mode(NamedTuple):
@@ -220,7 +220,7 @@ class Engine:
             return False
         filled = await fill(reads, follower, self.writer, self.progress, list(asked))
         if filled.answered and not wanted and not self.mode.until_head:
-            # No lead hangs on these: whoever looks next sees them, and nobody has to at once.
+            # No lead waits for these: whoever looks next sees them, and nobody has to at once.
             if self._leisure is None:
                 self._leisure = asyncio.get_running_loop().call_later(_LEISURE, self.dirty.set)
             return filled.changed

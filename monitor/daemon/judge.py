@@ -50,7 +50,7 @@ class Survey(NamedTuple):
 class Look(NamedTuple):
     """What an evaluation asks for: wallets whose transfers to read, children to index, reads beside logs.
 
-    No lead hangs on `asides`, reads about the wallets themselves.
+    No lead waits for `asides`, reads about the wallets themselves.
     """
 
     watched: Sequence[Watched]

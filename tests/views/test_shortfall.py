@@ -39,6 +39,7 @@ def test_a_failure_belongs_to_who_asked_and_the_oldest_reason_is_told():
         (1, 5, "call", DIAMOND, b"efgh", None, "missing trie node"),
         (1, 5, "call", STRANGER, morpheus, None, "execution reverted"),
         (1, 6, "transaction", b"", TX, None, "the transaction is not known to the node"),
+        (1, 6, "fee", b"", TX, None, "the transaction is not known to the node"),
         (2, 6, "call", DIAMOND, b"efgh", None, "execution reverted"),
         wanted=((1, 12, "call", DIAMOND, b"ijkl"), (1, 13, "call", DIAMOND, b"ijkl")),
     )
@@ -46,7 +47,7 @@ def test_a_failure_belongs_to_who_asked_and_the_oldest_reason_is_told():
         Shortfall("", 2, 1, "execution reverted", 0),
         Shortfall("iexec_poco", 1, 2, "missing trie node", 2),
         Shortfall("morpheus", 1, 1, "execution reverted", 0),
-        Shortfall("swan_chain", 1, 1, "the transaction is not known to the node", 0),
+        Shortfall("swan_chain", 1, 2, "the transaction is not known to the node", 0),
     )
     assert counted(*[]) == ()
     assert shortfall(empty(READS), empty(WANTED), empty(EVENTS), BOUND, {}) == ()

@@ -3,8 +3,9 @@
 Nodes write the logs of one answer alike: the same keys in the same order, values of a few lengths. So the text is cut
 into its objects; the first of each length is read by the strict decoder and by a pattern that says where its values
 stand; and all others of that length that equal it in every byte outside the values, and hold hex digits inside them,
-are read together as columns. What does not fit a pattern is read by the strict decoder, whose verdict is final: any
-answer is read, or refused, as if every log had been decoded by itself (`tests/laws/test_answers.py`).
+are read together as columns: of the values, only the digits that differ between objects. What does not fit a pattern is
+read by the strict decoder, whose verdict is final: any answer is read, or refused, as if every log had been decoded by
+itself (`tests/laws/test_answers.py`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ _QUANTITIES = {
 _NUMBERS = frozenset(_QUANTITIES.values())
 _COLUMNS = _WIDE | _QUANTITIES
 _NUMBER = 8
+_NEAR = 16
+"""Bytes up to which what is the same in all objects is read nevertheless, between what is not."""
 _DIGITS = 15
 """Hex digits of a number that fits 63 bits whatever they are."""
 
@@ -144,11 +147,13 @@ def _same_length(
         for at in range(0, len(places), _TOGETHER):
             now = places[at : at + _TOGETHER]
             objects = windows[starts[now]]
-            alike = shape.alike(objects, first)
-            if alike is not None:
+            differing = objects ^ first
+            varying = np.bitwise_or.reduce(differing, axis=0)
+            if (varying & shape.constant).any():
+                alike = ~(differing & shape.constant).any(axis=1)
                 others.append(now[~alike])
                 now, objects = now[alike], objects[alike]
-            table = shape.values(objects)
+            table = shape.values(objects, varying)
             if table is None:
                 odd.append(now)
             else:
@@ -176,33 +181,51 @@ class _Part(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """Where the values of an object stand: hex digits by column, and the bytes between that never change."""
+    """What objects written alike have in common: where their values stand, and what the first one's are."""
 
     constant: Bytes
     """All ones where a byte never changes, 0 inside values."""
-    moves: list[tuple[slice, slice]]
-    """Every stretch of hex digits, those nobody reads included: where it stands, and where it goes in a row."""
-    digits: Bytes
-    """Rows to move them to; what no digit fills stays zero."""
+    source: Numbers
+    """Per hex digit of a row, of values that nobody reads too: where it stands; 0 (a brace) for a zero not written."""
+    value: Numbers
+    """Per byte of a row: which value it is of."""
+    row: Bytes
+    """The decoded values of the first object."""
     layout: Layout
 
-    def alike(self, objects: Bytes, first: Bytes) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-        """Tell which objects equal the first in all that is no value; None when all do."""
-        differing = objects ^ first
-        differing &= self.constant
-        found = differing.view(np.bool_)
-        return np.logical_not(found.any(axis=1)) if found.any() else None
+    def values(self, objects: Bytes, varying: Bytes) -> Bytes | None:
+        """Read the values: a row of decoded bytes per object; None when one is no hex.
 
-    def values(self, objects: Bytes) -> Bytes | None:
-        """Read the values: a row of decoded bytes per object; None when one is no hex."""
-        digits = self.digits[: len(objects)]
-        for origin, target in self.moves:
-            digits[:, target] = objects[:, origin]
+        `varying` is 0 in the columns in which all objects equal the first: what stands there is known.
+        """
+        stretches = self._stretches(varying)
+        size = sum(stop - start for start, stop in stretches)
+        digits, done = np.empty((len(objects), 2 * size), dtype=np.uint8), 0
+        for start, stop in stretches:
+            columns = self.source[2 * start : 2 * stop]
+            if columns[0] == 0:
+                digits[:, done] = ord("0")
+                columns, done = columns[1:], done + 1
+            digits[:, done : done + len(columns)] = objects[:, columns[0] : columns[-1] + 1]
+            done += len(columns)
         try:
-            packed = unhexlify(digits.data)
+            packed = np.frombuffer(unhexlify(digits.data), dtype=np.uint8).reshape(len(objects), size)
         except ValueError:
             return None
-        return np.frombuffer(packed, dtype=np.uint8).reshape(len(objects), -1)
+        table, done = np.empty((len(objects), len(self.row)), dtype=np.uint8), 0
+        table[:] = self.row
+        for start, stop in stretches:
+            table[:, start:stop] = packed[:, done : done + stop - start]
+            done += stop - start
+        return table
+
+    def _stretches(self, varying: Bytes) -> list[tuple[int, int]]:
+        """Find the bytes of a row that are to be read, in stretches within one value."""
+        digits = varying[self.source]
+        found = np.flatnonzero(digits[::2] | digits[1::2])
+        apart = (np.diff(found) > _NEAR) | (np.diff(self.value[found]) > 0)
+        firsts, lasts = found[np.append(True, apart)[: len(found)]], found[np.append(apart, True)[: len(found)]]
+        return list(zip(firsts.tolist(), (lasts + 1).tolist(), strict=True))
 
 
 def _joined(parts: Sequence[_Part], rows: int) -> Bytes:
@@ -220,13 +243,14 @@ def _joined(parts: Sequence[_Part], rows: int) -> Bytes:
 
 
 def _frame(layout: Layout, table: Bytes) -> pl.DataFrame:
-    found = {"block_time": pl.Series("block_time", [None], dtype=pl.Int64).new_from_index(0, len(table))}
+    rows = pl.Series("rows", table, dtype=pl.Array(pl.UInt8, table.shape[1])).cast(pl.List(pl.UInt8)).cast(pl.Binary)
+    wide = [pl.col("rows").bin.slice(first, size).alias(name) for name, first, size in layout if name not in _NUMBERS]
+    found = rows.to_frame().select(wide).to_dict()
+    found["block_time"] = pl.Series("block_time", [None], dtype=pl.Int64).new_from_index(0, len(table))
     for name, first, size in layout:
-        part = np.ascontiguousarray(table[:, first : first + size])
         if name in _NUMBERS:
+            part = np.ascontiguousarray(table[:, first : first + size])
             found[name] = pl.Series(name, part.view(">i8").ravel().astype(np.int64))
-        else:
-            found[name] = _binary(name, part)
     # Some nodes send zero for a time they do not know.
     if (found["block_time"] == 0).any():
         found["block_time"] = found["block_time"].replace(0, None)
@@ -245,33 +269,30 @@ def _shape(first: bytes) -> _Shape | None:
         raw_log(_decode(memoryview(first)))
     except (Lying, msgspec.DecodeError):
         return None
-    constant = np.full(len(first), 255, dtype=np.uint8)
-    moves: list[tuple[slice, slice]] = []
+    letters = np.frombuffer(first, dtype=np.uint8)
+    columns: list[Numbers] = []
+    values: list[int] = []
     layout = {"topics": _Field("topics", 0, 0), "data": _Field("data", 0, 0)}
     done = 0
     for key, pair in zip(keys, pairs, strict=True):
-        words = [slice(pair.start(2) + at.start() + 2, pair.start(2) + at.end()) for at in _HEX.finditer(pair[2])]
-        size = sum(part.stop - part.start for part in words)
-        begun = done
-        if key in _QUANTITIES:
-            if words and not 0 < size <= _DIGITS:
+        words = [np.arange(pair.start(2) + at.start() + 2, pair.start(2) + at.end()) for at in _HEX.finditer(pair[2])]
+        if key in _QUANTITIES and words:
+            if not 0 < len(words[0]) <= _DIGITS:
                 return None
             # Digits stand at the end of a number of eight bytes.
-            done += 2 * _NUMBER - size if words else 0
-        elif size % 2:
+            words = [np.append(np.zeros(2 * _NUMBER - len(words[0]), dtype=np.int64), words[0])]
+        if any(len(word) % 2 for word in words):
             return None
-        for part in words:
-            constant[part] = 0
-            moves.append((part, slice(done, done + part.stop - part.start)))
-            done += part.stop - part.start
+        size = sum(len(word) // 2 for word in words)
         if key in _COLUMNS and (words or key in _WIDE):
-            layout[_COLUMNS[key]] = _Field(_COLUMNS[key], begun // 2, (done - begun) // 2)
-    digits = np.full((_TOGETHER, done), ord("0"), dtype=np.uint8)
-    return _Shape(constant, moves, digits, tuple(layout[name] for name in sorted(layout)))
-
-
-def _binary(name: str, table: Bytes) -> pl.Series:
-    if table.shape[1] == 0:
-        return pl.Series(name, [b""], dtype=pl.Binary).new_from_index(0, len(table))
-    fixed = pl.Series(name, table, dtype=pl.Array(pl.UInt8, table.shape[1]))
-    return fixed.cast(pl.List(pl.UInt8)).cast(pl.Binary)
+            layout[_COLUMNS[key]] = _Field(_COLUMNS[key], done, size)
+        columns += words
+        values += [len(word) // 2 for word in words]
+        done += size
+    source = np.concatenate([np.empty(0, dtype=np.int64), *columns])
+    constant = np.full(len(first), 255, dtype=np.uint8)
+    constant[source[source > 0]] = 0
+    digits = np.where(source > 0, letters[source], np.uint8(ord("0")))
+    row = np.frombuffer(unhexlify(digits.data), dtype=np.uint8)
+    value = np.repeat(np.arange(len(values)), values)
+    return _Shape(constant, source, value, row, tuple(layout[name] for name in sorted(layout)))

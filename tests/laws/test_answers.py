@@ -67,10 +67,11 @@ def logs(draw: st.DrawFn) -> list[dict[str, Any]]:
             tx_hash = f"0x{dice.randbytes(32).hex()}"
             for _ in range(dice.randrange(1, 6)):
                 layout = dice.randrange(layouts)
+                words = [dice.randrange(256 ** dice.choice((1, 32))) for _ in range(layout)]
                 found.append({
                     "address": f"0x{dice.choice(ADDRESSES).hex()}",
                     "topics": [f"0x{bytes([dice.randrange(5, 7)]).hex() * 32}" for _ in range(layout + 1)],
-                    "data": f"0x{dice.randbytes(32 * layout).hex()}",
+                    "data": "0x" + "".join(f"{word:064x}" for word in words),
                     "blockNumber": hex(number), "transactionHash": tx_hash, "transactionIndex": hex(tx * 7),
                     "blockHash": block, "logIndex": hex(place), "removed": False,
                     **({"blockTimestamp": hex(1000 + number)} if times else {}),

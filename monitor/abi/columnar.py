@@ -119,7 +119,8 @@ class _Reader:
         self.sizes: Numbers = payload.bin.size().to_numpy().astype(np.int64) // _WORD
         self.first: Numbers = np.cumsum(self.sizes) - self.sizes
         # One word more: there is always one to look at, also behind a payload that ends too early.
-        self.words = np.frombuffer(b"".join([*payload.to_list(), bytes(_WORD)]), dtype=np.uint8).reshape(-1, _WORD)
+        flat = payload.cast(pl.List(pl.UInt8)).explode(empty_as_null=False).to_numpy()
+        self.words: Bytes = np.append(flat, np.zeros(_WORD, dtype=np.uint8)).reshape(-1, _WORD)
         self.good: Mask = np.ones(len(payload), dtype=np.bool_)
 
     def event(self, decl: EventDecl, wanted: Collection[str]) -> pl.DataFrame:

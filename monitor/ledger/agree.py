@@ -67,10 +67,12 @@ def with_times(logs: pl.DataFrame, blocks: pl.DataFrame) -> pl.DataFrame:
 
 
 def new_rows(chain_id: int, logs: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """Take away the logs that are held already; raises Conflict when one of them differs from what is held.
+    """Take away the logs that are held already, and sort the rest; raises Conflict when one differs from what is held.
 
     `held` are all rows at the places of `logs`, and may be more; both have the schema LOG_ROWS.
     """
+    # Pages come in any order: sorting them costs half of looking for doubles by hashes, and segments want it anyway.
+    logs = logs if is_sorted(logs) else logs.sort(PLACE)
     if held.is_empty() and is_sorted(logs, once=True):
         return logs
     both = pl.concat([logs, held.join(logs, on=PLACE, how="semi")])

@@ -34,7 +34,8 @@ class Follower:
     """Keeps one chain's ledger at the node's head for everything `wants` names; `covered` mirrors the ledger.
 
     Pages are written in the order they come. Those of the head come first and at once; those of final blocks are
-    gathered, so that many small answers become one transaction. `wake` ends a step early.
+    gathered, so that many small answers become one transaction, and written while others are fetched. `wake` ends a
+    step early.
     """
 
     def __init__(
@@ -69,6 +70,8 @@ class Follower:
         self._planned: deque[Job] = deque()
         self._flying: dict[asyncio.Task[Page | None], Job] = {}
         self._waiting: list[Page] = []
+        self._writing: Sequence[Page] = ()
+        self._write_task: asyncio.Task[bool] | None = None
         self._rows = 0
         self._gathered_from = inf
         self._places = min(_FIRST_PLACES, chain.concurrency)
@@ -98,8 +101,9 @@ class Follower:
                     changed = await self._take(page) or changed
                 if self._rows >= _BATCH_ROWS or loop.time() - self._gathered_from >= _BATCH_SECONDS:
                     if not moved:
-                        self._start()  # so that nodes are at work while the ledger is
+                        self._start()  # so that nodes are at work while this waits for the ledger
                     changed = await self._flush() or changed
+            changed = await self._written() or changed
         finally:
             nudge.cancel()
         self.behind = moved or bool(self._flying or self._planned or self._next())
@@ -108,6 +112,7 @@ class Follower:
         self.lacking = max(moved, self._missing([want for want in self.wants() if not want.later], held))
         if not self.lacking:
             changed = await self._flush() or changed
+            changed = await self._written() or changed
         self._stood = wants, heights
         if moved:
             await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
@@ -121,6 +126,7 @@ class Follower:
         """Stop what is in flight and write what is gathered."""
         await self._drop(list(self._flying))
         await self._flush()
+        await self._written()
 
     def _start(self) -> bool:
         """Keep requests in flight, the head's first; False when there is nothing to wait for."""
@@ -152,8 +158,20 @@ class Follower:
         return False
 
     async def _flush(self) -> bool:
-        pages, self._waiting, self._rows, self._gathered_from = self._waiting, [], 0, inf
-        return await self._write(pages) if pages else False
+        """Begin to write what is gathered, once what was before it is written; whether that changed anything."""
+        changed = await self._written()
+        self._writing, self._waiting, self._rows, self._gathered_from = self._waiting, [], 0, inf
+        if self._writing:
+            self._write_task = asyncio.create_task(self._write(self._writing))
+        return changed
+
+    async def _written(self) -> bool:
+        """Wait for what is being written; whether it changed anything."""
+        task, self._write_task = self._write_task, None
+        try:
+            return await task if task is not None else False
+        finally:
+            self._writing = ()
 
     async def _write(self, pages: Sequence[Page]) -> bool:
         await self.writer.put_pages(self.source.chain_id, pages)
@@ -198,7 +216,7 @@ class Follower:
         """List what to fetch next, as many jobs as can fly: how wide others will be depends on what these bring."""
         taken = dict(self.covered)
         _add(taken, ({fragment.key: job.span for fragment in job.fragments} for job in self._flying.values()))
-        _add(taken, (page.coverage for page in self._waiting))
+        _add(taken, (page.coverage for page in (*self._waiting, *self._writing)))
         jobs = self._plan(taken, self.chain.concurrency)
         if jobs:
             self.progress.planned(self.chain.id, self._missing(self.wants(), self.covered), self.source.head)

@@ -17,10 +17,10 @@ MAX_MESSAGE = 2_000
 
 GROW_AFTER = 4
 """Good answers before the range grows again towards one that was refused."""
-START = 250
-"""Blocks of the first requests: few enough for the most crowded contract."""
+START = 100
+"""Blocks of the first requests: few enough for the most crowded contract, and what is in memory before it is known."""
 _LEAP = 16
-"""What a range grows by after an answer that is nearly empty: two leaps from the first to the widest."""
+"""What a range grows by after an answer that is nearly empty: a few leaps from the first to the widest."""
 TARGET_ROWS = 8_000
 """Logs an answer should have: below the common limit of 10,000, and about 5 MB."""
 

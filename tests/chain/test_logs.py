@@ -28,7 +28,7 @@ def job(start: int = 0, stop: int = 1000, fragments: Any = BOTH) -> Job:
 
 
 async def fetched(node: FakeNode, work: Job, max_span: int = 1000) -> list[tuple[int, int]]:
-    async with client(node) as rpc:
+    async with client(node, timeout_seconds=60.0) as rpc:
         page = await fetch_logs(rpc, work, Sizer(max_span), Distrust(rpc, "off"))
     return page.logs.select("block_number", "log_index").rows()
 

@@ -12,6 +12,7 @@ from monitor.config.spec import ChainConfig
 from monitor.daemon import follow
 from monitor.daemon.follow import Follower
 from monitor.daemon.progress import Progress
+from monitor.errors import LedgerError
 from monitor.model.chain import BlockRef, Change, Reverted
 from monitor.model.page import Page, log_rows
 from monitor.model.span import Spans
@@ -54,13 +55,19 @@ class Source:
 
 
 class Writer:
-    """Remembers what was written, and together with what."""
+    """Remembers what was written, and together with what; writes while its gate is open, and may fail."""
 
     def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
         self.written: list[list[int]] = []
         self.reverted: list[int] = []
 
     async def put_pages(self, _chain_id: int, pages: list[Page]) -> None:
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
         self.written.append([span.start for page in pages for span in list(page.coverage.values())[:1]])
 
     async def extend(self, *_: Any) -> None:
@@ -111,6 +118,44 @@ async def test_the_head_comes_first_and_is_written_at_once_while_history_is_in_f
     assert sorted(writer.written[1]) == list(range(0, 100, 10))
     assert follower.covered == {KEYS[0]: Spans.of(0, 105)}
     assert sorted(job.span.start for job in source.asked) == list(range(0, 105, 10)), "nothing is asked for twice"
+
+
+async def test_history_is_fetched_while_what_came_is_written_and_nothing_twice(monkeypatch):
+    monkeypatch.setattr(follow, "_BATCH_SECONDS", 0)
+    source = Source(head=99, finalized=99)
+    follower, writer = made(source)
+    writer.gate.clear()
+    step = asyncio.create_task(follower.step())
+    await settled()
+    source.answer(0)
+    await settled()
+    source.answer(20)
+    await settled()
+    assert [job.span.start for job in source.asked] == [0, 10, 20, 30, 40]
+    assert not writer.written
+    assert not follower.covered
+    writer.gate.set()
+    source.answer(*range(0, 100, 10))
+    await step
+    assert writer.written[:2] == [[0], [20]]
+    assert follower.covered == {KEYS[0]: Spans.of(0, 100)}
+    assert sorted(job.span.start for job in source.asked) == list(range(0, 100, 10))
+
+
+async def test_a_step_ends_with_the_error_of_what_it_wrote_beside_others(monkeypatch):
+    monkeypatch.setattr(follow, "_BATCH_SECONDS", 0)
+    source = Source(head=99, finalized=99)
+    follower, writer = made(source)
+    writer.error = LedgerError("the disk is full", hint="make room")
+    source.answer(0)
+    step = asyncio.create_task(follower.step())
+    await settled()
+    source.answer(10)
+    with pytest.raises(LedgerError, match="full"):
+        await step
+    writer.error = None
+    await follower.close()
+    assert follower.covered == {KEYS[0]: Spans.of(10, 20)}, "what failed is still missing"
 
 
 async def test_a_step_ends_when_it_is_time_to_look_again_and_leaves_requests_in_flight():

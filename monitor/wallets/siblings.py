@@ -18,7 +18,9 @@ TRAITS: dict[str, pl.DataType] = {
     "what": pl.String(),
     "value": pl.Binary(),
 }
-"""`what` is product|provider|machine; an empty `value` beside the others says that the wallet has any."""
+"""`what` is product|provider|machine, or fees of a month (`monitor.wallets.fees`).
+
+An empty `value` beside the others says that the wallet has any."""
 RARITY: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
     "what": pl.String(),

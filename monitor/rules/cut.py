@@ -16,7 +16,19 @@ from monitor.rules.facts import Facts
 __all__ = ["mates", "of_providers", "of_tenants", "whole"]
 
 _WHOLE = (
-    *("clusters", "founders", "groups", "heads", "medians", "origins", "paying", "renters", "sizes", "strangers"),
+    *(
+        "clusters",
+        "daily",
+        "founders",
+        "groups",
+        "heads",
+        "medians",
+        "origins",
+        "paying",
+        "renters",
+        "sizes",
+        "strangers",
+    ),
     *("suppliers", "unfunded", "venues"),
 )
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases."""

@@ -19,7 +19,7 @@ from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
 
-__all__ = ["POSITION", "ChainContext", "Facts"]
+__all__ = ["DAY", "POSITION", "ChainContext", "Facts"]
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
@@ -27,6 +27,7 @@ _HOURS_LIMIT = 10**12
 """Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
 
 
+DAY = 86_400
 _FEW = 10_000
 """Wallets up to which transfers are looked up and not gone through."""
 _WITNESSES = 50
@@ -202,6 +203,20 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         kept = (*KEY, "cluster_id", "renter", "provider", "payer", "verb", "token", "amount", "at", "tx", "lease")
         ordered = paid.sort("chain_id", "block", "log_index", *KEY)
         return with_micro(ordered.select(*kept, "position"), self.tokens)
+
+    @cached_property
+    def daily(self) -> pl.DataFrame:
+        """What was opened (thousandths of H100e) and paid in (millionths of a dollar) each day since 1970.
+
+        Columns unit (milli or micro), day, all.
+        """
+        opened = self.tenancies.select(pl.lit("milli").alias("unit"), pl.col("opened_at").alias("when"), "milli")
+        paid = self.deposits.select(
+            pl.lit("micro").alias("unit"), pl.col("at").alias("when"), pl.col("micro").cast(pl.Int64()).alias("milli")
+        )
+        both = pl.concat([opened, paid]).filter(pl.col("milli") > 0)
+        summed = both.group_by("unit", (pl.col("when") // DAY).alias("day")).agg(pl.col("milli").sum().alias("all"))
+        return summed.sort("unit", "day")
 
     @property
     def moves(self) -> pl.LazyFrame:

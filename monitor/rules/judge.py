@@ -60,7 +60,7 @@ class Judging:
         if before is not None and told is not None and before.overrides == overrides:
             whom = near(before.facts, facts, told)
         rules = {rule.id: rule for rule in all_rules()}
-        asked = _Asked(facts, overrides, before.found if before and whom else {}, whom)
+        asked = _Asked(facts, overrides, before, whom)
         first = {rule.id: asked.of(rule) for rule in rules.values() if rule.role != "multiplier"}
         found = [finding for outcome in first.values() for finding in outcome.findings]
         # where no core rule says anything, there is nothing to multiply
@@ -83,12 +83,13 @@ class _Asked:
         self,
         facts: Facts,
         overrides: Overrides,
-        held: Mapping[str, tuple[Finding, ...]],
+        before: _Before | None,
         whom: tuple[Near, Near] | None,
     ) -> None:
         self._facts = facts
         self._overrides = overrides
-        self._held = held
+        self._before = before
+        self._held = before.found if before and whom else {}
         self._whom = whom
         self._cuts: dict[frozenset[str] | frozenset[bytes], Facts] = {}
 
@@ -97,7 +98,7 @@ class _Asked:
         params, _ = settle(rule, self._overrides.get(rule.id, {}))
         if not params["enabled"]:
             return Outcome((), (f"{rule.id}: switched off",))
-        if self._whom is None or rule.scope == "market":
+        if self._whom is None or rule.scope == "market" or self._moved(rule):
             return rule.check(self._facts, params)
         whom = self._whom[rule.ages]
         if rule.scope == "tenants":
@@ -125,6 +126,12 @@ class _Asked:
         ]
         said = [each for each in outcome.findings if each.cluster_id in again]
         return Outcome((*stands, *said), outcome.not_assessable)
+
+    def _moved(self, rule: Rule) -> bool:
+        """Tell whether what a rule holds everybody against is another now."""
+        if rule.market is None or self._before is None:
+            return False
+        return not rule.market(self._before.facts).equals(rule.market(self._facts))
 
     def _tenants(self, clusters: frozenset[str]) -> Facts:
         if clusters not in self._cuts:

@@ -17,7 +17,7 @@ import polars as pl
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import mates
-from monitor.rules.facts import Facts
+from monitor.rules.facts import DAY, Facts
 from monitor.wallets.held import distinct
 
 __all__ = ["Near", "Told", "near"]
@@ -107,6 +107,7 @@ def _leased(before: Facts, after: Facts, told: Told) -> pl.Series:
     said = _differing(*(facts.lease_events.filter(pl.col("block") > upto) for facts in (before, after)))
     again = pl.concat([rows.select(KEY), said.select(KEY)]).unique()
     near = pl.concat([frame.join(again, on=KEY, how="semi") for frame in picked])
+    after.__dict__["daily"] = _renewed_days(before, after, again, said)
     offers = [_differing(getattr(before, name), getattr(after, name)) for name in ("capacity", "supply")]
     return distinct([
         *(near.get_column(role) for role in _PEOPLE), *(said.get_column(role) for role in ("actor", "recipient")),
@@ -119,6 +120,24 @@ def _begun(before: Facts, after: Facts) -> list[pl.Series]:
     heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
     fresh = after.leases.join(heads, on="chain_id", how="inner").filter(pl.col("opened_at") >= pl.col("now"))
     return [fresh.get_column("renter"), fresh.get_column("provider")]
+
+
+def _renewed_days(before: Facts, after: Facts, again: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """Add up `Facts.daily` again for the days of leases in `again`, of their events and of what was `said`."""
+    ids = again.get_column("lease_id").implode()
+    opened = [facts.leases.filter(pl.col("lease_id").is_in(ids)).get_column("opened_at") for facts in (before, after)]
+    theirs = after.lease_events.filter(pl.col("lease_id").is_in(ids)).get_column("at")
+    days = (pl.concat([*opened, theirs, said.get_column("at")]) // DAY).unique().implode()
+    leases = after.leases.filter((pl.col("opened_at") // DAY).is_in(days))
+    events = after.lease_events.filter((pl.col("at") // DAY).is_in(days))
+    paid = after.leases.join(events.select(KEY).unique(), on=KEY, how="semi")
+    parts = []
+    for unit, frames in (("milli", (leases, events.clear())), ("micro", (paid, events))):
+        narrow = msgspec.structs.replace(after, leases=frames[0], lease_events=frames[1])
+        narrow.__dict__["clusters"] = after.clusters
+        parts.append(narrow.daily.filter(pl.col("unit") == unit))
+    stands = before.daily.filter(~pl.col("day").is_in(days))
+    return pl.concat([stands, pl.concat(parts).filter(pl.col("day").is_in(days))]).sort("unit", "day")
 
 
 def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series]:

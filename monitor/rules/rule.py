@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
+import polars as pl
 
 from monitor.model.lead import Finding
 from monitor.rules.facts import ChainContext, Facts
@@ -62,6 +63,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """
     ages: bool = True
     """Whether leases that are held still say more with time alone."""
+    market: Callable[[Facts], pl.DataFrame] | None = None
+    """What it holds everybody against, small; where that is not what it was, everybody is judged again."""
     percent: int = 100
     """What a multiplier makes of a lead's score, in percent."""
 

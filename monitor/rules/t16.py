@@ -50,10 +50,17 @@ def check(facts: Facts, params: Params) -> Outcome:
         for series, unit, least in kinds
         if _in_reach(series, day)
         for finding in report(
-            RULE, _hits(series, day, unit, least, params), summary=summaries[unit], threshold=threshold
+            RULE, _hits(facts, series, day, unit, least, params), summary=summaries[unit], threshold=threshold
         )
     ]
     return Outcome(tuple(found))
+
+
+def _market(facts: Facts) -> pl.DataFrame:
+    """Pick the days from which a surge before a rule date can be told."""
+    span = (_BASE + _PAUSE + _AHEAD) * _BIN // DAY
+    told = [pl.col("day").is_between(day.at // DAY - span, day.at // DAY, closed="left") for day in rule_dates()]
+    return facts.daily.filter(pl.any_horizontal(pl.lit(False), *told))
 
 
 def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
@@ -61,12 +68,19 @@ def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
     return bool(series.select(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left").any()).item())
 
 
-def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:
+def _hits(facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:
     start = day.at - (_BASE + _PAUSE + _AHEAD) * _BIN
     near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
         ((pl.col("when") - start) // _BIN).alias("bin")
     )
-    usual = _usual(near, least)
+    market = (
+        facts.daily.filter(pl.col("unit") == unit)
+        .with_columns((pl.col("day") * DAY).alias("when"))
+        .filter((pl.col("when") >= start) & (pl.col("when") < day.at))
+        .group_by(((pl.col("when") - start) // _BIN).alias("bin"))
+        .agg(pl.col("all").sum())
+    )
+    usual = _usual(near, market, least)
     # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
     rest, before = pl.col("rest"), pl.col("rest_before") // _BASE
     trend = pl.when(before > 0).then(rest * 100 // before.clip(1)).otherwise(100).clip(100, 10_000)
@@ -107,16 +121,13 @@ def _hits(series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Pa
     return per_cluster(hits)
 
 
-def _usual(near: pl.DataFrame, least: int) -> pl.DataFrame:
+def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame:
     """Hold each large ten days (group, bin, most) against nine ten days before them, idle ones as 0.
 
     Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
     in the same ten days, rest_before in the nine.
     """
     binned = near.group_by("group", "bin").agg(pl.col("value").sum())
-    market = (
-        near.filter(pl.col("group") == pl.col("cluster_id")).group_by("bin").agg(pl.col("value").sum().alias("all"))
-    )
     large = binned.filter((pl.col("bin") >= _BASE + _PAUSE) & (pl.col("value") >= least)).rename({"value": "most"})
     key = ["group", "bin", "most"]
     back = pl.DataFrame({"back": range(1 + _PAUSE, _BASE + _PAUSE + 1)}, schema={"back": pl.Int64()})
@@ -165,4 +176,7 @@ RULE = Rule(
     ),
     inputs=("leases with H100e", "escrow deposits in dollars", "dates of the legal file", "clusters"),
     check=check,
+    scope="tenants",
+    ages=False,
+    market=_market,
 )

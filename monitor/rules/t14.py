@@ -19,7 +19,6 @@ _PROVIDER = [*_VENUE, "provider"]
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge large attested providers that fell silent while their market went on."""
     signs = facts.supply.filter(pl.col("verb").is_in(("attest", "heartbeat")) & pl.col("provider").is_not_null())
-    signs = signs.with_columns(pl.struct(POSITION).alias("position"))
     attested = signs.select(*_VENUE, "machine_id").unique()
     offered = facts.capacity.join(attested, on=[*_VENUE, "machine_id"], how="semi").filter(
         pl.col("provider").is_not_null()
@@ -27,9 +26,9 @@ def check(facts: Facts, params: Params) -> Outcome:
     size = offered.with_columns(milli_of("h100e").alias("milli")).group_by(_PROVIDER).agg(
         pl.col("milli").sum(), pl.col("since").min(), pl.col("until").is_not_null().any().alias("withdrawn")
     )  # fmt: skip
-    life = signs.group_by(_PROVIDER).agg(
-        pl.col("at").max().alias("last"), pl.col("position").sort().head(MAX_POSITIONS).alias("positions")
-    )
+    # a market that stopped as a whole proves nothing
+    newest = signs.group_by(_VENUE).agg(pl.col("at").max().alias("newest"))
+    life = signs.group_by(_PROVIDER).agg(pl.col("at").max().alias("last")).join(newest, on=_VENUE, how="inner")
     left = facts.supply.filter(pl.col("verb") == "provider.remove").select(_PROVIDER).unique()
     quiet = params["silent_days"] * DAY
     silent = (
@@ -37,7 +36,12 @@ def check(facts: Facts, params: Params) -> Outcome:
         .join(left, on=_PROVIDER, how="anti")
         .join(life, on=_PROVIDER, how="inner")
         .join(facts.heads, on="chain_id", how="inner")
-        .filter(pl.col("now") - pl.col("last") >= quiet)
+        .filter(pl.min_horizontal("now", "newest") - pl.col("last") >= quiet)
+    )
+    shown = (
+        signs.join(silent, on=_PROVIDER, how="semi")
+        .group_by(_PROVIDER)
+        .agg(pl.struct(POSITION).sort().head(MAX_POSITIONS).alias("positions"))
     )
     served = of_providers(facts, silent.get_column("provider").unique()).tenancies.group_by(_PROVIDER).agg(
         pl.col("milli_hours").sum().alias("hours"),
@@ -45,14 +49,13 @@ def check(facts: Facts, params: Params) -> Outcome:
         pl.col("lease").unique().sort().alias("leases"),
     )  # fmt: skip
     judged = (
-        silent.join(served, on=_PROVIDER, how="left")
+        silent.join(shown, on=_PROVIDER, how="inner")
+        .join(served, on=_PROVIDER, how="left")
         .with_columns(pl.max_horizontal("last", "leased_until").alias("last"))
         .filter(
-            (pl.col("now") - pl.col("last") >= quiet) & (pl.col("last") - pl.col("since") <= params["max_days"] * DAY)
+            (pl.min_horizontal("now", "newest") - pl.col("last") >= quiet)
+            & (pl.col("last") - pl.col("since") <= params["max_days"] * DAY)
         )
-        # a market that stopped as a whole proves nothing
-        .join(signs.group_by(_VENUE).agg(pl.col("at").max().alias("newest")), on=_VENUE, how="inner")
-        .filter(pl.col("newest") - pl.col("last") >= quiet)
     )
     possible = pl.col("milli") * (pl.col("last") - pl.col("since")).clip(1) // HOUR
     used = (pl.col("hours").fill_null(0) * 100 // possible.clip(1)).alias("used_percent")

@@ -16,9 +16,8 @@ _OWNER = ["chain_id", "provider"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Look for identifiers whose owners overlap in time."""
-    text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x")
-    real = telling(text)
-    told = _stays(facts).with_columns(text.alias("hardware_id"), pl.struct(POSITION).alias("position"))
+    real = telling(pl.col("hardware_id"))
+    told = _stays(facts).with_columns(pl.struct(POSITION).alias("position"))
     owners = facts.clusters.rename({"address": "provider", "cluster_id": "owner"})
     stays = (
         told.filter(real)
@@ -83,7 +82,12 @@ def _stays(facts: Facts) -> pl.DataFrame:
     That is its last sign of life, unless the machine attests something again: it may be another one from then on.
     """
     machine = ["market", "chain_id", "provider", "machine_id"]
-    named = facts.supply.filter(pl.col("provider").is_not_null())
+    text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x").alias("hardware_id")
+    every = facts.supply.filter(pl.col("provider").is_not_null()).with_columns(text)
+    # most hardware has one provider for good: its machines are left out before rows are put in order
+    owners = every.select("hardware_id", "provider").drop_nulls().unique().group_by("hardware_id").len()
+    shared = every.join(owners.filter(pl.col("len") > 1), on="hardware_id", how="semi").select(machine).unique()
+    named = every.join(shared, on=machine, how="semi", nulls_equal=True)
     alive = (
         named.filter(pl.col("verb").is_in(("attest", "heartbeat")) & pl.col("machine_id").is_not_null())
         .group_by(machine)

@@ -90,8 +90,13 @@ def _hardware(facts: Facts) -> pl.DataFrame:
     """Link hardware that one provider attests after another; at the same time is T15's question."""
     told = facts.supply.filter((pl.col("verb") == "attest") & pl.col("provider").is_not_null())
     text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x")
-    placed = told.filter(telling(text).fill_null(False)).with_columns(pl.struct(POSITION).alias("position"))
-    return _link(placed.sort("at", "block", "log_index"), "hardware", text)
+    named = told.with_columns(text.alias("hardware_id")).filter(telling(pl.col("hardware_id")).fill_null(False))
+    # most hardware has one owner for good: it is left out before rows are put in order
+    key = ["chain_id", "hardware_id"]
+    owners = named.select(*key, "provider").unique().group_by(key).len()
+    shared = named.join(owners.filter(pl.col("len") > 1), on=key, how="semi")
+    placed = shared.with_columns(pl.struct(POSITION).alias("position")).sort("at", "block", "log_index")
+    return _link(placed, "hardware", pl.col("hardware_id"))
 
 
 def _sinks(facts: Facts) -> pl.DataFrame:

@@ -50,16 +50,17 @@ def write(folder: Path, chain_id: int, rows: pl.DataFrame) -> Segment:
     rows.select(pl.lit(chain_id, dtype=pl.Int64).alias("chain_id"), *LOG_ROWS).write_parquet(
         buffer, compression="zstd", compression_level=1
     )
-    content = buffer.getbuffer()
-    digest = hashlib.sha256(content).digest()
-    first, last = rows["block_number"][0], rows["block_number"][-1]
-    # Not random: a page written again after a kill gives the same file.
-    name = f"{chain_id}-{first}-{last}-{digest[:4].hex()}.parquet"
-    folder.mkdir(exist_ok=True)
-    _put(folder, name, content)
+    with buffer.getbuffer() as content:
+        digest = hashlib.sha256(content).digest()
+        first, last = rows["block_number"][0], rows["block_number"][-1]
+        # Not random: a page written again after a kill gives the same file.
+        name = f"{chain_id}-{first}-{last}-{digest[:4].hex()}.parquet"
+        folder.mkdir(exist_ok=True)
+        _put(folder, name, content)
+        size = len(content)
     _checked.add(_key(folder / name))
     times = rows["block_time"]
-    return Segment(chain_id, first, last, name, times[0], times[-1], rows.height, len(content), digest)
+    return Segment(chain_id, first, last, name, times[0], times[-1], rows.height, size, digest)
 
 
 def _put(folder: Path, name: str, content: memoryview) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +50,11 @@ class LedgerSource:
         who = getpass.getuser()
         record_disposition(open_path(self.config), lead_id, disposition, reason, who, int(time.time()))
 
+    def close(self) -> None:
+        """Let go of the ledger."""
+        if self._reader is not None:
+            self._reader.close()
+
     def _open(self) -> Reader:
         from monitor.ledger.reader import Reader
         from monitor.views.bundle import open_path
@@ -72,12 +78,12 @@ def command(screenshot: str | None, keys: str) -> None:
 
     config = load_config().config
     open_path(config)
-    source = LedgerSource(config, load_bundle(config))
-    if screenshot:
-        shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
-        click.echo(f"wrote {screenshot}", err=True)
-    elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (screenshot or (sys.stdin.isatty() and sys.stdout.isatty())):
         message = "the dashboard needs a terminal"
         raise InputError(message, hint="`monitor leads list --format json` writes data; --screenshot writes a picture")
-    else:
-        MonitorApp(source).run()
+    with closing(LedgerSource(config, load_bundle(config))) as source:
+        if screenshot:
+            shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
+            click.echo(f"wrote {screenshot}", err=True)
+        else:
+            MonitorApp(source).run()

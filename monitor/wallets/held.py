@@ -1,39 +1,30 @@
 """Rows that are held between looks: found by the wallets in them, replaced where something changed.
 
-An address becomes a number once, when its first row comes (`Numbers`). A `Held` table keeps its rows in parts that
-double in size, each sorted by the numbers of its address columns, as a log-structured merge tree does: adding a row
-costs the logarithm of what is there, and so does finding the rows of a wallet. A table is a set: rows are told apart by
-all their columns.
+A `Held` table keeps its rows in parts that double in size, each sorted by the numbers of its address columns
+(`monitor.wallets.numbers`), as a log-structured merge tree does: adding a row costs the logarithm of what is there, and
+so does finding the rows of a wallet. A table is a set: rows are told apart by all their columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Delta", "Held", "Numbers", "distinct"]
+from monitor.wallets.numbers import NOBODY, Ids, Numbers, ascending, together
 
-Ids = NDArray[np.int64]
+__all__ = ["Changed", "Delta", "Held", "Near"]
+
+Places = NDArray[np.int64]
 
 _GROWTH = 2
-"""A part is merged into the one before it unless that is so many times as large."""
-_AT_ONCE = 1 << 16
-"""Addresses that stand in memory as Python objects at one time."""
+"""A part is merged into the one before it unless that is so many times as large,"""
+_SMALL = 1 << 13
+"""or has fewer rows than this: looking into one more part costs more than copying so many rows."""
 _STRETCH = 1 << 10
-_PART, _ROW = "_part", "_row"
-
-
-def _ascending(numbers: Ids) -> Ids:
-    """Sort numbers, each once; `numpy.unique` goes by a hash table, which takes several times as long here."""
-    ordered = np.sort(numbers)
-    first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+_PLACE = "_place"
 
 
 class Delta(NamedTuple):
@@ -42,73 +33,69 @@ class Delta(NamedTuple):
     gone: pl.DataFrame
     fresh: pl.DataFrame
 
-    def values(self, *columns: str) -> pl.Series:
-        """List what stood in these columns of all rows, before or after; may repeat."""
-        frames = [frame.get_column(column).alias("address") for frame in self for column in columns]
-        return pl.concat(frames).drop_nulls()
 
-    @property
-    def rows(self) -> pl.DataFrame:
-        """All rows, gone and fresh."""
-        return pl.concat(self)
+class Changed(NamedTuple):
+    """A change that was made; `numbers` = the wallets of each key column, of the rows that went, then of those that came."""
 
+    gone: pl.DataFrame
+    fresh: pl.DataFrame
+    numbers: dict[str, Ids]
 
-class Numbers:
-    """A number for each address, given once and kept for as long as the process."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes | None, int] = {}
-
-    def of(self, addresses: pl.Series) -> Ids:
-        """Give the number of each address of a column, row by row; null is a value like others."""
-        known, numbers = self._known, [np.empty(0, np.int64)]
-        for start in range(0, len(addresses), _AT_ONCE):
-            some = addresses.slice(start, _AT_ONCE).to_list()
-            for address in dict.fromkeys(some):
-                if address not in known:
-                    known[address] = len(known)
-            numbers.append(np.fromiter(map(known.__getitem__, some), np.int64, len(some)))
-        return np.concatenate(numbers)
-
-    def among(self, addresses: pl.Series) -> Ids:
-        """Give the numbers that distinct addresses have, in order; those never seen have none."""
-        found = np.fromiter(map(self._known.get, addresses.to_list(), repeat(-1)), np.int64, len(addresses))
-        return _ascending(found[found >= 0])
+    def wallets(self, *columns: str) -> Ids:
+        """Make a set of all wallets that stood or stand in these key columns."""
+        return together(*(self.numbers[column] for column in columns))
 
 
 class _Part(NamedTuple):
-    """Rows; per key column its numbers in ascending order and the rows they stand in; `alive` rows count."""
+    """Rows, the numbers of their key columns, and per key the numbers in ascending order; `alive` rows count."""
 
     rows: pl.DataFrame
+    numbers: dict[str, Ids]
     ascending: dict[str, Ids]
-    order: dict[str, Ids]
+    order: dict[str, Places]
     alive: NDArray[np.bool_]
 
     @classmethod
     def sorted(cls, rows: pl.DataFrame, numbers: dict[str, Ids]) -> _Part:
         """Sort the numbers that the key columns have row by row."""
         order = {key: np.argsort(column, kind="stable") for key, column in numbers.items()}
-        ascending = {key: column[order[key]] for key, column in numbers.items()}
-        return cls(rows.rechunk(), ascending, order, np.ones(rows.height, np.bool_))
+        inorder = {key: column[order[key]] for key, column in numbers.items()}
+        return cls(rows.rechunk(), numbers, inorder, order, np.ones(rows.height, np.bool_))
 
-    def numbers(self, column: str) -> Ids:
-        """Give the numbers of the rows that count, row by row."""
-        numbers = np.empty(len(self.alive), np.int64)
-        numbers[self.order[column]] = self.ascending[column]
-        return numbers[self.alive]
-
-    def find(self, wanted: Ids, columns: Iterable[str]) -> Ids:
-        """Give the numbers of the rows that have a `wanted` value in one of the columns, each once."""
+    def find(self, wanted: dict[str, Ids]) -> Places:
+        """Give the places of the rows that have a wanted wallet in its column, each once."""
         found = []
-        for column in columns:
-            order, ascending = self.order[column], self.ascending[column]
-            first, last = np.searchsorted(ascending, wanted), np.searchsorted(ascending, wanted, "right")
+        for column, wallets in wanted.items():
+            order, inorder = self.order[column], self.ascending[column]
+            first, last = inorder.searchsorted(wallets), inorder.searchsorted(wallets, "right")
             count = last - first
-            steps = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-            found.append(order[np.repeat(first, count) + steps])
+            ends = count.cumsum()
+            steps = np.arange(ends[-1] if len(ends) else 0) + (first - ends + count).repeat(count)
+            found.append(order[steps])
         rows = np.concatenate(found)
         alive = rows[self.alive[rows]]
-        return alive if len(found) == 1 else _ascending(alive)
+        return alive if len(found) == 1 else ascending(alive)
+
+
+class Near(NamedTuple):
+    """Rows of a table that were asked for, in any order."""
+
+    schema: pl.DataFrame
+    found: list[tuple[_Part, Places]]
+
+    def frame(self, *columns: str) -> pl.DataFrame:
+        """Give the rows, or these columns of them."""
+        told = columns or self.schema.columns
+        some = [part.rows.select(told)[rows] for part, rows in self.found]
+        return pl.concat(some) if some else self.schema.select(told)
+
+    def numbers(self, column: str) -> Ids:
+        """Give the wallets of a key column, row by row as in `frame`."""
+        return np.concatenate([NOBODY, *(part.numbers[column][rows] for part, rows in self.found)])
+
+    def wallets(self, *columns: str) -> Ids:
+        """Make a set of the wallets in these key columns."""
+        return together(*(self.numbers(column) for column in columns))
 
 
 class Held:
@@ -124,29 +111,32 @@ class Held:
         """All rows, in any order."""
         return pl.concat([self._empty, *(part.rows.filter(pl.Series(part.alive)) for part in self._parts)])
 
-    def near(self, addresses: pl.Series, *columns: str, only: list[str] | None = None) -> pl.DataFrame:
-        """Give the rows that have one of the addresses in one of the columns; `only` some of what they say."""
-        wanted = self._numbers.among(addresses)
-        told = self._empty.columns if only is None else only
-        some = [part.rows.select(told)[rows] for part in self._parts if len(rows := part.find(wanted, columns))]
-        return pl.concat(some) if some else self._empty.select(told)
+    def near(self, **wanted: Ids) -> Near:
+        """Find the rows that have one of the wallets wanted in a column there."""
+        looked = ((part, part.find(wanted)) for part in self._parts)
+        return Near(self._empty, [(part, rows) for part, rows in looked if len(rows)])
 
-    def change(self, delta: Delta) -> None:
+    def change(self, delta: Delta) -> Changed:
         """Take rows away and add rows; those to take must be there, those to add must not."""
-        if delta.gone.height:
+        gone, fresh = delta
+        numbers = dict.fromkeys(self._keys, NOBODY)
+        if gone.height:
+            numbers = {key: self._numbers.of(gone.get_column(key)) for key in self._keys}
             key = self._keys[0]
-            held = self._located(delta.gone.get_column(key), (key,))
-            self._kill(held.join(delta.gone, on=delta.gone.columns, how="semi", nulls_equal=True))
-        self._add(delta.fresh)
+            held = self.near(**{key: together(numbers[key])})
+            same = held.frame().with_row_index(_PLACE).join(gone, on=gone.columns, how="semi", nulls_equal=True)
+            _kill(held, same.get_column(_PLACE).to_numpy())
+        return self._changed(gone, fresh, numbers)
 
-    def replace(self, addresses: pl.Series, rows: pl.DataFrame, *columns: str) -> Delta:
-        """Take `rows` as all there is with one of the addresses in one of the columns; says what that changed."""
-        held = self._located(addresses, columns)
-        gone = held.join(rows, on=rows.columns, how="anti", nulls_equal=True)
-        fresh = rows.join(held, on=rows.columns, how="anti", nulls_equal=True)
-        self._kill(gone)
-        self._add(fresh)
-        return Delta(gone.drop(_PART, _ROW), fresh)
+    def replace(self, rows: pl.DataFrame, **wanted: Ids) -> Changed:
+        """Take `rows` as all there is with one of the wallets wanted in a column there; says what that changed."""
+        held = self.near(**wanted)
+        before = held.frame()
+        gone = before.with_row_index(_PLACE).join(rows, on=rows.columns, how="anti", nulls_equal=True)
+        fresh = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
+        places = gone.get_column(_PLACE).to_numpy()
+        _kill(held, places)
+        return self._changed(gone.drop(_PLACE), fresh, {key: held.numbers(key)[places] for key in self._keys})
 
     def difference(self, rows: pl.DataFrame, block: str | None = None) -> Delta:
         """Say what changes when `rows` are all there is.
@@ -162,37 +152,39 @@ class Held:
             rows.join(held, on=rows.columns, how="anti", nulls_equal=True),
         )
 
-    def swap(self, addresses: pl.Series, rows: pl.DataFrame, *columns: str) -> None:
+    def swap(self, rows: pl.DataFrame, **wanted: Ids) -> None:
         """Replace without asking what changed, for rows that have lists in them."""
-        wanted = self._numbers.among(addresses)
-        for part in self._parts:
-            part.alive[part.find(wanted, columns)] = False
+        for part, places in self.near(**wanted).found:
+            part.alive[places] = False
         self._add(rows)
 
-    def _located(self, addresses: pl.Series, columns: tuple[str, ...]) -> pl.DataFrame:
-        """Give rows near the addresses with the part and the place they stand in."""
-        wanted = self._numbers.among(addresses)
-        some = [self._empty.with_columns(pl.lit(0).alias(_PART), pl.lit(0, dtype=pl.Int64()).alias(_ROW))]
-        for at, part in enumerate(self._parts):
-            if len(rows := part.find(wanted, columns)):
-                place = pl.lit(at).alias(_PART), pl.Series(_ROW, rows, dtype=pl.Int64())
-                some.append(part.rows[rows].with_columns(*place))
-        return pl.concat(some)
+    def _changed(self, gone: pl.DataFrame, fresh: pl.DataFrame, numbers: dict[str, Ids]) -> Changed:
+        added = self._add(fresh)
+        return Changed(gone, fresh, {key: np.concatenate([numbers[key], added[key]]) for key in self._keys})
 
-    def _kill(self, located: pl.DataFrame) -> None:
-        for (at,), rows in located.group_by(_PART):
-            self._parts[int(str(at))].alive[rows.get_column(_ROW).to_numpy()] = False
-
-    def _add(self, rows: pl.DataFrame) -> None:
+    def _add(self, rows: pl.DataFrame) -> dict[str, Ids]:
+        """Add rows; returns the numbers of their key columns."""
+        added = {key: self._numbers.of(rows.get_column(key)) for key in self._keys}
         if rows.is_empty():
-            return
-        part = _Part.sorted(rows, {key: self._numbers.of(rows.get_column(key)) for key in self._keys})
-        while self._parts and self._parts[-1].rows.height < _GROWTH * part.rows.height:
+            return added
+        frames, numbers, height = [rows], [added], rows.height
+        while self._parts and self._parts[-1].rows.height < max(_GROWTH * height, _SMALL):
             before = self._parts.pop()
-            both = [each.rows.filter(pl.Series(each.alive)) for each in (before, part)]
-            numbers = {key: np.concatenate([before.numbers(key), part.numbers(key)]) for key in self._keys}
-            part = _Part.sorted(pl.concat(both), numbers)
-        self._parts.append(part)
+            height += before.rows.height
+            frames.append(before.rows.filter(pl.Series(before.alive)))
+            numbers.append({key: column[before.alive] for key, column in before.numbers.items()})
+        joined = {key: np.concatenate([each[key] for each in numbers]) for key in self._keys}
+        self._parts.append(_Part.sorted(pl.concat(frames), joined))
+        return added
+
+
+def _kill(near: Near, places: Places) -> None:
+    """Let these of the rows found, counted as in `Near.frame`, count no more."""
+    start = 0
+    for part, rows in near.found:
+        here = places[(places >= start) & (places < start + len(rows))] - start
+        part.alive[rows[here]] = False
+        start += len(rows)
 
 
 def _unlike(one: pl.DataFrame, other: pl.DataFrame, block: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -205,12 +197,3 @@ def _unlike(one: pl.DataFrame, other: pl.DataFrame, block: str) -> tuple[pl.Data
     same = mine.join(theirs, on=mine.columns, how="semi").get_column("stretch").implode()
     kept = [~frame.get_column("stretch").is_in(same) for frame in marks]
     return one.filter(kept[0]), other.filter(kept[1])
-
-
-def distinct(columns: Iterable[pl.Series]) -> pl.Series:
-    """Put columns of addresses together, each address once."""
-    return (
-        pl.concat([pl.Series("address", [], pl.Binary), *(column.alias("address") for column in columns)])
-        .drop_nulls()
-        .unique()
-    )

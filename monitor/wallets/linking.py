@@ -12,17 +12,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
-from monitor.wallets.held import Delta, Held, Numbers, distinct
+from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, HUBS, degrees, hubs_among
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
+from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
 from monitor.wallets.rarity import Counts
 from monitor.wallets.siblings import TRAITS, siblings, traits
 
@@ -38,9 +41,7 @@ LEASED = {
 """What links are told of a lease."""
 PERSONS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary()}
 """Wallets whose first funding is asked for."""
-
-
-_NOBODY = pl.Series("address", [], dtype=pl.Binary())
+_SENT = ("chain_id", "sender", "recipient", "amount", "tx_hash", "block_time")
 
 
 class News(NamedTuple):
@@ -61,9 +62,9 @@ class Links:
     """Links under a stream of news; `contracts` and `hub_degree` as in `monitor.wallets.hubs.hubs`, for good."""
 
     def __init__(self, contracts: Collection[bytes], hub_degree: int) -> None:
-        self._contracts = frozenset(contracts)
+        self._sources = frozenset(contracts)
         self._hub_degree = hub_degree
-        numbers = Numbers()
+        self._numbers = numbers = Numbers()
         self._transfers = Held(TRANSFERS, numbers, "sender", "recipient")
         self._leases = Held(LEASED, numbers, "renter", "payer", "provider")
         self._payments = Held(PAYMENTS, numbers, "payer", "renter")
@@ -78,11 +79,11 @@ class Links:
         self._matches = Held(MATCHES, numbers, "giver", "taker")
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
-        self.moved_wallets = _NOBODY
+        self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
-        known = hubs_among(empty(DEGREES), empty(LABELS), self._contracts, hub_degree)
-        self._hubs.change(Delta(known.clear(), known))
+        known = hubs_among(empty(DEGREES), empty(LABELS), self._sources, hub_degree)
+        self._contracts = self._hubs.change(Delta(known.clear(), known)).wallets("address")
 
     @property
     def links(self) -> pl.DataFrame:
@@ -101,11 +102,12 @@ class Links:
 
     def of(self, wallets: pl.Series) -> pl.DataFrame:
         """Give the links that end at one of the wallets, in any order."""
-        return self._links.near(wallets, "a", "b")
+        ends = self._numbers.among(wallets)
+        return self._links.near(a=ends, b=ends).frame()
 
     def moved(self, wallets: pl.Series, side: str) -> pl.DataFrame:
         """Give the transfers whose sender or recipient is one of the wallets, in any order."""
-        return self._transfers.near(wallets, side)
+        return self._transfers.near(**{side: self._numbers.among(wallets)}).frame()
 
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
@@ -126,175 +128,190 @@ class Links:
     def update(self, news: News) -> pl.Series:
         """Take in what changed; returns the wallets whose links were looked at again, each once."""
         tables = (self._transfers, self._leases, self._payments, self._persons, self._labels, self._fees)
-        for table, delta in zip(tables, news, strict=True):
-            table.change(delta)
-        moved = distinct([news.transfers.values("sender", "recipient")])
-        self.moved_wallets = moved
-        spread = self._count(moved)
-        hubs = self._name_hubs(distinct([spread.values("address"), news.labels.values("address")]))
-        funded = self._fund(distinct([moved, news.persons.values("address")]))
-        stepped = _stepped(spread)
-        sunk = self._sink(news, distinct([stepped, hubs, funded.values("address", "funder")]))
-        told = distinct([news.leases.values("renter"), news.fees.values("address")])
-        begun = distinct([
-            stepped, hubs, told, self._have(told), funded.values("address", "funder"), sunk.values("renter", "sink"),
-            news.leases.values("renter", "payer"), news.payments.values("payer", "renter"), self._returned(news),
-            self._declared_anew(news, moved), self._cross(news, moved).values("giver", "taker"),
-        ])  # fmt: skip
-        funders = self._fundings.near(begun, "address", only=["funder"]).get_column("funder")
-        wallets = distinct([begun, funders])
-        self._links.swap(wallets, self._judge(wallets), "a", "b")
-        return wallets
+        changes = (table.change(delta) for table, delta in zip(tables, news, strict=True))
+        moved, leased, paid, met, named, priced = changes
+        touched = moved.wallets("sender", "recipient")
+        self.moved_wallets = self._numbers.addresses(touched)
+        spread = self._count(touched)
+        hubs = self._name_hubs(together(spread.wallets("address"), named.wallets("address")))
+        funded = self._fund(together(touched, met.wallets("address")))
+        stepped = self._numbers.among(*_stepped(spread))
+        sunk = self._sink(moved, leased, together(stepped, hubs, funded.wallets("address", "funder")))
+        told = together(leased.wallets("renter"), priced.wallets("address"))
+        begun = together(
+            stepped, hubs, told, self._have(told), funded.wallets("address", "funder"), sunk.wallets("renter", "sink"),
+            leased.wallets("renter", "payer"), paid.wallets("payer", "renter"),
+            self._returned(moved), self._cross(moved, named),
+            self._declared_anew(named, together(touched, leased.wallets("renter", "payer", "provider"))),
+        )  # fmt: skip
+        wallets = together(begun, self._fundings.near(address=begun).wallets("funder"))
+        self._links.swap(self._judge(wallets), a=wallets, b=wallets)
+        return self._numbers.addresses(wallets)
 
-    def _count(self, wallets: pl.Series) -> Delta:
-        told = ["chain_id", "sender", "recipient", "amount"]
-        near = self._transfers.near(wallets, "sender", "recipient", only=told)
-        counted = _among(degrees(near), wallets, "address")
-        return self._degrees.replace(wallets, counted, "address")
+    def _count(self, wallets: Ids) -> Changed:
+        near = self._transfers.near(sender=wallets, recipient=wallets)
+        counted = degrees(near.frame("chain_id", "sender", "recipient", "amount"))
+        return self._degrees.replace(self._among(counted, wallets), address=wallets)
 
-    def _name_hubs(self, wallets: pl.Series) -> pl.Series:
+    def _name_hubs(self, wallets: Ids) -> Ids:
         """Name hubs among the wallets; returns those that became one or no longer are one."""
-        ours = self._contracts & set(wallets)
-        labels = self._labels.near(wallets, "address")
-        named = hubs_among(self._degrees.near(wallets, "address"), labels, ours, self._hub_degree)
-        gone, fresh = self._hubs.replace(wallets, _among(named, wallets, "address"), "address")
-        both = (gone.join(fresh, on="address", how="anti"), fresh.join(gone, on="address", how="anti"))
-        return distinct(frame.get_column("address") for frame in both)
+        known = self._degrees.near(address=wallets).frame()
+        labels = self._labels.near(address=wallets).frame()
+        ours = self._numbers.addresses(np.intersect1d(self._contracts, wallets))
+        named = hubs_among(known, labels, ours.to_list(), self._hub_degree)
+        changed = self._hubs.replace(self._among(named, wallets), address=wallets)
+        went, came = (self._numbers.among(frame.get_column("address")) for frame in (changed.gone, changed.fresh))
+        return np.setxor1d(went, came)
 
-    def _fund(self, wallets: pl.Series) -> Delta:
-        persons = self._persons.near(wallets, "address")
-        near = self._transfers.near(persons.get_column("address"), "sender", "recipient")
-        return self._fundings.replace(wallets, first_fundings(near, persons, self._contracts), "address")
+    def _fund(self, wallets: Ids) -> Changed:
+        near = self._persons.near(address=wallets)
+        persons = near.wallets("address")
+        moved = self._transfers.near(sender=persons, recipient=persons).frame()
+        return self._fundings.replace(first_fundings(moved, near.frame(), self._sources), address=wallets)
 
-    def _sink(self, news: News, wallets: pl.Series) -> Delta:
+    def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:
         """Look again at sinks: wallets that got something, whose senders became tenants, and those given."""
-        renters = distinct([news.leases.values("renter")])
-        sent_to = self._transfers.near(renters, "sender", only=["recipient"]).get_column("recipient")
-        lessors = news.leases.values("provider")
-        looked = distinct([wallets, sent_to, news.transfers.values("recipient"), lessors])
-        quiet = self._degrees.near(looked, "address").filter(pl.col("degree") <= LARGE)
-        few = distinct([quiet.get_column("address")])
-        moved = self._transfers.near(few, "recipient")
-        ends = distinct([few, moved.get_column("sender")])
-        roles = ["chain_id", "renter", "provider"]
-        leases = [self._leases.near(ends, "renter", only=roles), self._leases.near(few, "provider", only=roles)]
+        paid = self._transfers.near(sender=leased.wallets("renter")).wallets("recipient")
+        looked = together(wallets, paid, moved.wallets("recipient"), leased.wallets("provider"))
+        quiet = self._degrees.near(address=looked).frame().filter(pl.col("degree") <= LARGE)
+        few = self._numbers.among(quiet.get_column("address"))
+        sent = self._transfers.near(recipient=few)
+        ends = together(few, sent.wallets("sender"))
         found = sinks(
-            moved, quiet, self._fundings.near(ends, "address"), pl.concat(leases), self._hubs.near(few, "address")
+            sent.frame(*_SENT),
+            quiet,
+            self._fundings.near(address=ends).frame("chain_id", "address", "funder"),
+            self._leases.near(renter=ends, provider=few).frame("chain_id", "renter", "provider"),
+            self._hubs.near(address=few).frame(),
         )
-        return self._sunk.replace(looked, found, "sink")
+        return self._sunk.replace(found, sink=looked)
 
-    def _cross(self, news: News, moved: pl.Series) -> Delta:
+    def _cross(self, moved: Changed, named: Changed) -> Ids:
         """Look again at what wallets put into bridges and got out; any of it may make or break a match of others."""
         labels = self._labels.frame()
-        told = news.labels.rows.filter(pl.col("kind") == BRIDGE).get_column("address")
-        bridges = distinct([labels.filter(pl.col("kind") == BRIDGE).get_column("address"), told])
-        passed = pl.concat([
-            _ending(news.transfers.rows, bridges, "sender", "recipient"),
-            self._transfers.near(told, "sender", "recipient"),
-        ])  # fmt: skip
-        before = self._crossings.near(moved, "wallet").get_column("wallet")
-        wallets = distinct([before, passed.get_column("sender"), passed.get_column("recipient")])
-        found = crossings(self._transfers.near(wallets, "sender", "recipient"), labels)
-        delta = self._crossings.replace(wallets, _among(found, wallets, "wallet"), "wallet")
-        if delta.rows.is_empty():
-            return Delta(empty(MATCHES), empty(MATCHES))
+        told = self._numbers.among(
+            *(each.filter(pl.col("kind") == BRIDGE).get_column("address") for each in (named.gone, named.fresh))
+        )
+        bridges = self._numbers.among(labels.filter(pl.col("kind") == BRIDGE).get_column("address"))
+        sides = moved.numbers["sender"], moved.numbers["recipient"]
+        passed = np.isin(sides[0], bridges) | np.isin(sides[1], bridges)
+        wallets = together(
+            *(side[passed] for side in sides),
+            self._transfers.near(sender=told, recipient=told).wallets("sender", "recipient"),
+            self._crossings.near(wallet=moved.wallets("sender", "recipient")).wallets("wallet"),
+        )
+        if not len(wallets):
+            return NOBODY
+        found = crossings(self._transfers.near(sender=wallets, recipient=wallets).frame(), labels)
+        changed = self._crossings.replace(self._among(found, wallets, "wallet"), wallet=wallets)
+        if changed.gone.is_empty() and changed.fresh.is_empty():
+            return NOBODY
         matches = self._matches.difference(bridge_matches(self._crossings.frame()))
-        self._matches.change(matches)
-        return matches
+        return self._matches.change(matches).wallets("giver", "taker")
 
-    def _have(self, wallets: pl.Series) -> pl.Series:
+    def _have(self, wallets: Ids) -> Ids:
         """Look again at what the wallets lease and set for fees; returns all who have what became rarer or commoner."""
-        found = pl.concat([traits(self._leases.near(wallets, "renter")), used(self._fees.near(wallets, "address"))])
-        delta = self._traits.replace(wallets, found, "address")
-        return self._traits.near(self._counts.take(delta), "value", only=["address"]).get_column("address")
+        leases, fees = self._leases.near(renter=wallets).frame(), self._fees.near(address=wallets).frame()
+        changed = self._traits.replace(pl.concat([traits(leases), used(fees)]), address=wallets)
+        values = self._counts.take(changed.gone, changed.fresh)
+        return self._traits.near(value=self._numbers.among(values)).wallets("address")
 
-    def _returned(self, news: News) -> pl.Series:
+    def _returned(self, moved: Changed) -> Ids:
         """List wallets that sent something to their first funder or payer, or no longer did."""
-        pair = ["chain_id", "sender", "recipient"]
-        moved = news.transfers.rows.select(pair).unique()
-        given = self._fundings.near(moved.get_column("sender"), "address").rename(
-            {"address": "sender", "funder": "recipient"}
-        )
-        paid = self._payments.near(moved.get_column("sender"), "renter").rename(
-            {"renter": "sender", "payer": "recipient"}
-        )
-        return pl.concat([moved.join(each, on=pair, how="semi").get_column("sender") for each in (given, paid)])
+        senders = moved.wallets("sender")
+        given = self._fundings.near(address=senders)
+        paid = self._payments.near(renter=senders)
+        owed = np.concatenate([
+            _pairs(given.numbers("address"), given.numbers("funder")),
+            _pairs(paid.numbers("renter"), paid.numbers("payer")),
+        ])  # fmt: skip
+        sent = moved.numbers["sender"]
+        return together(sent[np.isin(_pairs(sent, moved.numbers["recipient"]), owed)])
 
     def _owned(self) -> pl.DataFrame:
         return self._labels.frame().filter(pl.col("kind") == OWNER)
 
-    def _declared_anew(self, news: News, moved: pl.Series) -> pl.Series:
-        """List all wallets of labelled owners when one of them was told of, else none."""
-        owned = pl.concat([self._owned(), news.labels.gone.filter(pl.col("kind") == OWNER)]).get_column("address")
-        told = distinct([news.labels.values("address"), moved, news.leases.values("renter", "payer", "provider")])
-        return owned if owned.is_in(told.implode()).any() else owned.clear()
+    def _declared_anew(self, named: Changed, met: Ids) -> Ids:
+        """List all wallets of labelled owners when one of them was told of or met, else none."""
+        no_more = named.gone.filter(pl.col("kind") == OWNER)
+        owned = self._numbers.among(self._owned().get_column("address"), no_more.get_column("address"))
+        return owned if np.isin(owned, together(named.wallets("address"), met)).any() else NOBODY
 
-    def _judge(self, wallets: pl.Series) -> pl.DataFrame:
+    def _judge(self, wallets: Ids) -> pl.DataFrame:
         """Find the links that end at one of the wallets."""
-        beside = self._fundings.near(wallets, "address", "funder").get_column("funder")
-        quiet = self._degrees.near(beside, "address").filter(pl.col("out_degree") <= LARGE)
-        known = with_degrees(self._fundings.near(quiet.get_column("address"), "funder"), quiet)
-        kin = distinct([known.get_column("address")])
-        payers = pl.concat([self._payments.near(wallets, "payer", "renter"), self._payments.near(kin, "renter")])
-        paid = self._payments.near(payers.get_column("payer"), "payer")
-        sunk = pl.concat([self._sunk.near(wallets, "renter", "sink"), self._sunk.near(kin, "renter")]).unique()
-        crossed = self._matches.near(wallets, "giver", "taker")
-        ends = distinct(
-            frame.get_column(column)
-            for frame, columns in (
-                (known, ("address", "funder")), (paid, ("payer", "renter")), (sunk, ("renter", "sink")),
-                (crossed, ("giver", "taker")), (wallets.to_frame("address"), ("address",)),
-            )
-            for column in columns
+        beside = self._fundings.near(address=wallets, funder=wallets).wallets("funder")
+        degrees = self._degrees.near(address=beside).frame().filter(pl.col("out_degree") <= LARGE)
+        quiet = self._numbers.among(degrees.get_column("address"))
+        funded = self._fundings.near(funder=quiet)
+        kin = funded.wallets("address")
+        payers = together(
+            self._payments.near(payer=wallets, renter=wallets).wallets("payer"),
+            self._payments.near(renter=kin).wallets("payer"),
+        )
+        paid = self._payments.near(payer=payers)
+        sunk = self._sunk.near(renter=together(wallets, kin), sink=wallets)
+        crossed = self._matches.near(giver=wallets, taker=wallets)
+        ends = together(
+            wallets, kin, quiet, payers, paid.wallets("renter"), sunk.wallets("renter", "sink"),
+            crossed.wallets("giver", "taker"),
         )  # fmt: skip
-        hubs = self._hubs.near(ends, "address")
-        leases = self._leases.near(ends, "renter", "payer")
-        weight = self._counts.rarity(self._traits.near(ends, "address"))
+        hubs = self._hubs.near(address=ends).frame()
+        leases = self._leases.near(renter=ends, payer=ends).frame()
+        weight = self._counts.rarity(self._traits.near(address=ends).frame())
+        known = with_degrees(funded.frame(), degrees)
         family = siblings(without(known, hubs, "funder", "address"), leases, weight)
-        named = pl.concat([
-            self._declare(wallets), same_fees(self._fees.near(ends, "address"), weight, family, paid),
-        ])  # fmt: skip
-        back = pl.concat([
-            known.select(pl.col("address").alias("x"), pl.col("funder").alias("y")),
-            paid.select(pl.col("renter").alias("x"), pl.col("payer").alias("y")),
-        ])  # fmt: skip
-        senders = _ending(back, wallets, "x", "y").get_column("x")
-        found = judged(family, paid, sunk, crossed, self._transfers.near(senders, "sender"), leases, hubs, named)
-        return _ending(found, wallets, "a", "b")
+        fees = same_fees(self._fees.near(address=ends).frame(), weight, family, paid.frame())
+        back = together(
+            self._fundings.near(address=wallets, funder=np.intersect1d(wallets, quiet)).wallets("address"),
+            self._payments.near(renter=wallets, payer=wallets).wallets("renter"),
+        )
+        found = judged(
+            family,
+            paid.frame(),
+            sunk.frame(),
+            crossed.frame(),
+            self._transfers.near(sender=back).frame(*_SENT),
+            leases,
+            hubs,
+            pl.concat([self._declare(wallets), fees]),
+        )
+        return _ending(found, self._numbers.addresses(wallets))
 
-    def _declare(self, wallets: pl.Series) -> pl.DataFrame:
+    def _declare(self, wallets: Ids) -> pl.DataFrame:
         owned = self._owned()
-        if _among(owned, wallets, "address").is_empty():
+        if self._among(owned, wallets).is_empty():
             owned = owned.clear()
-        whose = owned.get_column("address")
+        whose = self._numbers.among(owned.get_column("address"))
         seen = (
-            self._leases.near(whose, "renter", "payer", "provider"),
-            self._transfers.near(whose, "sender", "recipient"),
+            self._leases.near(renter=whose, payer=whose, provider=whose).frame(),
+            self._transfers.near(sender=whose, recipient=whose).frame(),
         )
         return declared(owned, *seen)
 
-
-def _among(frame: pl.DataFrame, wallets: pl.Series, column: str) -> pl.DataFrame:
-    return frame.join(wallets.alias(column).to_frame(), on=column, how="semi")
-
-
-def _ending(frame: pl.DataFrame, wallets: pl.Series, one: str, other: str) -> pl.DataFrame:
-    """Keep the rows with one of the wallets at either end."""
-    rows = frame.with_row_index("_row")
-    near = pl.concat([_among(rows, wallets, column).get_column("_row") for column in (one, other)]).unique()
-    return frame[near.sort()]
+    def _among(self, frame: pl.DataFrame, wallets: Ids, column: str = "address") -> pl.DataFrame:
+        named = self._numbers.addresses(wallets).alias(column).to_frame()
+        return frame.join(named, on=column, how="semi")
 
 
-def _stepped(spread: Delta) -> pl.Series:
+def _pairs(one: Ids, other: Ids) -> NDArray[np.uint64]:
+    return one.astype(np.uint64) << np.uint64(32) | other
+
+
+def _ending(links: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
+    """Keep the links that end at one of the wallets."""
+    told = wallets.implode()
+    return links.filter(pl.col("a").is_in(told) | pl.col("b").is_in(told))
+
+
+def _stepped(spread: Changed) -> list[pl.Series]:
     """List the wallets whose degree passed a step at which a shared wallet weighs something else."""
     step = pl.sum_horizontal
     steps = [
         step(*(pl.col(name) > limit for limit in (SMALL, MEDIUM, LARGE))).alias(name)
         for name in ("degree", "out_degree")
     ]
-    before, after = (frame.select("chain_id", "address", *steps) for frame in spread)
-    moved = [
+    before, after = (frame.select("chain_id", "address", *steps) for frame in (spread.gone, spread.fresh))
+    return [
         one.join(other, on=one.columns, how="anti").get_column("address")
         for one, other in ((before, after), (after, before))
     ]
-    return distinct(moved)

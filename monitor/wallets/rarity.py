@@ -7,7 +7,6 @@ from collections import Counter
 import polars as pl
 
 from monitor.wallets.evidence import rarity_tenths
-from monitor.wallets.held import Delta
 from monitor.wallets.siblings import RARITY
 
 __all__ = ["Counts"]
@@ -40,10 +39,10 @@ class Counts:
         ]
         return _weighed(counted)
 
-    def take(self, delta: Delta) -> pl.Series:
+    def take(self, gone: pl.DataFrame, fresh: pl.DataFrame) -> pl.Series:
         """Count traits (TRAITS) that came and went; returns the values that weigh something else than before."""
         before: dict[Key, dict[bytes, int]] = {}
-        for rows, sign in zip(delta, (-1, 1), strict=True):
+        for rows, sign in ((gone, -1), (fresh, 1)):
             grouped = rows.group_by("chain_id", "what", "value").len()
             for chain_id, what, value, count in grouped.iter_rows():
                 having = self._having.setdefault((chain_id, what), Counter())

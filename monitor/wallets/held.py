@@ -35,7 +35,7 @@ class Delta(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A change that was made; `numbers` = the wallets of each key column, of the rows that went, then of those that came."""
+    """A change that was made; `numbers` = the wallets of each key column, row by row: what went, then what came."""
 
     gone: pl.DataFrame
     fresh: pl.DataFrame

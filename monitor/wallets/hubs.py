@@ -33,12 +33,13 @@ def degrees(transfers: pl.DataFrame) -> pl.DataFrame:
     ).select("chain_id", "sender", "recipient")
     out = moved.select("chain_id", pl.col("sender").alias("address"), pl.col("recipient").alias("other"))
     back = moved.select("chain_id", pl.col("recipient").alias("address"), pl.col("sender").alias("other"))
-    both = pl.concat([out.with_columns(pl.lit(1).alias("sent")), back.with_columns(pl.lit(0).alias("sent"))])
+    both = pl.concat([out.with_columns(pl.lit(1).alias("sent")), back.with_columns(pl.lit(0).alias("sent"))]).unique()
     return (
-        both.group_by("chain_id", "address", "other")
-        .agg(pl.col("sent").max())
-        .group_by("chain_id", "address")
-        .agg(pl.len().cast(pl.Int64()).alias("degree"), pl.col("sent").sum().cast(pl.Int64()).alias("out_degree"))
+        both.group_by("chain_id", "address")
+        .agg(
+            pl.col("other").n_unique().cast(pl.Int64()).alias("degree"),
+            pl.col("sent").sum().cast(pl.Int64()).alias("out_degree"),
+        )
         .sort("chain_id", "address")
     )
 

@@ -25,7 +25,7 @@ from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, HUBS, degrees, hubs_among
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
-from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
+from monitor.wallets.numbers import NOBODY, NULL, Ids, Numbers, together
 from monitor.wallets.rarity import Counts
 from monitor.wallets.siblings import TRAITS, siblings, traits
 
@@ -149,9 +149,14 @@ class Links:
         return self._numbers.addresses(wallets)
 
     def _count(self, wallets: Ids) -> Changed:
+        """Count counterparties; by numbers, since these are the most rows that news needs."""
         near = self._transfers.near(sender=wallets, recipient=wallets)
-        counted = degrees(near.frame("chain_id", "sender", "recipient", "amount"))
-        return self._degrees.replace(self._among(counted, wallets), address=wallets)
+        ends = (pl.Series(column, near.numbers(column)) for column in ("sender", "recipient"))
+        moved = near.frame("chain_id", "amount").with_columns(ends).filter(pl.col("recipient") != NULL)
+        ours = pl.DataFrame({"number": wallets, "name": self._numbers.addresses(wallets)})
+        counted = degrees(moved).join(ours, left_on="address", right_on="number", how="inner")
+        named = counted.with_columns(pl.col("name").alias("address")).select(DEGREES.keys())
+        return self._degrees.replace(named, address=wallets)
 
     def _name_hubs(self, wallets: Ids) -> Ids:
         """Name hubs among the wallets; returns those that became one or no longer are one."""

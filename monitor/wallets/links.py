@@ -52,7 +52,6 @@ SUNK: dict[str, pl.DataType] = {
     "at": pl.Int64(),
 }
 """`degree` = the step up to which the sink's counterparties go: 20, 50 or 200."""
-_FLOWS = ("return_flow", "shared_sink")
 _SHARED = 2
 """Wallets that must share a thing before it is shared."""
 
@@ -93,13 +92,13 @@ def judged(
 
     A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
     """
+    flows = pl.concat([_return_flow(believed(transfers), kin, paid), _shared_sink(sunk)])
     found = pl.concat(
         [
             *_funding(kin),
             _payer(paid),
             _among_siblings(kin, paid, "payer", "siblings_payer", "authority", pl.lit(80)),
-            _return_flow(believed(transfers), kin, paid),
-            _shared_sink(sunk),
+            flows.join(_trade(leases), on=["chain_id", "x", "y"], how="anti"),
             _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86)),
             _row(crossed, "giver", "taker", "bridge_match", "bridge", pl.lit(40)),
             named,
@@ -114,15 +113,12 @@ def judged(
             pl.when(ours).then(pl.col("y")).otherwise(pl.col("x")).alias("b"),
         )
     )
-    priced = paired.filter(pl.col("heuristic").is_in(_FLOWS)).join(
-        _trade(leases), on=["chain_id", "x", "y"], how="anti"
-    )
-    free = pl.concat([paired.filter(~pl.col("heuristic").is_in(_FLOWS)), priced])
     return (
-        free.group_by("chain_id", "a", "b", "heuristic", "family")
+        paired.sort("tx")
+        .group_by("chain_id", "a", "b", "heuristic", "family")
         .agg(
             (pl.col("tenths").max().cast(pl.Decimal(38, 1)) * pl.lit(Decimal("0.1"))).alias("weight"),
-            pl.col("tx").drop_nulls().unique().sort().head(MAX_EVIDENCE).alias("evidence"),
+            pl.col("tx").drop_nulls().unique(maintain_order=True).head(MAX_EVIDENCE).alias("evidence"),
             pl.col("at").max(),
         )
         .select(pl.col(name).cast(kind) for name, kind in LINKS.items())
@@ -156,18 +152,15 @@ def without(frame: pl.DataFrame, hubs: pl.DataFrame, *columns: str) -> pl.DataFr
     return frame
 
 
-def _row(frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr) -> pl.DataFrame:
-    """Shape found evidence; rows without weight say nothing and fall away. Needs chain_id, tx, at."""
-    shaped = frame.select(
-        "chain_id",
-        pl.col(x).alias("x"),
-        pl.col(y).alias("y"),
-        pl.lit(heuristic).alias("heuristic"),
-        pl.lit(family).alias("family"),
-        tenths.alias("tenths"),
-        "tx",
-        "at",
-    ).select(pl.col(name).cast(kind) for name, kind in _FOUND.items())
+def _row(
+    frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr, tx: str = "tx", at: str = "at"
+) -> pl.DataFrame:
+    """Shape found evidence; rows without weight say nothing and fall away. Needs chain_id and the columns named."""
+    told = {
+        "chain_id": pl.col("chain_id"), "x": pl.col(x), "y": pl.col(y), "heuristic": pl.lit(heuristic),
+        "family": pl.lit(family), "tenths": tenths, "tx": pl.col(tx), "at": pl.col(at),
+    }  # fmt: skip
+    shaped = frame.select(told[name].cast(kind).alias(name) for name, kind in _FOUND.items())
     return shaped.filter(pl.col("tenths") > 0)
 
 
@@ -187,20 +180,20 @@ def _by_degree(column: str, rare: pl.Expr | int, uncommon: int) -> pl.Expr:
 
 def _funding(kin: pl.DataFrame) -> list[pl.DataFrame]:
     """First funder (10.9 bits, 11.8 when the only one), its siblings, the hurry and the likeness of their leases."""
-    funded = kin.with_columns(pl.col("tx_hash").alias("tx"))
     sole = pl.when(pl.col("sole")).then(pl.lit(118)).otherwise(pl.lit(109))
-    shared = funded.filter(pl.col("siblings") >= _SHARED)
-    leased = funded.filter(pl.col("leased_at").is_not_null()).with_columns(
-        pl.concat_list("tx_hash", "lease_tx").alias("tx"), pl.max_horizontal("at", "leased_at").alias("at")
+    shared = pl.when(pl.col("siblings") >= _SHARED).then(_by_degree("out_degree", 89, 80))
+    leased = kin.filter(pl.col("leased_at").is_not_null()).with_columns(
+        pl.max_horizontal("at", "leased_at").alias("both_at")
     )
-    hurried = leased.explode("tx", empty_as_null=True, keep_nulls=True)
-    alike = leased.with_columns(pl.col("lease_tx").alias("tx"), pl.col("leased_at").alias("at"))
     pair = ("funder", "address")
     return [
-        _row(funded, *pair, "first_funder", "funding", _by_degree("out_degree", sole, 80)),
-        _row(shared, *pair, "shared_funder", "funding", _by_degree("out_degree", 89, 80)),
-        _row(hurried, *pair, "funded_to_lease", "timing", pl.col("timing")),
-        _row(alike, *pair, "leased_alike", "market", pl.col("market")),
+        _row(kin, *pair, "first_funder", "funding", _by_degree("out_degree", sole, 80), "tx_hash"),
+        _row(kin, *pair, "shared_funder", "funding", shared, "tx_hash"),
+        *(
+            _row(leased, *pair, "funded_to_lease", "timing", pl.col("timing"), tx, "both_at")
+            for tx in ("tx_hash", "lease_tx")
+        ),
+        _row(leased, *pair, "leased_alike", "market", pl.col("market"), "lease_tx", "leased_at"),
     ]
 
 
@@ -230,11 +223,7 @@ def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> 
     backed = paid.select("chain_id", pl.col("renter").alias("sender"), pl.col("payer").alias("recipient"))
     pairs = pl.concat([funded, backed]).unique()
     back = moved.join(pairs, on=["chain_id", "sender", "recipient"], how="semi")
-    return _row(
-        back.with_columns(pl.col("tx_hash").alias("tx"), pl.col("block_time").alias("at")),
-        *("sender", "recipient", "return_flow", "flow"),
-        pl.lit(40),
-    )
+    return _row(back, "sender", "recipient", "return_flow", "flow", pl.lit(40), "tx_hash", "block_time")
 
 
 def believed(transfers: pl.DataFrame) -> pl.DataFrame:
@@ -308,4 +297,4 @@ def _trade(leases: pl.DataFrame) -> pl.DataFrame:
         leases.select("chain_id", pl.col(one).alias("x"), pl.col(other).alias("y"))
         for one, other in (("renter", "provider"), ("provider", "renter"), ("payer", "provider"), ("provider", "payer"))
     ]
-    return pl.concat(sides).drop_nulls().unique()
+    return pl.concat(sides).drop_nulls()

@@ -1,4 +1,4 @@
-"""Wallets as numbers: an address becomes one when its first row comes, and sets of wallets are sorted columns of them."""
+"""Wallets as numbers: an address becomes one when its first row comes; sets of wallets are sorted columns of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["NOBODY", "Ids", "Numbers", "ascending", "together"]
+__all__ = ["NOBODY", "NULL", "Ids", "Numbers", "ascending", "together"]
 
 Ids = NDArray[np.uint32]
 """Numbers of wallets; a set has each once, in ascending order, and never that of null."""
@@ -17,7 +17,7 @@ Ids = NDArray[np.uint32]
 Number = TypeVar("Number", bound=np.generic)
 
 NOBODY: Ids = np.empty(0, np.uint32)
-_NULL = 0
+NULL = 0
 _AT_ONCE = 1 << 16
 """Above so many rows each address is looked up once."""
 
@@ -33,14 +33,14 @@ def ascending(numbers: NDArray[Number]) -> NDArray[Number]:
 def together(*numbers: Ids) -> Ids:
     """Make one set of columns and sets."""
     wallets = ascending(np.concatenate([NOBODY, *numbers]))
-    return wallets[1:] if len(wallets) and wallets[0] == _NULL else wallets
+    return wallets[1:] if len(wallets) and wallets[0] == NULL else wallets
 
 
 class Numbers:
     """A number for each address, given once and kept for as long as the process."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes | None, int] = {None: _NULL}
+        self._known: dict[bytes | None, int] = {None: NULL}
         self._names: list[bytes | None] = [None]
 
     def of(self, addresses: pl.Series) -> Ids:
@@ -67,7 +67,7 @@ class Numbers:
     def among(self, *columns: pl.Series) -> Ids:
         """Make a set of the addresses of columns that have a number."""
         found = [
-            np.fromiter(map(self._known.get, each.to_list(), repeat(_NULL)), np.uint32, len(each)) for each in columns
+            np.fromiter(map(self._known.get, each.to_list(), repeat(NULL)), np.uint32, len(each)) for each in columns
         ]
         return together(*found)
 

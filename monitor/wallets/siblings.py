@@ -56,11 +56,14 @@ def _first_leases(leases: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _near(time: str, group: list[str], seconds: int) -> pl.Expr:
-    """Whether another row of the group has `time` within `seconds`; rows must be sorted by group and `time`."""
-    before = (pl.col(time) - pl.col(time).shift(1).over(group)) <= seconds
-    after = (pl.col(time).shift(-1).over(group) - pl.col(time)) <= seconds
-    return before.fill_null(False) | after.fill_null(False)
+def _near(rows: pl.DataFrame, group: list[str], time: str, seconds: int, name: str) -> pl.Series:
+    """Say of each row whether another of its group has `time` within `seconds`; sorts these columns alone."""
+    ordered = rows.select(*group, time).with_row_index("row").sort(*group, time)
+    same = pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).shift(1)) for column in group)
+    after = (same & (pl.col(time).diff() <= seconds)).fill_null(False)
+    told = ordered.select("row", after.alias("after"))
+    near = told.select("row", (pl.col("after") | pl.col("after").shift(-1, fill_value=False)).alias(name))
+    return near.sort("row").get_column(name)
 
 
 def traits(leases: pl.DataFrame) -> pl.DataFrame:
@@ -98,12 +101,6 @@ def _weight(rarity: pl.DataFrame, what: str) -> pl.DataFrame:
     return mine.select("chain_id", pl.col("value").alias(what), pl.col("tenths").alias(f"{what}_tenths"))
 
 
-def _with_near(rows: pl.DataFrame, group: list[str], time: str, seconds: int, name: str) -> pl.DataFrame:
-    """Add `name`: whether another row of the group has `time` within `seconds`."""
-    near = _near(time, group, seconds).alias(name)
-    return rows.sort(*group, time, "address", nulls_last=True).with_columns(near)
-
-
 def _alike(what: str) -> pl.Expr:
     """Weight of the trait in tenths of a bit where a sibling leased alike within ninety days, else 0."""
     hit = pl.col(f"{what}_near") & pl.col(what).is_not_null()
@@ -137,14 +134,12 @@ def siblings(funders: pl.DataFrame, leases: pl.DataFrame, rarity: pl.DataFrame) 
         .join(_machines(known, leases, rarity), on=["chain_id", "address"], how="left")
         .with_columns(pl.len().over(_GROUP).cast(pl.Int64()).alias("siblings"))
     )
-    timed = rows
-    for group, time, seconds, name in (
-        (_GROUP, "at", FUNDED_TOGETHER_SECONDS, "funded_near"),
-        (_GROUP, "leased_at", LEASED_TOGETHER_SECONDS, "leased_near"),
-        ([*_GROUP, "product"], "leased_at", LEASED_ALIKE_SECONDS, "product_near"),
-        ([*_GROUP, "provider"], "leased_at", LEASED_ALIKE_SECONDS, "provider_near"),
-    ):
-        timed = _with_near(timed, group, time, seconds, name)
+    timed = rows.with_columns(
+        _near(rows, _GROUP, "at", FUNDED_TOGETHER_SECONDS, "funded_near"),
+        _near(rows, _GROUP, "leased_at", LEASED_TOGETHER_SECONDS, "leased_near"),
+        _near(rows, [*_GROUP, "product"], "leased_at", LEASED_ALIKE_SECONDS, "product_near"),
+        _near(rows, [*_GROUP, "provider"], "leased_at", LEASED_ALIKE_SECONDS, "provider_near"),
+    )
     waited = pl.col("leased_at") - pl.col("at")
     soon = ((waited >= 0) & (waited <= LEASE_SOON_SECONDS)).fill_null(False)
     return timed.with_columns(

@@ -45,22 +45,22 @@ def components(count: int, a: Ids, b: Ids) -> Ids:
     are made flat, and what is left of the graph, its roots and the edges between them, is named in the same way.
     """
     kind = np.int32 if count < _INT32 else np.int64
+    one: NDArray[np.integer]
+    other: NDArray[np.integer]
     one, other = a.astype(kind), b.astype(kind)
     names, levels = np.arange(count, dtype=kind), []
     while len(one):
-        low, high = np.minimum(one, other), np.maximum(one, other)
         root = np.arange(len(names), dtype=kind)
-        np.minimum.at(root, high, low)
+        np.minimum.at(root, one, other)
+        np.minimum.at(root, other, one)
         while not np.array_equal(above := root[root], root):
             root = above
-        heads = np.flatnonzero(root == np.arange(len(root), dtype=kind))
-        place = np.empty(len(root), kind)
-        place[heads] = np.arange(len(heads), dtype=kind)
-        at = place[root]
+        head = root == np.arange(len(root), dtype=kind)
+        at = (np.cumsum(head, dtype=kind) - 1)[root]
         levels.append(at)
-        names = names[heads]
-        one, other = at[low], at[high]
-        apart = one != other
+        names = names[head]
+        one, other = at[one], at[other]
+        apart = np.flatnonzero(one != other)
         one, other = one[apart], other[apart]
     for at in reversed(levels):
         names = names[at]

@@ -58,7 +58,7 @@ class _Part(NamedTuple):
     @classmethod
     def sorted(cls, rows: pl.DataFrame, numbers: dict[str, Ids]) -> _Part:
         """Sort the numbers that the key columns have row by row."""
-        order = {key: np.argsort(column, kind="stable") for key, column in numbers.items()}
+        order = {key: np.argsort(column) for key, column in numbers.items()}
         inorder = {key: column[order[key]] for key, column in numbers.items()}
         return cls(rows.rechunk(), numbers, inorder, order, np.ones(rows.height, np.bool_))
 

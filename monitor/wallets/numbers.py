@@ -58,11 +58,14 @@ class Numbers:
 
     def _numbered(self, addresses: pl.Series) -> Ids:
         known, names, told = self._known, self._names, addresses.to_list()
-        for address in told:
-            if address not in known:
-                known[address] = len(names)
-                names.append(address)
-        return np.fromiter(map(known.__getitem__, told), np.uint32, len(told))
+        numbers = list(map(known.get, told))
+        if None in numbers:
+            for address in told:
+                if address not in known:
+                    known[address] = len(names)
+                    names.append(address)
+            numbers = list(map(known.get, told))
+        return np.array(numbers, np.uint32)
 
     def among(self, *columns: pl.Series) -> Ids:
         """Make a set of the addresses of columns that have a number."""

@@ -13,7 +13,7 @@ import polars as pl
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.rules.facts import Facts
 
-__all__ = ["mates", "of_providers", "of_tenants", "whole"]
+__all__ = ["mates", "of_providers", "of_tenants", "settled"]
 
 _WHOLE = (
     *(
@@ -34,9 +34,12 @@ _WHOLE = (
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases."""
 
 
-def whole(facts: Facts) -> dict[str, object]:
-    """Work out what is said of the market as a whole."""
-    return {name: getattr(facts, name) for name in _WHOLE}
+def settled(facts: Facts) -> Facts:
+    """Keep what a later look compares with: all frames but transfers, and what is said of the market as a whole.
+
+    That is worked out now: later, `near` finds other transfers.
+    """
+    return _narrow(facts, transfers=facts.transfers.clear())
 
 
 def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
@@ -78,7 +81,7 @@ def mates(facts: Facts, wallets: pl.Series) -> pl.Series:
 
 def _narrow(facts: Facts, **frames: pl.DataFrame) -> Facts:
     narrow = msgspec.structs.replace(facts, **frames)
-    narrow.__dict__.update(whole(facts))
+    narrow.__dict__.update({name: getattr(facts, name) for name in _WHOLE})
     return narrow
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from monitor.errors import ConfigError
 from monitor.model.lead import Finding, Lead
-from monitor.rules.cut import of_providers, of_tenants, whole
+from monitor.rules.cut import of_providers, of_tenants, settled
 from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
 from monitor.rules.news import Near, Told, near
@@ -69,9 +69,8 @@ class Judging:
         then = {name: asked.beside(rule, spoken, again) for name, rule in rules.items() if name not in first}
         said = first | then
         ordered = tuple(sorted((item for outcome in said.values() for item in outcome.findings), key=_by_id))
-        # what is compared at the next look must be looked up now: later, `near` knows other transfers
-        whole(facts)
-        self._before = _Before(facts, overrides, {name: outcome.findings for name, outcome in said.items()}, spoken)
+        kept = {name: outcome.findings for name, outcome in said.items()}
+        self._before = _Before(settled(facts), overrides, kept, spoken)
         blind = tuple(line for name in rules for line in said[name].not_assessable)
         return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), blind)
 

@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.folding import above
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import mates
 from monitor.rules.facts import DAY, Facts
@@ -24,8 +25,6 @@ __all__ = ["Near", "Told", "near"]
 
 _PEOPLE = ("renter", "payer", "beneficiary", "provider")
 _COMPARED = ("market", "chain_id", "gpu_model", "term", "week")
-
-
 _MANY = 20_000
 """Wallets with news above which everybody is judged again: most would be."""
 
@@ -49,6 +48,18 @@ class Near(NamedTuple):
     providers: frozenset[bytes]
 
 
+class _News(NamedTuple):
+    """Rows of leases and of their history that stand in one look only."""
+
+    leases: pl.DataFrame
+    said: pl.DataFrame
+
+    @property
+    def keys(self) -> pl.DataFrame:
+        """Keys of the leases of which something is said."""
+        return pl.concat([frame.select(KEY) for frame in self]).unique()
+
+
 class _Changed(NamedTuple):
     """Wallets: in leases and offers that changed, in transfers, and those about whom something else is known."""
 
@@ -61,7 +72,10 @@ def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
     """Say who may be judged otherwise: by what happened, and beside that with time alone; None means everybody."""
     if after.near is None or len(told.moved) > _MANY or not _alike(before, after):
         return None
-    changed = _Changed(_leased(before, after, told), told.moved, _known(before, after))
+    news = _news(before, after, told)
+    after.__dict__["daily"] = _renewed_days(before, after, news)
+    leased = [*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)]
+    changed = _Changed(distinct(leased), told.moved, _known(before, after))
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
     way = _Way(after, quiet)
     beside = way.beside(distinct([changed.moved, changed.known]))
@@ -95,24 +109,23 @@ def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([before.filter(~one.is_in(other.implode())), after.filter(~other.is_in(one.implode()))])
 
 
-def _leased(before: Facts, after: Facts, told: Told) -> pl.Series:
-    """List the wallets of leases and offers that changed or begin now, and renew what prices were."""
-    picked = [facts.leases.join(told.leases, on=KEY, how="semi") for facts in (before, after)]
-    rows = _differing(*picked)
-    since = pl.DataFrame(
-        {"chain_id": list(told.since), "upto": list(told.since.values())},
-        schema={"chain_id": pl.Int64(), "upto": pl.Int64()},
+def _news(before: Facts, after: Facts, told: Told) -> _News:
+    fresh = above(told.since, "block")
+    return _News(
+        _differing(*(facts.leases.join(told.leases, on=KEY, how="semi") for facts in (before, after))),
+        _differing(*(facts.lease_events.filter(fresh) for facts in (before, after))),
     )
-    upto = pl.col("chain_id").replace_strict(since.get_column("chain_id"), since.get_column("upto"), default=-1)
-    said = _differing(*(facts.lease_events.filter(pl.col("block") > upto) for facts in (before, after)))
-    again = pl.concat([rows.select(KEY), said.select(KEY)]).unique()
-    near = pl.concat([frame.join(again, on=KEY, how="semi") for frame in picked])
-    after.__dict__["daily"] = _renewed_days(before, after, again, said)
+
+
+def _leased(before: Facts, after: Facts, news: _News) -> list[pl.Series]:
+    """List the wallets of leases of which something is said, and of offers that changed."""
+    rows = pl.concat([facts.leases.join(news.keys, on=KEY, how="semi") for facts in (before, after)])
     offers = [_differing(getattr(before, name), getattr(after, name)) for name in ("capacity", "supply")]
-    return distinct([
-        *(near.get_column(role) for role in _PEOPLE), *(said.get_column(role) for role in ("actor", "recipient")),
-        *(frame.get_column("provider") for frame in offers), *_begun(before, after), *_repriced(before, after, rows),
-    ])  # fmt: skip
+    return [
+        *(rows.get_column(role) for role in _PEOPLE),
+        *(news.said.get_column(role) for role in ("actor", "recipient")),
+        *(frame.get_column("provider") for frame in offers),
+    ]
 
 
 def _begun(before: Facts, after: Facts) -> list[pl.Series]:
@@ -122,12 +135,12 @@ def _begun(before: Facts, after: Facts) -> list[pl.Series]:
     return [fresh.get_column("renter"), fresh.get_column("provider")]
 
 
-def _renewed_days(before: Facts, after: Facts, again: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """Add up `Facts.daily` again for the days of leases in `again`, of their events and of what was `said`."""
-    ids = again.get_column("lease_id").implode()
+def _renewed_days(before: Facts, after: Facts, news: _News) -> pl.DataFrame:
+    """Add up `Facts.daily` again for the days of leases with news and of all that was ever said of them."""
+    ids = news.keys.get_column("lease_id").implode()
     opened = [facts.leases.filter(pl.col("lease_id").is_in(ids)).get_column("opened_at") for facts in (before, after)]
     theirs = after.lease_events.filter(pl.col("lease_id").is_in(ids)).get_column("at")
-    days = (pl.concat([*opened, theirs, said.get_column("at")]) // DAY).unique().implode()
+    days = (pl.concat([*opened, theirs, news.said.get_column("at")]) // DAY).unique().implode()
     leases = after.leases.filter((pl.col("opened_at") // DAY).is_in(days))
     events = after.lease_events.filter((pl.col("at") // DAY).is_in(days))
     paid = after.leases.join(events.select(KEY).unique(), on=KEY, how="semi")

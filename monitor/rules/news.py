@@ -79,7 +79,7 @@ def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
     way = _Way(after, quiet)
     beside = way.beside(distinct([changed.moved, changed.known]))
-    core = distinct([*changed, _partners(after, changed)])
+    core = distinct([*changed, _partners(after, changed, way.past(changed.moved))])
     wallets = distinct([beside, *(mates(facts, core) for facts in (before, after))])
     backers = distinct([changed.known, *_backers(before, changed.known), *_backers(after, changed.known)])
     hosts = distinct([core, beside, way.beside(way.beside(backers))])
@@ -173,7 +173,7 @@ def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series
 
 
 def _known(before: Facts, after: Facts) -> pl.Series:
-    """List the wallets that are in another cluster, began otherwise, or became a hub or no longer are one."""
+    """List the wallets that are in another cluster, began otherwise, or became or no longer are a hub or a tenant."""
     told = {
         "members": ["address", "cluster_id"],
         "funders": ["chain_id", "address", "funder", "at", "block_number", "tx_hash", "log_index", "kind"],
@@ -182,7 +182,8 @@ def _known(before: Facts, after: Facts) -> pl.Series:
         "groups": ["address", "group"],
     }
     pairs = ((getattr(before, name).select(own), getattr(after, name).select(own)) for name, own in told.items())
-    return distinct(_differing(*pair).get_column("address") for pair in pairs)
+    tenants = _differing(before.renters, after.renters).get_column("renter")
+    return distinct([tenants, *(_differing(*pair).get_column("address") for pair in pairs)])
 
 
 def _backers(facts: Facts, wallets: pl.Series) -> list[pl.Series]:
@@ -198,17 +199,21 @@ class _Way(NamedTuple):
     facts: Facts
     quiet: pl.Series
 
+    def past(self, wallets: pl.Series) -> pl.Series:
+        """Pass over those hubs."""
+        return wallets.filter(~wallets.is_in(self.quiet.implode()))
+
     def beside(self, wallets: pl.Series) -> pl.Series:
         """List who sent to the wallets or got from them."""
-        loud = wallets.filter(~wallets.is_in(self.quiet.implode()))
+        loud = self.past(wallets)
         sides = (("sender", "recipient"), ("recipient", "sender"))
         near = self.facts.near
         return distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
 
 
-def _partners(facts: Facts, changed: _Changed) -> pl.Series:
-    """List everybody in leases of wallets about whom something else is known, and whom those in changed leases pay."""
-    known, payers = changed.known.implode(), distinct([changed.known, changed.leased]).implode()
+def _partners(facts: Facts, changed: _Changed, moved: pl.Series) -> pl.Series:
+    """List everybody in leases of wallets about whom something else is known, and whose leases any with news paid."""
+    known, payers = changed.known.implode(), distinct([changed.known, changed.leased, moved]).implode()
     people = pl.any_horizontal(pl.col(role).is_in(known) for role in _PEOPLE)
     theirs = facts.leases.filter(people)
     told = facts.lease_events.filter(

@@ -89,7 +89,7 @@ def upto(rows: Rows, block: int) -> Rows:
     return Rows(*([row for row in part if row["block_number"] <= block] for part in rows))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, 2, 61])
 def test_judging_on_equals_judging_anew(seed):
     chance = Random(seed)
     start = STARTS[seed % 2] * DAY_BLOCKS

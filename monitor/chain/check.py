@@ -10,7 +10,7 @@ from monitor.model.page import PLACE, changes, is_sorted
 from monitor.model.span import Span
 from monitor.sync.fragment import LogFilter
 
-__all__ = ["check_order", "checked", "fits", "holes"]
+__all__ = ["check_order", "checked", "fits", "torn"]
 
 _WORD = 32
 _FEW = 8
@@ -73,14 +73,14 @@ def check_order(rows: pl.DataFrame) -> None:
         raise Lying(words.format(block[place + 1], log[place + 1]))
 
 
-def holes(rows: pl.DataFrame) -> bool:
-    """Whether sorted LOG_ROWS look as if some were left out: nearly all follow on each other in their block, some not.
+def torn(rows: pl.DataFrame) -> int | None:
+    """Name the first block of sorted LOG_ROWS that looks as if a log was left out: nearly all follow on each other.
 
     A contract that shares its transactions with others has holes everywhere, one that has its blocks to itself none.
     """
     if rows.height < _FEW:
-        return False
+        return None
     block, log = (rows[name].to_numpy() for name in PLACE)
     before = np.where(block[1:] == block[:-1], log[:-1], -1)
-    follows = int(log[0] == 0) + int((log[1:] == before + 1).sum())
-    return _MOSTLY <= follows / rows.height < 1
+    follows = np.append(log[0] == 0, log[1:] == before + 1)
+    return int(block[np.argmin(follows)]) if _MOSTLY <= int(follows.sum()) / rows.height < 1 else None

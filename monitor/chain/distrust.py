@@ -17,7 +17,7 @@ import polars as pl
 from monitor.chain.answers import read_logs
 from monitor.chain.blocks import fetch_headers
 from monitor.chain.call import Answer, Call, decode, known_header, result
-from monitor.chain.check import holes
+from monitor.chain.check import torn
 from monitor.chain.fault import Fault, Lagging
 from monitor.chain.proof import header_hash
 from monitor.chain.receipts import block_logs
@@ -102,12 +102,12 @@ class Distrust:
         trust = self._trust.get(place, Trust())
         told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
         how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms)
-        torn = wanted not in self._whole and holes(logs)
-        if not (cheap or torn or trust.is_due):
+        hole = None if wanted in self._whole else torn(logs)
+        if not (cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
         self._trust[place] = Trust()
-        again = torn or how == "again"
+        again = hole is not None or how == "again"
         blanks = [number for number in range(*span) if number not in told]
         if again:
             # Who has no logs at all says the same again: a few blooms of a stranger's first answers show that.
@@ -117,9 +117,12 @@ class Distrust:
             await self._look(wanted, logs, list(found.values()), place)
         if again:
             await self._again(wanted, span, logs, place, elsewhere=False)
-            if torn:
-                # Holes that a second look confirms are other contracts' logs: they are natural to this filter.
-                self._whole.add(wanted)
+        if hole is not None:
+            # Who leaves out every so many logs may say the same in another cut; the receipts of a torn block tell that
+            # from other contracts' logs, and those are natural to this filter.
+            (one,) = await self._rpc.headers([hole])
+            await self._decide(wanted, logs, one, place)
+            self._whole.add(wanted)
         self._trust[place] = trust.tested()
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:

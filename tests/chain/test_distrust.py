@@ -25,7 +25,7 @@ ONE, TWO = contract_fragment(b"\xc1" * 20), contract_fragment(b"\xc2" * 20)
 
 @pytest.fixture(scope="module")
 def chain() -> Chain:
-    return dense(blocks=120, logs=20)
+    return dense(blocks=90, logs=20)
 
 
 def client(*nodes: Node) -> RpcClient:
@@ -97,6 +97,15 @@ async def test_nobody_else_to_ask_and_lies_without_end(lie, chain, monkeypatch):
     monkeypatch.setattr("monitor.chain.logs.MAX_LIES", 2)
     async with Node(chain, faults.logs(LIES[lie])).running() as liar, client(liar) as rpc:
         with pytest.raises(NodeRefused, match="contradicts itself"):
+            await read(rpc, chain)
+
+
+async def test_a_lie_that_comes_twice_alike_is_told_by_receipts(monkeypatch):
+    monkeypatch.setattr("monitor.chain.logs.MAX_LIES", 2)
+    chain = dense(blocks=100, logs=20)
+    assert len(chain.blocks[1:50]) * 20 % 7 == 0, "every seventh log of the half is every seventh log of the whole"
+    async with Node(chain, faults.logs(faults.some_missing)).running() as liar, client(liar) as rpc:
+        with pytest.raises(NodeRefused, match="block 1 has 20 wanted logs, it sent 17"):
             await read(rpc, chain)
 
 

@@ -1,3 +1,4 @@
+from monitor.rules.legal import rule_dates
 from tests.rules.cases.market import CONTROL, lumps
 from tests.rules.judged import found, judged
 from tests.wallets.worlds import DAY_BLOCKS, lease
@@ -23,3 +24,9 @@ def test_a_rise_that_two_ten_days_share_is_not_its_own_past():
     blocks += [CONTROL - 20 * DAY_BLOCKS + n * 60 for n in range(1, 7)]
     nodes = [lease(50 + n, 1, block=block, days=30) for n, block in enumerate(blocks)]
     assert found(judged(sum([*usual[1:], *nodes], usual[0])), "T16")
+
+
+def test_every_day_on_which_a_part_of_a_control_took_effect_is_looked_before():
+    days = [(day.date, day.id) for day in rule_dates()]
+    assert {("2022-10-12", "L01"), ("2024-12-31", "L05"), ("2025-01-13", "L06"), ("2025-05-15", "L06")} < set(days)
+    assert days == sorted(days)

@@ -14,6 +14,7 @@ from monitor.sim.player import build, perform
 from monitor.sim.script import DAY
 from monitor.sim.trial import judge_world, write_world
 from monitor.sim.twin import play_twin
+from monitor.sim.world import FINALITY_DEPTH
 
 
 def test_the_same_arguments_write_the_same_world_and_another_seed_other_people():
@@ -73,6 +74,9 @@ def test_a_written_world_holds_every_lease_its_script_opens(tmp_path: Path):
     played = {wallet for truth in trial.world.truth for wallet in truth.renters}
     assert renters <= played
     assert result.precision.total == len(found.leads)
+    (chain,) = found.chains
+    assert chain.head is not None
+    assert chain.finalized == chain.head - FINALITY_DEPTH, "hops are read of final blocks only"
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):

@@ -16,21 +16,9 @@ from monitor.rules.facts import Facts
 __all__ = ["mates", "of_providers", "of_tenants", "settled"]
 
 _WHOLE = (
-    *(
-        "clusters",
-        "daily",
-        "founders",
-        "groups",
-        "heads",
-        "medians",
-        "origins",
-        "paying",
-        "renters",
-        "sizes",
-        "strangers",
-    ),
-    *("suppliers", "unfunded", "venues"),
-)
+    "clusters", "daily", "founders", "groups", "heads", "medians", "origins", "paying", "renters", "sizes", "strangers",
+    "suppliers", "unfunded", "venues",
+)  # fmt: skip
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases."""
 
 

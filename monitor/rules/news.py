@@ -8,7 +8,7 @@ is named is judged again, from all that is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +19,6 @@ from monitor.facts.folding import above
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import mates
 from monitor.rules.facts import DAY, Facts
-from monitor.wallets.held import distinct
 
 __all__ = ["Near", "Told", "near"]
 
@@ -75,18 +74,18 @@ def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
     news = _news(before, after, told)
     after.__dict__["daily"] = _renewed_days(before, after, news)
     leased = [*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)]
-    changed = _Changed(distinct(leased), told.moved, _known(before, after))
+    changed = _Changed(_distinct(leased), told.moved, _known(before, after))
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
     way = _Way(after, quiet)
-    beside = way.beside(distinct([changed.moved, changed.known]))
-    core = distinct([*changed, _partners(after, changed, way.past(changed.moved))])
-    wallets = distinct([beside, *(mates(facts, core) for facts in (before, after))])
-    backers = distinct([changed.known, *_backers(before, changed.known), *_backers(after, changed.known)])
-    hosts = distinct([core, beside, way.beside(way.beside(backers))])
+    beside = way.beside(_distinct([changed.moved, changed.known]))
+    core = _distinct([*changed, _partners(after, changed, way.past(changed.moved))])
+    wallets = _distinct([beside, *(mates(facts, core) for facts in (before, after))])
+    backers = _distinct([changed.known, *_backers(before, changed.known), *_backers(after, changed.known)])
+    hosts = _distinct([core, beside, way.beside(way.beside(backers))])
     held = _running(before, after)
-    aged = distinct([wallets, mates(after, held.get_column("renter").drop_nulls())])
+    aged = _distinct([wallets, mates(after, held.get_column("renter").drop_nulls())])
     return _named(before, after, wallets, hosts), _named(
-        before, after, aged, distinct([hosts, held.get_column("provider")])
+        before, after, aged, _distinct([hosts, held.get_column("provider")])
     )
 
 
@@ -183,7 +182,7 @@ def _known(before: Facts, after: Facts) -> pl.Series:
     }
     pairs = ((getattr(before, name).select(own), getattr(after, name).select(own)) for name, own in told.items())
     tenants = _differing(before.renters, after.renters).get_column("renter")
-    return distinct([tenants, *(_differing(*pair).get_column("address") for pair in pairs)])
+    return _distinct([tenants, *(_differing(*pair).get_column("address") for pair in pairs)])
 
 
 def _backers(facts: Facts, wallets: pl.Series) -> list[pl.Series]:
@@ -208,12 +207,12 @@ class _Way(NamedTuple):
         loud = self.past(wallets)
         sides = (("sender", "recipient"), ("recipient", "sender"))
         near = self.facts.near
-        return distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
+        return _distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
 
 
 def _partners(facts: Facts, changed: _Changed, moved: pl.Series) -> pl.Series:
     """List everybody in leases of wallets about whom something else is known, and whose leases any with news paid."""
-    known, payers = changed.known.implode(), distinct([changed.known, changed.leased, moved]).implode()
+    known, payers = changed.known.implode(), _distinct([changed.known, changed.leased, moved]).implode()
     people = pl.any_horizontal(pl.col(role).is_in(known) for role in _PEOPLE)
     theirs = facts.leases.filter(people)
     told = facts.lease_events.filter(
@@ -221,7 +220,7 @@ def _partners(facts: Facts, changed: _Changed, moved: pl.Series) -> pl.Series:
     )
     paid = facts.leases.filter(pl.col("payer").is_in(payers))
     topped = facts.leases.join(told.select(KEY).unique(), on=KEY, how="semi")
-    return distinct([
+    return _distinct([
         *(theirs.get_column(role) for role in _PEOPLE), *(frame.get_column("renter") for frame in (paid, topped)),
     ])  # fmt: skip
 
@@ -238,6 +237,15 @@ def _named(before: Facts, after: Facts, wallets: pl.Series, hosts: pl.Series) ->
     ours = wallets.to_frame()
     gone = before.clusters.join(ours, on="address", how="semi").select("cluster_id").unique()
     parted = before.clusters.join(gone, on="cluster_id", how="semi").get_column("address")
-    stands = after.clusters.join(distinct([wallets, parted]).to_frame(), on="address", how="semi")
+    stands = after.clusters.join(_distinct([wallets, parted]).to_frame(), on="address", how="semi")
     clusters = frozenset(stands.get_column("cluster_id"))
     return Near(clusters, clusters | frozenset(gone.get_column("cluster_id")), frozenset(hosts))
+
+
+def _distinct(columns: Iterable[pl.Series]) -> pl.Series:
+    """Put columns of addresses together, each address once."""
+    return (
+        pl.concat([pl.Series("address", [], pl.Binary), *(column.alias("address") for column in columns)])
+        .drop_nulls()
+        .unique()
+    )

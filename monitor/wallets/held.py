@@ -7,7 +7,6 @@ so does finding the rows of a wallet. A table is a set: rows are told apart by a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, ascending, together
 
-__all__ = ["Changed", "Delta", "Held", "Near", "distinct"]
+__all__ = ["Changed", "Delta", "Held", "Near"]
 
 Places = NDArray[np.int64]
 
@@ -198,12 +197,3 @@ def _unlike(one: pl.DataFrame, other: pl.DataFrame, block: str) -> tuple[pl.Data
     same = mine.join(theirs, on=mine.columns, how="semi").get_column("stretch").implode()
     kept = [~frame.get_column("stretch").is_in(same) for frame in marks]
     return one.filter(kept[0]), other.filter(kept[1])
-
-
-def distinct(columns: Iterable[pl.Series]) -> pl.Series:
-    """Put columns of addresses together, each address once."""
-    return (
-        pl.concat([pl.Series("address", [], pl.Binary), *(column.alias("address") for column in columns)])
-        .drop_nulls()
-        .unique()
-    )

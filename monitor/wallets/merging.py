@@ -16,6 +16,8 @@ __all__ = ["LARGEST", "MAX_SOFT_UNION", "merge"]
 
 MAX_SOFT_UNION = 100
 LARGEST = 300
+_RESOLUTION = (2 / MAX_SOFT_UNION) ** 2
+"""One pair that just merges holds two halves of `MAX_SOFT_UNION` wallets together, and no larger ones."""
 _ALWAYS = 2
 _DECLARED = "declared"
 
@@ -82,5 +84,5 @@ def _split(pairs: list[PairScore], groups: Mapping[bytes, bytes], large: set[byt
             weights[low, high] = weights.get((low, high), 0.0) + pair.tenths / ACCEPT_TENTHS
     ends = np.array(sorted(weights), np.int64).reshape(-1, 2)
     edges = Edges(ends[:, 0], ends[:, 1], np.array([weights[low, high] for low, high in sorted(weights)]))
-    found = communities(len(wallets), edges, 1 / LARGEST, MAX_SOFT_UNION, LARGEST)
+    found = communities(len(wallets), edges, _RESOLUTION, MAX_SOFT_UNION, LARGEST)
     return {wallet: wallets[int(found[unit[number]])] for wallet, number in at.items()}

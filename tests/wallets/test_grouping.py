@@ -3,22 +3,9 @@
 import pytest
 from polars.testing import assert_frame_equal
 
-from monitor.facts.lease_events import lease_events
-from monitor.facts.leases import leases
-from monitor.facts.people import people
-from monitor.facts.transfers import transfers
-from monitor.wallets.grouping import Grouping, Seen, grouped
-from tests.facts.rows import BLOCK_SECONDS, MARKET, USDC, events, hardware, native, token_logs, tokens, who
-from tests.wallets.worlds import broker, crowd, label_rows, lease, pay
-
-
-def known(rows, labels=None, contracts=frozenset({MARKET, USDC})):
-    decoded = events(*rows.events)
-    rented = leases(decoded, hardware(), tokens(), {}, BLOCK_SECONDS)
-    moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
-    persons = people(decoded, providers=True)
-    named = label_rows() if labels is None else labels
-    return Seen(rented, lease_events(decoded), moved, persons, named, contracts, 200)
+from monitor.wallets.grouping import Grouping, grouped
+from tests.facts.rows import MARKET, USDC, who
+from tests.wallets.worlds import broker, crowd, label_rows, lease, pay, seen
 
 
 def equal(one, other):
@@ -34,21 +21,21 @@ NEW = broker(funder=70, wallets=(11, 12, 13), block=40_000)
 
 def test_a_look_tells_whose_cluster_changed():
     kept = Grouping()
-    equal(kept.become(known(OLD)), grouped(known(OLD)))
+    equal(kept.become(seen(OLD)), grouped(seen(OLD)))
     assert {who(n) for n in (50, 1, 2, 3, 4)} <= set(kept.regrouped)
-    equal(kept.become(known(OLD)), grouped(known(OLD)))
+    equal(kept.become(seen(OLD)), grouped(seen(OLD)))
     assert (len(kept.looked), len(kept.regrouped)) == (0, 0)
-    equal(kept.become(known(OLD + NEW)), grouped(known(OLD + NEW)))
+    equal(kept.become(seen(OLD + NEW)), grouped(seen(OLD + NEW)))
     assert {who(n) for n in (70, 11, 12, 13)} <= set(kept.regrouped)
     assert who(1003) not in kept.regrouped
     joined = label_rows((1000, "Lab", "owner"), (1001, "Lab", "owner"))
-    equal(kept.become(known(OLD + NEW, joined)), grouped(known(OLD + NEW, joined)))
+    equal(kept.become(seen(OLD + NEW, joined)), grouped(seen(OLD + NEW, joined)))
     assert kept.regrouped == {who(1000), who(1001)}
 
 
 @pytest.mark.parametrize("more", [pay(1, 2, block=50_000), lease(77, 1005, block=50_000)], ids=["transfer", "lease"])
 def test_a_contract_that_was_not_known_before_makes_all_be_found_again(more):
     kept = Grouping()
-    kept.become(known(OLD))
-    wider = known(OLD + more, contracts=frozenset({MARKET, USDC, who(50)}))
+    kept.become(seen(OLD))
+    wider = seen(OLD + more, contracts=frozenset({MARKET, USDC, who(50)}))
     equal(kept.become(wider), grouped(wider))

@@ -13,6 +13,7 @@ from monitor.facts.transfers import transfers
 from monitor.wallets.clusters import cluster_table, members, nodes, stays, wallet_table
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
+from monitor.wallets.grouping import Seen
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS
 from monitor.wallets.links import links
@@ -132,3 +133,14 @@ def wallets(rows: Rows, labels: pl.DataFrame | None = None, hub_degree: int = 20
     placed = members(known, merge(pair_scores(found), owners))
     table = wallet_table(known, placed, labels, rented, {1: time_of(200_000)})
     return Wallets(rented, history, moved, funders, busy, found, placed, table, cluster_table(table))
+
+
+def seen(
+    rows: Rows, labels: pl.DataFrame | None = None, contracts: frozenset[bytes] = frozenset({MARKET, USDC})
+) -> Seen:
+    """What a look of the daemon sees of it, for `grouped` or a kept `Grouping`."""
+    decoded = events(*rows.events)
+    rented = leases(decoded, hardware(), tokens(), {}, BLOCK_SECONDS)
+    moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
+    named = label_rows() if labels is None else labels
+    return Seen(rented, lease_events(decoded), moved, people(decoded, providers=True), named, contracts, 200)

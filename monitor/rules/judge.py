@@ -31,11 +31,11 @@ class Judgement(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The last look: its facts, how rules were set, what each found, and the clusters core rules spoke of."""
+    """The last look: its facts, how rules were set, what each said, and the clusters core rules spoke of."""
 
     facts: Facts
     overrides: Overrides
-    found: Mapping[str, tuple[Finding, ...]]
+    said: Mapping[str, Outcome]
     spoken: frozenset[str]
 
 
@@ -69,8 +69,7 @@ class Judging:
         then = {name: asked.beside(rule, spoken, again) for name, rule in rules.items() if name not in first}
         said = first | then
         ordered = tuple(sorted((item for outcome in said.values() for item in outcome.findings), key=_by_id))
-        kept = {name: outcome.findings for name, outcome in said.items()}
-        self._before = _Before(settled(facts), overrides, kept, spoken)
+        self._before = _Before(settled(facts), overrides, said, spoken)
         blind = tuple(line for name in rules for line in said[name].not_assessable)
         return Judgement(ordered, tuple(leads(ordered, facts, legal_status())), blind)
 
@@ -88,7 +87,7 @@ class _Asked:
         self._facts = facts
         self._overrides = overrides
         self._before = before
-        self._held = before.found if before and whom else {}
+        self._held = before.said if before and whom else {}
         self._whom = whom
         self._cuts: dict[frozenset[str] | frozenset[bytes], Facts] = {}
 
@@ -97,18 +96,20 @@ class _Asked:
         params, _ = settle(rule, self._overrides.get(rule.id, {}))
         if not params["enabled"]:
             return Outcome((), (f"{rule.id}: switched off",))
-        if self._whom is None or rule.scope == "market" or self._moved(rule):
+        if self._whom is None or rule.scope == "market":
             return rule.check(self._facts, params)
-        whom = self._whom[rule.ages]
-        if rule.scope == "tenants":
-            outcome = rule.check(self._tenants(whom.clusters), params)
-            stands = [each for each in self._held[rule.id] if each.cluster_id not in whom.fallen]
-            fresh = [each for each in outcome.findings if each.cluster_id in whom.clusters]
-        else:
+        whom, held = self._whom[rule.ages], self._held[rule.id]
+        if rule.scope == "providers":
             outcome = rule.check(self._providers(whom.providers), params)
-            stands = [each for each in self._held[rule.id] if _subject(each) not in whom.providers]
+            stands = [each for each in held.findings if _subject(each) not in whom.providers]
             fresh = [each for each in outcome.findings if _subject(each) in whom.providers]
-        return Outcome((*stands, *fresh), outcome.not_assessable)
+            return Outcome((*stands, *fresh), outcome.not_assessable)
+        also = held.close - whom.fallen if self._moved(rule) else frozenset[str]()
+        again, fallen = whom.clusters | also, whom.fallen | also
+        outcome = rule.check(self._tenants(again), params)
+        stands = [each for each in held.findings if each.cluster_id not in fallen]
+        fresh = [each for each in outcome.findings if each.cluster_id in again]
+        return Outcome((*stands, *fresh), outcome.not_assessable, (held.close - fallen) | (outcome.close & again))
 
     def beside(self, rule: Rule, spoken: Collection[str], fresh: Collection[str]) -> Outcome:
         """Ask a multiplier of the clusters others spoke of; `fresh` are those nobody spoke of before."""
@@ -120,7 +121,7 @@ class _Asked:
         outcome = rule.check(self._tenants(again), params)
         stands = [
             each
-            for each in self._held.get(rule.id, ())
+            for each in (self._held[rule.id].findings if rule.id in self._held else ())
             if each.cluster_id in spoken and each.cluster_id not in whom.fallen and each.cluster_id not in again
         ]
         said = [each for each in outcome.findings if each.cluster_id in again]

@@ -22,6 +22,8 @@ class Outcome(NamedTuple):
 
     findings: tuple[Finding, ...]
     not_assessable: tuple[str, ...] = ()
+    close: frozenset[str] = frozenset()
+    """Clusters of which it may say something else where `Rule.market` alone is another."""
 
 
 class Parameter(NamedTuple):
@@ -64,7 +66,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     ages: bool = True
     """Whether leases that are held still say more with time alone."""
     market: Callable[[Facts], pl.DataFrame] | None = None
-    """What it holds everybody against, small; where that is not what it was, everybody is judged again."""
+    """What it holds everybody against, small; where that is not what it was, whoever came `close` is judged again."""
     percent: int = 100
     """What a multiplier makes of a lead's score, in percent."""
 

@@ -44,16 +44,18 @@ def check(facts: Facts, params: Params) -> Outcome:
         "milli": "{ten_days} H100e opened in ten days, {expected} expected, before {rule} of {date}",
         "micro": "{ten_days_usd} USD prepaid in ten days, {expected_usd} expected, before {rule} of {date}",
     }
-    found = [
-        finding
+    told = [
+        (unit, *_hits(facts, series, day, unit, least, params))
         for day in rule_dates()
         for series, unit, least in kinds
         if _in_reach(series, day)
-        for finding in report(
-            RULE, _hits(facts, series, day, unit, least, params), summary=summaries[unit], threshold=threshold
-        )
     ]
-    return Outcome(tuple(found))
+    found = [
+        finding
+        for unit, hits, _ in told
+        for finding in report(RULE, hits, summary=summaries[unit], threshold=threshold)
+    ]
+    return Outcome(tuple(found), close=frozenset().union(*(close for _, _, close in told)))
 
 
 def _market(facts: Facts) -> pl.DataFrame:
@@ -68,7 +70,10 @@ def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
     return bool(series.select(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left").any()).item())
 
 
-def _hits(facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params) -> pl.DataFrame:
+def _hits(
+    facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """Find surges, and the clusters that might have one in another market."""
     start = day.at - (_BASE + _PAUSE + _AHEAD) * _BIN
     near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
         ((pl.col("when") - start) // _BIN).alias("bin")
@@ -84,16 +89,11 @@ def _hits(facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: i
     # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
     rest, before = pl.col("rest"), pl.col("rest_before") // _BASE
     trend = pl.when(before > 0).then(rest * 100 // before.clip(1)).otherwise(100).clip(100, 10_000)
+    # no trend is below 100 percent, so who does not surge at that surges at none
+    large = _surging(usual.filter(pl.col("active") >= params["min_bins"]), pl.lit(100), params)
+    close = near.join(large, on="group", how="semi").get_column("cluster_id")
     surged = (
-        usual.filter(pl.col("active") >= params["min_bins"])
-        .with_columns(trend.alias("trend"))
-        .with_columns((pl.col("median") * pl.col("trend") // 100).alias("expected"))
-        .with_columns(
-            pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, pl.col("expected") // 10, 1).alias("noise")
-        )
-        # 1.4826 * MAD stands for one standard deviation; of who pays in lumps it says nothing, so a lump must be passed
-        .filter((pl.col("most") - pl.col("expected")) * 10_000 >= pl.col("noise") * params["min_z"] * 14_826)
-        .filter(pl.col("most") * 100 >= pl.col("highest") * pl.col("trend") // 100 * params["min_peak_percent"])
+        _surging(large, trend, params)
         .sort("group", "bin")
         .unique("group", keep="first", maintain_order=True)
         .select("group", "bin", "most", "expected")
@@ -118,7 +118,20 @@ def _hits(facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: i
             pl.lit(day.date).alias("date"),
         )
     )
-    return per_cluster(hits)
+    return per_cluster(hits), frozenset(close)
+
+
+def _surging(usual: pl.DataFrame, trend: pl.Expr, params: Params) -> pl.DataFrame:
+    """Pick the ten days that stand out where the market came to `trend` percent of what it was; adds expected."""
+    held = usual.with_columns(trend.alias("trend")).with_columns(
+        (pl.col("median") * pl.col("trend") // 100).alias("expected")
+    )
+    noise = pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, pl.col("expected") // 10, 1)
+    # 1.4826 * MAD stands for one standard deviation; of who pays in lumps it says nothing, so a lump must be passed
+    return held.filter(
+        ((pl.col("most") - pl.col("expected")) * 10_000 >= noise * params["min_z"] * 14_826)
+        & (pl.col("most") * 100 >= pl.col("highest") * pl.col("trend") // 100 * params["min_peak_percent"])
+    )
 
 
 def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame:

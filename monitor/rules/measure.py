@@ -136,9 +136,10 @@ def number_text(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def cluster_of(facts: Facts) -> dict[bytes, str]:
-    """Map every wallet to its cluster."""
-    return dict(facts.members.select("address", "cluster_id").iter_rows())
+def cluster_of(facts: Facts, wallets: Iterable[bytes]) -> dict[bytes, str]:
+    """Map wallets to their clusters."""
+    named = pl.Series("address", list(wallets), dtype=pl.Binary())
+    return dict(facts.clusters.filter(pl.col("address").is_in(named.implode())).iter_rows())
 
 
 def services(facts: Facts) -> set[bytes]:

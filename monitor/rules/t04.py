@@ -47,9 +47,10 @@ class _Group(NamedTuple):
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge every first funder that is no hub by the renters it started."""
-    clusters = cluster_of(facts)
     found: list[Finding] = []
-    for group in _groups(facts, params):
+    groups = _groups(facts, params)
+    clusters = cluster_of(facts, {renter for group in groups for renter in group.leases})
+    for group in groups:
         reached = _first_match(group, params)
         if reached is not None:
             found += _findings(group, reached, clusters, params)

@@ -14,7 +14,6 @@ from monitor.model.lead import Finding
 from monitor.rules.measure import (
     DAY,
     address_text,
-    cluster_of,
     dollars,
     finding,
     number_text,
@@ -66,7 +65,7 @@ def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
 
 
 def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
-    clusters, served = cluster_of(facts), services(facts)
+    served = services(facts)
     theirs = facts.clusters.rename({"address": "payer", "cluster_id": "payer_cluster"})
     placed = paid.join(theirs, on="payer", how="left", maintain_order="left")
     # most tenants only ever pay for themselves: leave them out before walking rows
@@ -74,10 +73,10 @@ def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes]
     mixed = placed.filter(outside.any().over("cluster_id", "chain_id", "token"))
     merged: dict[tuple[str, int, bytes], dict[tuple[bytes, bytes], _Payment]] = {}
     for row in mixed.iter_rows(named=True):
-        cluster_id, payer = clusters[row["renter"]], row["payer"]
+        cluster_id, payer = row["cluster_id"], row["payer"]
         payment = _Payment(
             at=row["at"], tx=row["tx"], payer=payer, amount=int(row["amount"]), renters=(row["renter"],),
-            third=clusters.get(payer) != cluster_id and payer not in served,
+            third=row["payer_cluster"] != cluster_id and payer not in served,
             leases=(row["lease"],), positions=(Position(*row["position"].values()),),
         )  # fmt: skip
         group = merged.setdefault((cluster_id, row["chain_id"], row["token"]), {})

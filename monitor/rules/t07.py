@@ -43,9 +43,11 @@ class _Run(NamedTuple):
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and market, how long the same machines were held."""
-    clusters, renewed = cluster_of(facts), _renewals(facts)
+    held, renewed = _held(facts, params), _renewals(facts)
+    renters = {span.renter for machines in held.values() for each in machines.values() for span in each}
+    clusters = cluster_of(facts, renters)
     found: dict[tuple[str, str], Finding] = {}
-    for (_, market, chain_id), machines in sorted(_held(facts, params).items()):
+    for (_, market, chain_id), machines in sorted(held.items()):
         runs = [
             run
             for _, intervals in sorted(machines.items())

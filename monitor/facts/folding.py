@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.facts.fold import KEY, LEASE_VERBS
+from monitor.facts.inputs import picked
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import PEOPLE, joined, people
@@ -71,7 +72,7 @@ class Folding:
             folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
         else:
             fresh = above(since, "block_number")
-            news, was = events.filter(fresh), before.news.filter(fresh)
+            news, was = picked(events, fresh), before.news.filter(fresh)
             settled = joined([before.settled, people(before.news.filter(~fresh), providers=True)])
             touched = _touched(before.folded.leases, pl.concat([was, news]), events)
             again = leases(_of(touched, events), *terms)
@@ -100,7 +101,7 @@ def above(since: Mapping[int, int], block: str) -> pl.Expr:
 def _of(keys: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows of some leases; whoever has the id of none is left out before keys are compared."""
     ids = keys.get_column("lease_id").unique().implode()
-    return frame.filter(pl.col("lease_id").is_in(ids)).join(keys, on=KEY, how="semi")
+    return picked(frame, pl.col("lease_id").is_in(ids)).join(keys, on=KEY, how="semi")
 
 
 def _touched(standing: pl.DataFrame, news: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

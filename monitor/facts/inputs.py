@@ -6,7 +6,7 @@ import polars as pl
 
 from monitor.model.schema import AMOUNT, H100E, POSITION, USD
 
-__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "NOTES", "RAW_LOGS", "TOKENS", "ordered"]
+__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "NOTES", "RAW_LOGS", "TOKENS", "ordered", "picked"]
 
 LEASE_KEY = ("market", "chain_id", "lease_id")
 
@@ -58,6 +58,11 @@ NOTES: dict[str, pl.DataType] = {
     "note": pl.String(),
 }
 """What the fold left out of a lease and why."""
+
+
+def picked(frame: pl.DataFrame, rows: pl.Expr) -> pl.DataFrame:
+    """Pick the few rows of a wide frame for which `rows` holds: a filter would go through every column."""
+    return frame[frame.select(rows.arg_true()).to_series()]
 
 
 def ordered(events: pl.DataFrame) -> pl.DataFrame:

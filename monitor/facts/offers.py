@@ -13,6 +13,7 @@ import polars as pl
 
 from monitor.facts.capacity import capacity
 from monitor.facts.folding import above
+from monitor.facts.inputs import picked
 from monitor.facts.supply import VERBS, supply
 
 __all__ = ["Offered", "Offers"]
@@ -43,7 +44,7 @@ class Offers:
         """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
         before = self._before
         fresh = above(since, "block_number")
-        news = events.filter(fresh & pl.col("verb").is_in(VERBS))
+        news = picked(events, fresh).filter(pl.col("verb").is_in(VERBS))
         if before is not None and since and before.hardware.equals(hardware) and _same(before.news.filter(fresh), news):
             offered = before.offered
         else:

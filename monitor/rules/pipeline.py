@@ -134,7 +134,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced)
     )
     seen = nodes(persons, funders, found, busy, seen_at)
-    placed = members(seen, groups)
+    placed = members(seen, groups, known.grouping.names)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
     wallets = wallet_table(seen, placed, inputs.labels, rented, as_of)
     facts = Facts(

@@ -11,6 +11,7 @@ import polars as pl
 
 from monitor.config import Config
 from monitor.facts.folding import above
+from monitor.facts.inputs import picked
 from monitor.facts.people import people
 from monitor.views.assemble import Read, Rows, limits, nobodys
 from monitor.views.bundle import Bundle
@@ -24,7 +25,7 @@ _WALLET = {"chain_id": pl.Int64(), "address": pl.Binary()}
 
 def newcomers(read: Read, rows: Rows, known: Collection[tuple[int, bytes]]) -> pl.DataFrame:
     """List (PEOPLE) who has a role in events after `rows.since` and is not `known` (chain id, address)."""
-    persons = people(read.events.filter(above(rows.since, "block_number")), providers=True)
+    persons = people(picked(read.events, above(rows.since, "block_number")), providers=True)
     return persons.join(pl.DataFrame(list(known), schema=_WALLET, orient="row"), on=list(_WALLET), how="anti")
 
 

@@ -10,7 +10,7 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MEMBERS", "cluster_table", "members", "nodes", "stays", "wallet_table"]
+__all__ = ["MEMBERS", "Names", "cluster_table", "members", "nodes", "stays", "wallet_table"]
 
 MEMBERS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(), "cluster_id": pl.String()}
 NODES: dict[str, pl.DataType] = {
@@ -20,6 +20,25 @@ NODES: dict[str, pl.DataType] = {
     "first_seen": pl.Int64(),
     "last_seen": pl.Int64(),
 }
+
+
+_NAMED = {"anchor": pl.Binary(), "cluster_id": pl.String()}
+
+
+class Names:
+    """The ids of clusters by their anchor, worked out once; those of the last call are kept."""
+
+    def __init__(self) -> None:
+        self._known = pl.DataFrame(schema=_NAMED)
+
+    def of(self, anchors: pl.Series) -> pl.DataFrame:
+        """Name the clusters of these wallets: columns anchor, cluster_id."""
+        wanted = anchors.unique().to_frame("anchor")
+        known = self._known.join(wanted, on="anchor", how="semi")
+        fresh = wanted.join(known, on="anchor", how="anti")
+        ids = [stable_id("cluster", f"0x{anchor.hex()}") for anchor in fresh.get_column("anchor")]
+        self._known = pl.concat([known, fresh.with_columns(pl.Series("cluster_id", ids, dtype=pl.String()))])
+        return self._known
 
 
 def stays(transfers: pl.DataFrame) -> pl.DataFrame:
@@ -68,10 +87,11 @@ def nodes(
     return joined.select(pl.col(name).cast(kind) for name, kind in NODES.items()).sort("chain_id", "address")
 
 
-def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes]) -> pl.DataFrame:
+def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes], names: Names | None = None) -> pl.DataFrame:
     """Name every wallet's cluster (`MEMBERS`): the id comes from the earliest member, then the lowest address.
 
     One address is one wallet on every chain, since the key is the same. A wallet without links is a cluster of one.
+    `names` saves work where it is kept between looks.
     """
     group = pl.DataFrame(
         {"address": list(groups), "group": list(groups.values())}, schema={"address": pl.Binary(), "group": pl.Binary()}
@@ -82,8 +102,8 @@ def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes]) -> pl.DataFrame:
         .group_by("group", maintain_order=True)
         .agg(pl.col("address").first().alias("anchor"))
     )
-    ids = [stable_id("cluster", f"0x{anchor.hex()}") for anchor in anchors.get_column("anchor")]
-    named = anchors.with_columns(pl.Series("cluster_id", ids, dtype=pl.String()))
+    ids = (Names() if names is None else names).of(anchors.get_column("anchor"))
+    named = anchors.join(ids, on="anchor", how="left")
     return placed.join(named, on="group", how="left").select(MEMBERS.keys()).sort("chain_id", "address")
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.model.schema import TRANSFERS, empty
-from monitor.wallets.clusters import stays
+from monitor.wallets.clusters import Names, stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
@@ -55,6 +55,7 @@ class Grouping:
 
     def __init__(self) -> None:
         self.entities = Entities()
+        self.names = Names()
         self.looked: pl.Series = pl.Series("address", [], pl.Binary)
         """Wallets whose links the last look found again: a link that changed ends at one of them."""
         self.moved: pl.Series = self.looked

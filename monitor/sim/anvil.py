@@ -146,7 +146,7 @@ class Anvil:
         # anvil reports its port on stdout and then a line per request: a file needs no reader, a pipe would fill up.
         with log.open("wb") as output:
             return subprocess.Popen(
-                self._arguments(program),
+                [*self._arguments(program), "--cache-path", str(log.parent)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -39,6 +39,22 @@ async def test_the_node_is_gone_when_the_context_ends():
 
 
 @pytest.mark.node
+async def test_old_states_lie_in_a_folder_that_goes_with_the_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    for folder in (home, scratch):
+        folder.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    async with Anvil() as node:
+        await node.rpc("anvil_mine", [hex(1_200)])
+        states = [path for path in scratch.rglob("*") if path.is_dir() and "state" in path.name]
+        assert len(states) == 1
+        assert any(states[0].iterdir())
+    assert list(scratch.iterdir()) == []
+    assert not [path for path in home.rglob("*") if path.is_file() or "state" in path.name]
+
+
+@pytest.mark.node
 async def test_the_node_is_gone_after_an_error_inside():
     pids: list[int] = []
 

@@ -34,6 +34,7 @@ from rules import (
 
 from monitor.facts.folding import Folding
 from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
+from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
 from monitor.model.schema import empty
 from monitor.rules import pipeline
@@ -42,6 +43,7 @@ from monitor.rules.judge import Judging
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
 from monitor.wallets.grouping import Grouping
 from monitor.wallets.labels import LABELS
+from monitor.wallets.signing import Signing
 
 BLOCK, FRESH_LEASES, FRESH_TRANSFERS, SERVICES = (YEAR + 60 * 86_400) // 12, 3, 100, 300
 GOAL_SECONDS = 0.5
@@ -73,7 +75,8 @@ def inputs(events: pl.DataFrame, moved: pl.DataFrame, head: int) -> Inputs:
     spelled = [(text, model, "exact", None, Decimal(size), Decimal(size), "3A090.a") for text, model, size in sizes]
     now = T0 + 12 * head
     return Inputs(
-        events=events, since={1: BLOCK - 1}, token_logs=empty(RAW_LOGS), native=empty(NATIVE), transfers=moved,
+        events=events, since={1: BLOCK - 1}, moved_since={1: BLOCK - 1}, transfers=moved, fee_transactions=6,
+        token_logs=empty(RAW_LOGS), native=empty(NATIVE),
         hardware=lambda _: pl.DataFrame(spelled, schema=HARDWARE, orient="row"),
         tokens=pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row"), labels=empty(LABELS),
         emits={"reference": EMITTED},
@@ -103,8 +106,8 @@ def stages() -> list[tuple[Any, str, str]]:
     names = [name for name, thing in vars(pipeline).items() if callable(thing) and name.islower() and name[0] != "_"]
     plain = [(pipeline, name, name) for name in names if name not in {"evaluate", "empty", "grouped"}]
     kept = [
-        (Offers, "become", "offers"),
-        (Folding, "become", "leases"), (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
+        (Offers, "become", "offers"), (Folding, "become", "leases"), (Moving, "become", "transfers' news"),
+        (Signing, "become", "signed"), (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
     ]  # fmt: skip
     return [*plain, *kept, (pipeline, "grouped", "links and groups")]
 

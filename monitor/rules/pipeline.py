@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 
 from monitor.facts.folding import Folding, Terms
+from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted
@@ -22,9 +23,10 @@ from monitor.rules.news import Told
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.expand import HOPS, Reach, expand
-from monitor.wallets.fees import fees, habits, signed
-from monitor.wallets.funding import first_funders
+from monitor.wallets.fees import fees, habits
+from monitor.wallets.funding import first_fundings
 from monitor.wallets.grouping import Grouping, Seen, grouped
+from monitor.wallets.signing import Acts, Signing
 from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
@@ -43,6 +45,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     events: pl.DataFrame
     since: Mapping[int, int] = {}
     """Per chain the block up to which `events` are what they were at the evaluation before; matters to `Known`."""
+    moved_since: Mapping[int, int] = {}
+    """The same of `transfers`."""
     token_logs: pl.DataFrame
     native: pl.DataFrame
     transfers: pl.DataFrame | None = None
@@ -78,13 +82,15 @@ class Known(NamedTuple):
 
     folding: Folding
     offers: Offers
+    moving: Moving
+    signing: Signing
     grouping: Grouping
     judging: Judging
 
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Offers(), Grouping(), Judging())
+        return cls(Folding(), Offers(), Moving(), Signing(), Grouping(), Judging())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -122,16 +128,19 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         moved, refused = transfers(inputs.token_logs, inputs.native)
     else:
         moved, refused = inputs.transfers, empty(QUARANTINE)
-    watch, hops = empty(WATCH), empty(HOPS)
+    watch, hops, rows = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
         watch = watch_people(persons, inputs.limits)
-        near = first_funders(within(moved, watch, inputs.limits), persons, inputs.contracts)
+        near = first_fundings(within(moved, watch, inputs.limits), persons, inputs.contracts)
         watch = pl.concat([watch, watch_funders(near, inputs.limits)])
-        watch, hops, moved = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
-    acted = signed(rented, history, moved, persons, inputs.fee_transactions)
-    priced, fee_reads = fees(acted, inputs.about)
+        watch, hops, rows = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
+    news = known.moving.become(moved, rows, inputs.moved_since)
+    moved = moved if rows is None else moved[rows]
+    folded = known.folding.touched
+    acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
+    priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)
     funders, busy, found, groups, seen_at = find(
-        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced)
+        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news)
     )
     seen = nodes(persons, funders, found, busy, seen_at)
     placed = members(seen, groups, known.grouping.names)
@@ -156,7 +165,6 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         emits=emitted(events) if inputs.emits is None else inputs.emits,
         near=search,
     )
-    folded = known.folding.touched
     told = None if folded is None else Told(inputs.since, folded, known.grouping.moved)
     judgement = known.judging.become(facts, inputs.overrides, told)
     return World(

@@ -196,6 +196,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         Inputs(
             events=read.events,
             since=rows.since,
+            moved_since=rows.since,
             token_logs=empty(RAW_LOGS),
             native=empty(NATIVE),
             transfers=read.transfers,

@@ -40,11 +40,11 @@ class Reach(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `moved`: the transfers `within` that watch."""
+    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `rows`: the transfers `within` that watch."""
 
     watch: pl.DataFrame
     hops: pl.DataFrame
-    moved: pl.DataFrame
+    rows: pl.Series
 
 
 def expand(
@@ -88,7 +88,7 @@ def expand(
             (~pl.col("has_room")).sum().alias("left_out"),
         )
         hops.append(counted.select(pl.col(name).cast(kind) for name, kind in HOPS.items()))
-    return Expanded(watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop"), moved[seen])
+    return Expanded(watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop"), seen)
 
 
 def _more(rows: pl.Series, others: pl.Series) -> pl.Series:

@@ -18,7 +18,7 @@ from monitor.facts.fold import KEY
 from monitor.model.schema import HABITS, READS, WANTED, empty
 from monitor.wallets.siblings import TRAITS
 
-__all__ = ["FEES", "NO_FEES", "SIGNED", "alike", "fees", "habits", "signed", "used"]
+__all__ = ["FEES", "NO_FEES", "SIGNED", "acted", "alike", "fees", "habits", "oldest", "sent", "signed", "used"]
 
 SIGNED: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -49,6 +49,7 @@ TRANSFER_GAS = 21_000
 """What every plain transfer of native value takes."""
 _ADDRESS, _NUMBER = 20, 8
 _SIZE = _ADDRESS + 1 + 2 * _NUMBER
+_WALLET = ["chain_id", "address"]
 _SETTING = ["chain_id", "address", "what", "value"]
 
 
@@ -60,21 +61,35 @@ def signed(
     Those are of its leases (LEASES and their `history`, LEASE_EVENTS) and, of `persons` (chain_id, address), what it
     sent (TRANSFERS); both in chain order. Settlements are left out: most are a provider's or an operator's.
     """
-    told = history.filter(pl.col("verb") != "lease.settle")
-    acted = told.join(leases.select(*KEY, "renter"), on=KEY, how="left", maintain_order="left").select(
-        "chain_id", pl.col("block").alias("block_number"), "tx", "at", pl.coalesce("actor", "renter").alias("address")
-    )
-    people = persons.select("chain_id", pl.col("address").alias("sender")).unique()
-    sent = transfers.join(people, on=["chain_id", "sender"], how="semi", maintain_order="left").select(
-        *("chain_id", "block_number"),
-        *(pl.col(name).alias(kept) for name, kept in (("tx_hash", "tx"), ("block_time", "at"), ("sender", "address"))),
-    )
-    wallet = ["chain_id", "address"]
+    if not most:
+        return empty(SIGNED)
     # A transaction may leave several rows: each is counted once, before the oldest are picked.
-    firsts = [frame.unique(maintain_order=True).group_by(wallet).head(most) for frame in (acted, sent)]
-    both = pl.concat([frame.select(SIGNED.keys()) for frame in firsts]).drop_nulls().unique()
-    oldest = both.sort(*wallet, "block_number", "tx").group_by(wallet, maintain_order=True).head(most)
-    return oldest.select(SIGNED.keys())
+    both = (acted(leases, history), sent(transfers, persons))
+    firsts = [frame.unique(maintain_order=True).group_by(_WALLET).head(most) for frame in both]
+    return oldest(pl.concat([frame.select(SIGNED.keys()) for frame in firsts]), most)
+
+
+def acted(leases: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
+    """List who may have signed what was done with leases (`SIGNED`, in the order of their `history`)."""
+    told = history.filter(pl.col("verb") != "lease.settle")
+    named = told.join(leases.select(*KEY, "renter"), on=KEY, how="left", maintain_order="left").with_columns(
+        pl.col("block").alias("block_number"), pl.coalesce("actor", "renter").alias("address")
+    )
+    return named.select(SIGNED.keys()).drop_nulls()
+
+
+def sent(transfers: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
+    """List what persons sent (`SIGNED`, in the order of `transfers`)."""
+    people = persons.select("chain_id", pl.col("address").alias("sender")).unique()
+    theirs = transfers.join(people, on=["chain_id", "sender"], how="semi", maintain_order="left")
+    named = theirs.rename({"tx_hash": "tx", "block_time": "at", "sender": "address"})
+    return named.select(SIGNED.keys()).drop_nulls()
+
+
+def oldest(rows: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Pick the oldest `most` transactions of each wallet, sorted by wallet."""
+    inorder = rows.unique().sort(*_WALLET, "block_number", "tx")
+    return inorder.group_by(_WALLET, maintain_order=True).head(most).select(SIGNED.keys())
 
 
 def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

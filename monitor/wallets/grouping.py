@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.facts.moving import Moved
 from monitor.model.schema import TRANSFERS, empty
 from monitor.wallets.clusters import Names, stays
 from monitor.wallets.entities import Entities
@@ -37,6 +38,8 @@ class Seen(NamedTuple):
     contracts: Collection[bytes]
     hub_degree: int
     fees: pl.DataFrame = NO_FEES
+    moved: Moved | None = None
+    """Transfers that went and came since the last look, where that is known."""
 
 
 class Grouped(NamedTuple):
@@ -72,14 +75,16 @@ class Grouping:
     def become(self, seen: Seen) -> Grouped:
         """Take what is seen as all there is."""
         fixed = (frozenset(seen.contracts), seen.hub_degree)
+        moved = seen.moved
         if self._links is None or self._links[0] != fixed:
+            moved = None
             self._links = (fixed, Links(*fixed))
             self.entities = Entities()
             self._stays = stays(empty(TRANSFERS))
         kept = self._links[1]
         self.looked = kept.become(
             *(seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons),
-            *(seen.labels, seen.fees),
+            *(seen.labels, seen.fees, moved),
         )
         self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked))
@@ -99,7 +104,7 @@ class Grouping:
 
 def grouped(seen: Seen) -> Grouped:
     """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
-    leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees = seen
+    leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees, _ = seen
     funders = first_funders(transfers, persons, contracts)
     busy = hubs(transfers, labels, contracts, hub_degree)
     found = links(leases, lease_events, transfers, funders, busy, labels, fees)

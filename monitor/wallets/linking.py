@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.moving import Moved
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
@@ -111,12 +112,14 @@ class Links:
 
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
-        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES,
+        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None,
     ) -> pl.Series:  # fmt: skip
-        """Take these frames as all there is; as `update`."""
+        """Take these frames as all there is; as `update`. `moved` tells of transfers what would have to be found."""
+        if moved is None:
+            moved = Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))
         return self.update(
             News(
-                self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"),
+                Delta(*moved),
                 self._leases.difference(leases.select(LEASED.keys())),
                 self._payments.difference(payments.select(PAYMENTS.keys())),
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),

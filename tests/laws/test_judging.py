@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from monitor.facts.supply import emitted
+from monitor.facts.transfers import transfers
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
-from tests.facts.rows import USDC, events, time_of, who
+from tests.facts.rows import USDC, events, native, time_of, token_logs, who
 from tests.rules.judged import chain, judged
 from tests.rules.play import (
     DAY_BLOCKS,
@@ -96,7 +97,8 @@ def test_judging_on_equals_judging_anew(seed):
     blocks = sorted(start + chance.randrange(DAYS * DAY_BLOCKS) for _ in range(ACTS))
     rows = each(*(act(chance, n, block) for n, block in enumerate(blocks)))
     late = [row for row in rows.logs if chance.randrange(5) == 0 and row["address"] == USDC]
-    fixed: dict[str, Any] = {"overrides": ANY_SIZE, "hub_degree": HUB_DEGREE, "emits": emitted(events(*rows.events))}
+    fixed: dict[str, Any] = {"overrides": ANY_SIZE, "hub_degree": HUB_DEGREE, "fee_transactions": 3}
+    fixed["emits"] = emitted(events(*rows.events))
     known, last, final, spoken = Known.nothing(), start, 0, 0
     for look in range(LOOKS):
         # most at once, then little by little, sometimes back over a fork; some transfers come late
@@ -106,7 +108,11 @@ def test_judging_on_equals_judging_anew(seed):
         if look < LOOKS - 2:
             seen = seen._replace(logs=[row for row in seen.logs if row not in late])
         now = {"chains": chain(head_block=head, head_time=time_of(head))} | fixed
+        now["transfers"], _ = transfers(token_logs(*seen.logs), native(*seen.native))
+        if look != LOOKS - 2:
+            now["moved_since"] = {1: final}
         on, anew = judged(seen, LABELS, known=known, since={1: final}, **now), judged(seen, LABELS, **now)
         assert on.judgement == anew.judgement
+        assert on.fee_reads.equals(anew.fee_reads)
         last, final, spoken = head, max(final, head - FINAL_BLOCKS), spoken + len(on.judgement.findings)
     assert spoken

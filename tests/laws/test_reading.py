@@ -56,6 +56,7 @@ def same(read, rows, known, reader, bundle, config):
     assert one.children == other.children
     assert sorted(map(repr, one.quarantine)) == sorted(map(repr, other.quarantine))
     assert_frame_equal(one.wanted, other.wanted)
+    assert_frame_equal(one.asides, other.asides)
     assert_frame_equal(one.world.watch, other.world.watch)
     for name in (
         "leases",

@@ -30,7 +30,7 @@ def evaluated(moved, rows, reach, labels, limits):
     near = first_funders(within(moved, watch, limits), persons, [MARKET])
     watch = pl.concat([watch, watch_funders(near, limits)])
     found = expand(moved, persons, watch, limits, reach, labels, [MARKET, USDC])
-    assert found.moved.equals(within(moved, found.watch, limits))
+    assert moved[found.rows].equals(within(moved, found.watch, limits))
     return found.watch, found.hops
 
 

@@ -1,0 +1,64 @@
+"""Law 7 for transfers: what went and came is told as comparing all of them tells it."""
+
+from random import Random
+
+import polars as pl
+import pytest
+
+from monitor.facts.moving import Moving
+from monitor.facts.transfers import CHAIN_ORDER
+from monitor.model.schema import TRANSFERS
+
+CHAINS, BLOCKS, ROWS, LOOKS = 2, 40, 300, 12
+
+
+def world(chance):
+    blank = dict.fromkeys(TRANSFERS)
+    rows = [
+        blank | {"chain_id": 1 + chance.randrange(CHAINS), "block_number": chance.randrange(BLOCKS), "log_index": n}
+        for n in range(ROWS)
+    ]
+    return pl.DataFrame(rows, schema=TRANSFERS).sort(CHAIN_ORDER, nulls_last=True)
+
+
+def same(told, other):
+    return told.sort("log_index").equals(other.sort("log_index"))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_went_and_came_is_the_difference(seed):
+    chance = Random(seed)
+    rows, moving, told, before = world(chance), Moving(), 0, pl.DataFrame(schema=TRANSFERS)
+    watched, final, heads = {5}, dict.fromkeys(range(1, CHAINS + 1), -1), {1: 10, 2: 0}
+    for look in range(LOOKS):
+        forked = {chain: chance.choice([upto + 1, upto + 2, BLOCKS]) for chain, upto in final.items()}
+        above = [(pl.col("chain_id") == chain) & (pl.col("block_number") >= at) for chain, at in forked.items()]
+        # above the final blocks a fork may leave something out
+        there = (pl.col("log_index") % LOOKS != look) | ~pl.any_horizontal(above)
+        near = [(pl.col("chain_id") == chain) & (pl.col("block_number") <= head) for chain, head in heads.items()]
+        seen = rows.filter(pl.any_horizontal(near) & there)
+        watched ^= {chance.randrange(9)}
+        ours = seen.select((pl.col("log_index") % 9).is_in(sorted(watched)).arg_true()).to_series()
+        counted = ours if chance.randrange(5) else None
+        moved = moving.become(seen, counted, final if look else {})
+        now = seen if counted is None else seen[counted]
+        if moved is not None:
+            told += 1
+            assert same(moved.gone, before.join(now, on="log_index", how="anti"))
+            assert same(moved.fresh, now.join(before, on="log_index", how="anti"))
+        before = now
+        # what is final next was seen as it is now
+        kept = {chain: min(heads[chain], forked[chain] - 1) for chain in final}
+        final = {chain: max(upto, chance.choice([upto, kept[chain]])) for chain, upto in final.items()}
+        heads = {chain: max(final[chain], head + chance.choice([-2, 0, 1, 6])) for chain, head in heads.items()}
+    assert told == LOOKS - 1
+
+
+def test_rows_that_are_not_what_they_were_are_not_told():
+    rows, moving = world(Random(1)), Moving()
+    since = dict.fromkeys(range(1, CHAINS + 1), BLOCKS)
+    assert moving.become(rows, None, {}) is None
+    moved = moving.become(rows, None, since)
+    assert moved
+    assert all(frame.is_empty() for frame in moved)
+    assert moving.become(rows[1:], None, since) is None

@@ -22,7 +22,7 @@ __all__ = ["play_on_node"]
 def play_on_node(generated: Generated, folder: Path) -> World:
     """Play, write configuration and truth, and fill the ledger through the node; raises as the daemon does."""
     with asyncio.Runner() as runner:
-        node = Anvil(genesis=generated.script.start - DAY)
+        node = Anvil(genesis=generated.script.start - DAY, history=False)
         runner.run(node.__aenter__())
         try:
             world = runner.run(_play(generated, node.url))

@@ -55,14 +55,19 @@ class Anvil:
     """A running anvil: mines only when told, at the time it is told, and stops when the context ends.
 
     Gas is free, every account may send without a signature, and transactions of a block keep the order of sending.
-    `genesis` is the timestamp of block 0 in seconds, `hardfork` the rules of the chain as anvil names them.
+    `genesis` is the timestamp of block 0 in seconds, `hardfork` the rules of the chain as anvil names them. Without
+    `history` it forgets the state of older blocks, which it else writes to disk whole, block by block: that takes half
+    of its time, and gigabytes in a long world.
     """
 
-    def __init__(self, *, chain_id: int = CHAIN_ID, genesis: int = GENESIS, hardfork: str = "cancun") -> None:
+    def __init__(
+        self, *, chain_id: int = CHAIN_ID, genesis: int = GENESIS, hardfork: str = "cancun", history: bool = True
+    ) -> None:
         self.chain_id = chain_id
         self.url = ""
         self._genesis = genesis
         self._hardfork = hardfork
+        self._history = history
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._node: Node | None = None
@@ -168,6 +173,7 @@ class Anvil:
             "--gas-limit": "300000000",
         }
         flags = ["--no-mining", "--auto-impersonate", "--no-priority-fee", "--no-request-size-limit"]
+        flags += [] if self._history else ["--prune-history"]
         return [str(program), *flags, *(part for pair in options.items() for part in pair)]
 
     async def _port(self, log: Path) -> int:

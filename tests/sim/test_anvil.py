@@ -55,6 +55,22 @@ async def test_old_states_lie_in_a_folder_that_goes_with_the_node(monkeypatch: p
 
 
 @pytest.mark.node
+async def test_a_node_without_history_knows_the_newest_state_only():
+    wallet = f"0x{7:040x}"
+    for history in (True, False):
+        async with Anvil(history=history) as node:
+            await node.mine(1)
+            await node.rpc("anvil_setBalance", [wallet, "0x5"])
+            await node.mine(2)
+            assert await node.rpc("eth_getBalance", [wallet, "latest"]) == "0x5"
+            if history:
+                assert await node.rpc("eth_getBalance", [wallet, "0x0"]) == "0x0"
+            else:
+                with pytest.raises(NodeRefused):
+                    await node.rpc("eth_getBalance", [wallet, "0x0"])
+
+
+@pytest.mark.node
 async def test_the_node_is_gone_after_an_error_inside():
     pids: list[int] = []
 

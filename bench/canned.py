@@ -16,13 +16,8 @@ import time
 from typing import Any
 
 import numpy as np
+from paid import ADDRESS, CHAIN_ID, FIRST, TOPIC0
 
-FIRST = 0x1000000
-"""The first block: every number has seven hex digits."""
-CHAIN_ID = 31337
-ADDRESS = "0x" + "c0ffee" * 6 + "c0ff"
-EVENT = "event Paid(address indexed payer, address indexed payee, uint256 amount, uint64 until, address token)"
-TOPIC0 = "0xd91df0d214467e3ed47bbffd81b4493f13050dc4b384405108be3f288b1fbd94"
 _VARIANTS = 64
 _PREPARED = 2_000_000
 """Logs of a chain that is written before it is asked for: 1.5 GB. A longer one is written answer by answer."""

@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from canned import ADDRESS, CHAIN_ID, EVENT, FIRST
+from paid import ADDRESS, CHAIN_ID, EVENT, FIRST
 
 from monitor.abi import parse_event
 from monitor.abi.columnar import decode_columns

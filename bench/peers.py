@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from canned import ADDRESS, EVENT, FIRST, TOPIC0
+from paid import ADDRESS, EVENT, FIRST, TOPIC0
 
 
 def cryo_raw(url: str, blocks: int, folder: Path, span: int) -> int:

@@ -5,9 +5,10 @@ after another without gaps, as every Solidity and Vyper contract writes them. Ev
 is named as left over, and is for the decoder of `compile_event`, which says what it holds or why it is refused (the law
 test compares both).
 
-Method: indexed words and data make one payload. NumPy finds, for all logs at once, where each value stands and whether
-the words allow it; polars then cuts the values out. An array's items are places of their own, read the same way. Each
-place knows where it must end, and places do not overlap, so no payload unfolds into more than it holds.
+Method: indexed words and data make one payload. NumPy finds, for all logs at once, where each value stands, whether the
+words allow it, and what they hold; polars cuts out what is longer than a word. An array's items are places of their
+own, read the same way. Each place knows where it must end, and places do not overlap, so no payload unfolds into more
+than it holds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from monitor.abi.declaration import Array, Elementary, EventDecl, Param, Tuple, Type
+from monitor.model.binary import binary
 
 __all__ = ["Columns", "decode_columns", "is_columnar"]
 
@@ -28,7 +30,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
-_WORD, _HALF = 32, 16
+_WORD, _HALF, _SMALL = 32, 16, 8
 _SHORT = 32
 """Bits up to which an integer becomes Int64; wider ones become Int128."""
 _QUARTER = 0x40
@@ -122,12 +124,15 @@ class _Reader:
         flat = payload.cast(pl.List(pl.UInt8)).explode(empty_as_null=False).to_numpy()
         self.words: Bytes = np.append(flat, np.zeros(_WORD, dtype=np.uint8)).reshape(-1, _WORD)
         self.good: Mask = np.ones(len(payload), dtype=np.bool_)
+        self.every = np.arange(len(payload))
+        self.width = int(self.sizes[0]) if len(payload) and (self.sizes == self.sizes[0]).all() else 0
+        """Words of every payload, 0 where they differ."""
 
     def event(self, decl: EventDecl, wanted: Collection[str]) -> pl.DataFrame:
         """Read the wanted arguments, and demand that nothing stands behind the last one."""
         plain = [param for param in decl.params if not param.indexed]
         indexed = [param._replace(type=_topic(param.type)) for param in decl.params if param.indexed]
-        start = _Spot(np.arange(len(self.good)), 0, self.sizes, wanted=True)
+        start = _Spot(self.every, 0, self.sizes, wanted=True)
         values = {
             param.name: self._static(param.type, start._replace(at=place, wanted=param.name in wanted))
             for place, param in enumerate(indexed)
@@ -182,26 +187,26 @@ class _Reader:
         match kind.base:
             case "address":
                 self._zero(word[:, : _WORD - 20], spot)
-                return _cut(spot, _WORD - 20, 20)
+                return _column(word[:, _WORD - 20 :], spot)
             case "bool":
                 self._zero(word[:, : _WORD - 1], spot)
                 self._demand(word[:, -1] <= 1, spot)
                 return pl.lit(pl.Series(word[:, -1] == 1))
             case "bytes":
                 self._zero(word[:, size:], spot)
-                return _cut(spot, 0, size)
+                return _column(word[:, :size], spot)
             case "uint":
                 self._zero(word[:, : _WORD - size], spot)
             case _:
                 sign = np.where(word[:, _WORD - size] >> 7, 255, 0).astype(np.uint8)
                 self._demand((word[:, : _WORD - size] == sign[:, None]).all(axis=1), spot)
         if kind.bits <= _SHORT:
-            return _cut(spot, 24, 8).bin.reinterpret(dtype=pl.Int64, endianness="big")
+            return _column(word[:, -_SMALL:], spot, pl.Int64)
         if spot.wanted and kind.bits > _HALF * 8 - 2:
             above = np.where(word[:, 0] >> 7, 255, 0).astype(np.uint8) if kind.base == "int" else np.uint8(0)
             lower = word[:, _HALF] ^ above
             self._demand((word[:, :_HALF] == np.reshape(above, (-1, 1))).all(axis=1) & (lower < _QUARTER), spot)
-        return _cut(spot, _HALF, _HALF).bin.reinterpret(dtype=pl.Int128, endianness="big")
+        return _column(word[:, _HALF:], spot, pl.Int128)
 
     def _text(self, kind: Elementary, spot: _Spot) -> tuple[pl.Expr, Numbers]:
         length = self._small(spot)
@@ -212,7 +217,8 @@ class _Reader:
         # In the last word, what stands behind the text is zero.
         last = np.where(np.arange(_WORD) < (length % _WORD)[:, None], 0, self._look(spot.ahead(size - 1)))
         self._demand((length % _WORD == 0) | ~last.any(axis=1), spot)
-        found = _cut(spot, _WORD, pl.lit(pl.Series(length)))
+        begin = pl.Series(np.broadcast_to(_WORD * (spot.at + 1), length.shape))
+        found = pl.col("payload").bin.slice(pl.lit(begin), pl.lit(pl.Series(length)))
         if kind.base == "bytes" or not spot.wanted:
             return found, size
         raw = self._values(found, spot)
@@ -265,6 +271,8 @@ class _Reader:
         return np.where(small, number, 0).astype(np.int64)
 
     def _look(self, spot: _Spot) -> Bytes:
+        if spot.log is self.every and isinstance(spot.at, int) and spot.at < self.width:
+            return self.words[spot.at :: self.width][: len(self.every)]
         word: Bytes = self.words[np.clip(self.first[spot.log] + spot.at, 0, len(self.words) - 1)]
         return word
 
@@ -284,10 +292,12 @@ def _topic(kind: Type) -> Type:
     return kind if isinstance(kind, Elementary) and kind.words() else _HASH
 
 
-def _cut(spot: _Spot, skip: int, size: int | pl.Expr) -> pl.Expr:
-    """Cut bytes out of the payload, from so many behind where a value stands."""
-    start = _WORD * spot.at + skip
-    return pl.col("payload").bin.slice(start if isinstance(start, int) else pl.lit(pl.Series(start)), size)
+def _column(found: Bytes, spot: _Spot, number: type[pl.DataType] | None = None) -> pl.Expr:
+    """Make a column of bytes, or of the numbers they are."""
+    if not spot.wanted:
+        return pl.lit(None)
+    column = binary(found)
+    return pl.lit(column if number is None else column.bin.reinterpret(dtype=number, endianness="big"))
 
 
 def _lists(items: pl.Series, owner: Numbers, count: Numbers) -> pl.Series:

@@ -21,6 +21,7 @@ import polars as pl
 
 from monitor.chain.check import checked
 from monitor.chain.wire import LogAnswer, Lying, raw_log
+from monitor.model.binary import binary
 from monitor.model.page import log_rows
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span
@@ -243,18 +244,18 @@ def _joined(parts: Sequence[_Part], rows: int) -> Bytes:
 
 
 def _frame(layout: Layout, table: Bytes) -> pl.DataFrame:
-    rows = pl.Series("rows", table, dtype=pl.Array(pl.UInt8, table.shape[1])).cast(pl.List(pl.UInt8)).cast(pl.Binary)
-    wide = [pl.col("rows").bin.slice(first, size).alias(name) for name, first, size in layout if name not in _NUMBERS]
-    found = rows.to_frame().select(wide).to_dict()
-    found["block_time"] = pl.Series("block_time", [None], dtype=pl.Int64).new_from_index(0, len(table))
+    found = {"block_time": pl.Series([None], dtype=pl.Int64).new_from_index(0, len(table))}
     for name, first, size in layout:
-        if name in _NUMBERS:
-            part = np.ascontiguousarray(table[:, first : first + size])
-            found[name] = pl.Series(name, part.view(">i8").ravel().astype(np.int64))
+        part = table[:, first : first + size]
+        found[name] = _numbers(part) if name in _NUMBERS else binary(part)
     # Some nodes send zero for a time they do not know.
     if (found["block_time"] == 0).any():
         found["block_time"] = found["block_time"].replace(0, None)
-    return pl.DataFrame([found[name] for name in LOG_ROWS])
+    return pl.DataFrame([found[name].alias(name) for name in LOG_ROWS])
+
+
+def _numbers(part: Bytes) -> pl.Series:
+    return pl.Series(np.ascontiguousarray(part).view(">i8").ravel().astype(np.int64))
 
 
 def _shape(first: bytes) -> _Shape | None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from monitor.ledger.frames import tail_rows
 from monitor.ledger.segments import STORED, Segment, collected, scan
+from monitor.model.page import is_sorted
 
 __all__ = ["Limits", "logs", "newest"]
 
@@ -71,8 +72,9 @@ def logs(
     tail = tail_rows(connection, where, values, STORED)
     parts = [part.filter(wanted) for part in (scan(folder, held), tail.lazy())]
     order = ["chain_id", "block_number", "log_index"]
-    found = pl.concat(parts).select(*dict.fromkeys([*order, *columns])).sort(order)
-    return collected(folder, found.select(columns))
+    found = collected(folder, pl.concat(parts).select(*dict.fromkeys([*order, *columns])))
+    # Segments follow on each other, and the tail on them, but for what was read of older blocks later.
+    return (found if is_sorted(found, order) else found.sort(order)).select(columns)
 
 
 def newest(

@@ -183,7 +183,9 @@ class Store:
     def _agreed(self, chain_id: int, pages: Sequence[Page]) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Hold pages against the ledger: their new logs, each with its time, and every block they speak of."""
         said = said_blocks(pages)
-        logs = pl.concat([pl.DataFrame(schema=LOG_ROWS), *(page.logs for page in pages)])
+        # Pages come in any order, each in order by itself: laid in order, their rows need not be sorted.
+        frames = sorted((page.logs for page in pages if page.logs.height), key=lambda rows: rows["block_number"][0])
+        logs = pl.concat([pl.DataFrame(schema=LOG_ROWS), *frames], rechunk=True)
         if said.is_empty():
             return logs, said
         first, last = said["block_number"].min(), said["block_number"].max()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,11 +39,13 @@ def log_rows(logs: Iterable[RawLog]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LOG_ROWS, orient="row")
 
 
-def is_sorted(rows: pl.DataFrame, *, once: bool = False) -> bool:
-    """Whether rows stand by place on the chain (with `once`, each place once): much less work than sorting them."""
-    block, log = (rows[name].to_numpy() for name in PLACE)
-    later = log[1:] > log[:-1] if once else log[1:] >= log[:-1]
-    return bool(((block[1:] > block[:-1]) | ((block[1:] == block[:-1]) & later)).all())
+def is_sorted(rows: pl.DataFrame, by: Sequence[str] = PLACE, *, once: bool = False) -> bool:
+    """Whether rows stand in order (with `once`, each key once): much less work than sorting them."""
+    *more, last = (rows[name].to_numpy() for name in by)
+    found = last[1:] > last[:-1] if once else last[1:] >= last[:-1]
+    for column in reversed(more):
+        found = (column[1:] > column[:-1]) | ((column[1:] == column[:-1]) & found)
+    return bool(found.all())
 
 
 def changes(column: pl.Series) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -16,7 +16,7 @@ HAYSTACK_LIMIT = 4_000
 
 
 class Target(NamedTuple):
-    """What Enter opens: a kind (lead, lease, wallet, cluster, tx, market) and its id."""
+    """What Enter opens: a kind (lead, lease, wallet, cluster, tx, market, why) and its id."""
 
     kind: str
     id: str

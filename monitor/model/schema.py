@@ -295,6 +295,7 @@ HABITS: dict[str, pl.DataType] = {
     "value": pl.Int64(),
     "times": pl.Int64(),
     "transactions": pl.Int64(),
+    "txs": pl.List(pl.Binary()),
 }
 """What a wallet set for fees in `times` of the `transactions` looked at that it signed itself.
 

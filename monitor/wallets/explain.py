@@ -7,7 +7,7 @@ means that a single wrong link is all that joins the two.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,28 +16,34 @@ import polars as pl
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
-from monitor.model.schema import HABITS, empty
+from monitor.model.schema import ACCOUNTS, HABITS, empty
 from monitor.wallets.evidence import PairScore, pair_scores
 
 __all__ = ["Explanation", "Habit", "Hop", "LinkNote", "Remainder", "explain"]
 
 _NO_HABITS = empty(HABITS)
+_NOBODY = empty(ACCOUNTS)
+_OF_SIBLINGS = frozenset({"shared_funder", "leased_alike", "siblings_payer", "siblings_sink", "siblings_fee"})
+"""Heuristics that tell of a wallet what it has in common with others of its first funder."""
 
 
 class Habit(NamedTuple):
-    """What a wallet set for fees in `times` of its `transactions`; as in `HABITS`."""
+    """What a wallet set for fees in `times` of its `transactions`, and in which; as in `HABITS`."""
 
     address: bytes
     what: str
     value: int
     times: int
     transactions: int
+    txs: tuple[bytes, ...]
 
 
 class LinkNote(NamedTuple):
     """One link of a hop; `weight` in bits, `txs` = transaction hashes, `at` = newest block seconds.
 
-    `habits` = of a link of family fee, what either end sets.
+    `adds` = the hop counts it, for it is the strongest of its family; `funding` = the end that was the first to fund
+    the other, and that other; `siblings` = of evidence about several wallets of that funder, the others. `habits` = of
+    a link of family fee, the settings that are shared, of every wallet that shares them.
     """
 
     chain_id: int
@@ -46,6 +52,9 @@ class LinkNote(NamedTuple):
     weight: Decimal
     txs: tuple[bytes, ...]
     at: int | None
+    adds: bool = True
+    funding: tuple[bytes, bytes] | None = None
+    siblings: tuple[bytes, ...] = ()
     habits: tuple[Habit, ...] = ()
 
 
@@ -81,15 +90,18 @@ class Explanation(NamedTuple):
     without: tuple[Remainder, ...]
 
 
-def explain(links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_HABITS) -> Explanation:
-    """Explain what joins `a` and `b` (`LINKS` and `HABITS` in any order).
+def explain(
+    links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_HABITS, funders: pl.DataFrame = _NOBODY
+) -> Explanation:
+    """Explain what joins `a` and `b` (`LINKS`, `HABITS`, and `FUNDERS` or `ACCOUNTS`, in any order).
 
     Only accepted pairs are walked, so the answer explains a merge; where they do not connect, all pairs are, and the
     hops that are mere candidates say so.
     """
     pairs = pair_scores(links)
     accepted = [pair for pair in pairs if pair.accepted]
-    hops = tuple(_hops(links, habits, _route(accepted, a, b) or _route(pairs, a, b)))
+    route = _route(accepted, a, b) or _route(pairs, a, b)
+    hops = tuple(_hop(links, habits, funders, here, pair) for here, pair in route)
     families = sorted({family for hop in hops for family in hop.families})
     return Explanation(
         hops,
@@ -99,10 +111,12 @@ def explain(links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_
     )
 
 
-def _hops(links: pl.DataFrame, habits: pl.DataFrame, route: list[tuple[bytes, PairScore]]) -> Iterator[Hop]:
-    for here, pair in route:
-        there = pair.b if here == pair.a else pair.a
-        yield Hop(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted, _notes(links, habits, pair))
+def _hop(links: pl.DataFrame, habits: pl.DataFrame, funders: pl.DataFrame, here: bytes, pair: PairScore) -> Hop:
+    there = pair.b if here == pair.a else pair.a
+    return Hop(
+        *(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted),
+        tuple(_notes(links, habits, funders, pair)),
+    )
 
 
 def _without(links: pl.DataFrame, family: str, a: bytes, b: bytes) -> Remainder:
@@ -156,17 +170,53 @@ def _route(pairs: list[PairScore], a: bytes, b: bytes) -> list[tuple[bytes, Pair
     return route[::-1]
 
 
-def _notes(links: pl.DataFrame, habits: pl.DataFrame, pair: PairScore) -> tuple[LinkNote, ...]:
-    mine = habits.filter(pl.col("address").is_in([pair.a, pair.b])).sort("address", "what")
-
-    def set_there(chain_id: int) -> tuple[Habit, ...]:
-        return tuple(Habit(*row) for row in mine.filter(pl.col("chain_id") == chain_id).drop("chain_id").iter_rows())
-
+def _notes(links: pl.DataFrame, habits: pl.DataFrame, funders: pl.DataFrame, pair: PairScore) -> Iterator[LinkNote]:
     rows = links.filter((pl.col("a") == pair.a) & (pl.col("b") == pair.b)).sort(
         ["weight", "heuristic", "chain_id"], descending=[True, False, False]
     )
+    told: set[str] = set()
     columns = ("chain_id", "heuristic", "family", "weight", "evidence", "at")
+    for chain, heuristic, family, weight, txs, at in rows.select(columns).iter_rows():
+        funded = _funded(funders, chain, pair)
+        others = _siblings(links, funders, chain, heuristic, funded) if funded and heuristic in _OF_SIBLINGS else ()
+        sharing = (funded[1], *others) if others and funded else (pair.a, pair.b)
+        note = LinkNote(chain, heuristic, family, weight, tuple(txs), at, family not in told)
+        told.add(family)
+        yield note._replace(
+            funding=funded,
+            siblings=others,
+            habits=_shared(habits, chain, sharing) if family == "fee" else (),
+        )
+
+
+def _funded(funders: pl.DataFrame, chain_id: int, pair: PairScore) -> tuple[bytes, bytes] | None:
+    """Say which end was the first to fund the other: funder, wallet."""
+    first = funders.filter((pl.col("chain_id") == chain_id) & pl.col("address").is_in([pair.a, pair.b]))
+    known = dict(first.select("address", "funder").iter_rows())
+    ways = ((pair.a, pair.b), (pair.b, pair.a))
+    return next(((funder, wallet) for funder, wallet in ways if known.get(wallet) == funder), None)
+
+
+def _siblings(
+    links: pl.DataFrame, funders: pl.DataFrame, chain_id: int, heuristic: str, funded: tuple[bytes, bytes]
+) -> tuple[bytes, ...]:
+    """List the other wallets of the funder about which the same evidence speaks."""
+    funder, wallet = funded
+    near = links.filter((pl.col("chain_id") == chain_id) & (pl.col("heuristic") == heuristic))
+    ends = {end for end, other in (*near.select("a", "b").iter_rows(), *near.select("b", "a").iter_rows())
+            if other == funder}  # fmt: skip
+    mine = funders.filter((pl.col("chain_id") == chain_id) & (pl.col("funder") == funder))["address"]
+    return tuple(sorted((ends & {*mine}) - {wallet}))
+
+
+def _shared(habits: pl.DataFrame, chain_id: int, wallets: Iterable[bytes]) -> tuple[Habit, ...]:
+    """List the habits of the first of the wallets that others of them have too, each with those others'."""
+    first, *others = wallets
+    here = habits.filter((pl.col("chain_id") == chain_id) & pl.col("address").is_in([first, *others]))
+    mine = here.filter(pl.col("address") == first).select("what", "value")
+    both = here.join(mine, on=["what", "value"], how="semi").filter(pl.len().over("what", "value") > 1)
+    ordered = both.sort("what", "value", pl.col("address") != first, "address").drop("chain_id")
     return tuple(
-        LinkNote(chain, heuristic, family, weight, tuple(txs), at, set_there(chain) if family == "fee" else ())
-        for chain, heuristic, family, weight, txs, at in rows.select(columns).iter_rows()
+        Habit(address, what, value, times, transactions, tuple(txs))
+        for address, what, value, times, transactions, txs in ordered.iter_rows()
     )

@@ -118,7 +118,8 @@ def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
 def habits(fees: pl.DataFrame) -> pl.DataFrame:
     """Find what each wallet set in most of its transactions, three at least (`HABITS`), sorted."""
     signed = fees.group_by("chain_id", "address").agg(pl.col("tx").n_unique().cast(pl.Int64()).alias("transactions"))
-    times = fees.group_by(_SETTING).agg(pl.len().cast(pl.Int64()).alias("times"))
+    kept_to = pl.col("tx").unique().sort()
+    times = fees.group_by(_SETTING).agg(pl.len().cast(pl.Int64()).alias("times"), kept_to.alias("txs"))
     counted = times.join(signed, on=["chain_id", "address"], how="inner")
     kept = counted.filter((pl.col("times") >= LEAST) & (2 * pl.col("times") > pl.col("transactions")))
     return kept.select(HABITS.keys()).sort(_SETTING)

@@ -7,7 +7,7 @@ import polars as pl
 from monitor.model.schema import HABITS, LINKS, READS, WANTED, empty
 from monitor.views import format as fmt
 from monitor.wallets.evidence import pair_scores
-from monitor.wallets.explain import Habit, explain
+from monitor.wallets.explain import explain
 from monitor.wallets.fees import FEES, MONTH_SECONDS, SIGNED, fees, habits, signed
 from monitor.wallets.links import links
 from tests.facts.rows import event, tx, who
@@ -96,7 +96,9 @@ def test_only_what_a_wallet_signed_itself_counts_and_what_is_unknown_is_wanted()
 def test_a_habit_is_what_most_transactions_have_and_three_at_least():
     found = habits(pl.concat([tips(1, ODD, ODD, ODD, 5, 6), tips(2, ODD, ODD), tips(3, ODD, ODD, ODD, 5, 6, 7)]))
     assert dict(found.schema) == HABITS
-    assert found.rows() == [(1, who(1), "tip", ODD, 3, 5)]
+    assert found.drop("txs").rows() == [(1, who(1), "tip", ODD, 3, 5)]
+    kept_to = tips(1, ODD, ODD, ODD, 5, 6).filter(pl.col("value") == ODD)["tx"]
+    assert found["txs"].to_list() == [sorted(kept_to)]
     assert habits(empty(FEES)).rows() == []
 
 
@@ -141,5 +143,24 @@ def test_an_explanation_names_the_setting_and_how_often_it_was_made():
     set_by = pl.concat([tips(1, ODD, ODD, 5, ODD), tips(80, ODD, ODD, ODD), tips(9, ODD, ODD, ODD), crowd(DEFAULT)])
     found = explain(linked(rows, set_by), who(1), who(80), habits(set_by))
     (note,) = found.hops[0].links
-    assert note.habits == (Habit(who(1), "tip", ODD, 3, 4), Habit(who(80), "tip", ODD, 3, 3))
+    assert [habit[:5] for habit in note.habits] == [(who(1), "tip", ODD, 3, 4), (who(80), "tip", ODD, 3, 3)]
+    assert [len(habit.txs) for habit in note.habits] == [3, 3]
+
+
+def test_an_explanation_shows_the_habits_of_all_siblings_that_share_them_and_of_nobody_else():
+    mine = [tips(1, ODD, ODD, ODD), tips(2, ODD, ODD, 5, ODD), tips(3, ODD, ODD, ODD), tips(4, 77, 77, 77)]
+    own = tips(1, 500_000, 500_000, 500_000, what="gas limit")
+    set_by = pl.concat([*mine, own, tips(50, 88, 88, 88), crowd(DEFAULT, DEFAULT, DEFAULT)])
+    rows = broker()
+    found = explain(linked(rows, set_by), who(1), who(50), habits(set_by), wallets(rows).funders)
+    (note,) = (link for hop in found.hops for link in hop.links if link.family == "fee")
+    assert note.funding == (who(50), who(1))
+    assert note.siblings == (who(2), who(3))
+    assert [habit[:5] for habit in note.habits] == [
+        (who(1), "tip", ODD, 3, 3), (who(2), "tip", ODD, 3, 4), (who(3), "tip", ODD, 3, 3)
+    ]  # fmt: skip
+    assert set(note.txs) <= {tx for habit in note.habits for tx in habit.txs}
+
+
+def test_fees_are_written_as_wallets_show_them():
     assert [fmt.fee("tip", ODD), fmt.fee("gas limit", 500_000)] == ["tip of 1.337 gwei", "gas limit of 500000"]

@@ -14,6 +14,7 @@ from monitor.dash.details.market import market_page
 from monitor.dash.details.page import Page
 from monitor.dash.details.transaction import transaction_page
 from monitor.dash.details.wallet import wallet_page
+from monitor.dash.details.why import why_page
 from monitor.dash.item import Target
 from monitor.dash.world import World
 
@@ -26,6 +27,7 @@ _PAGES: dict[str, Callable[[World, str], Page | None]] = {
     "cluster": cluster_page,
     "tx": transaction_page,
     "market": market_page,
+    "why": why_page,
 }
 
 

@@ -11,11 +11,13 @@ from monitor.dash.details.page import (
     lead_link,
     lease_links,
     made,
+    members,
     note,
     related,
     split_wallet,
     wallet_link,
 )
+from monitor.dash.details.why import why_id
 from monitor.dash.world import World
 from monitor.views import format as fmt
 from monitor.views.neighbours import drawn, neighbours
@@ -24,6 +26,8 @@ from monitor.views.tables import Row
 __all__ = ["wallet_page"]
 
 _STEPS = 2
+_PAIRS = 100
+"""Other wallets of the cluster that lead to the path between."""
 
 
 def wallet_page(world: World, target_id: str) -> Page | None:
@@ -54,6 +58,10 @@ def wallet_page(world: World, target_id: str) -> Page | None:
     if wallet["cluster_id"]:
         rows.append(related("cluster", "cluster", wallet["cluster_id"], "wallets that act together"))
     rows += [lead_link(lead) for lead in snapshot.leads if target_id in lead.wallets]
+    others = members(snapshot, wallet["cluster_id"] or "").filter(pl.col("address") != raw)
+    for other in others["address"].unique().sort()[:_PAIRS]:
+        text = fmt.address(other) or ""
+        rows.append(related("why", "why", why_id(chain, raw, other), "the path of evidence between the two", text))
     rows += _linked(links, chain, raw)
     for role in ("renter", "payer", "beneficiary", "provider"):
         mine = snapshot.leases.filter((pl.col("chain_id") == chain) & (pl.col(role) == raw))

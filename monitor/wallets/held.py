@@ -17,12 +17,14 @@ from monitor.wallets.numbers import NOBODY, Ids, Numbers, ascending, together
 
 __all__ = ["Changed", "Delta", "Held", "Near"]
 
-Places = NDArray[np.int64]
+Places = NDArray[np.uint32]
 
 _GROWTH = 2
 """A part is merged into the one before it unless that is so many times as large,"""
 _SMALL = 1 << 13
 """or has fewer rows than this: looking into one more part costs more than copying so many rows."""
+_SPARSE = 16
+"""Where each number begins is written down unless there are more than so many numbers to a row."""
 _STRETCH = 1 << 10
 _PLACE = "_place"
 
@@ -47,34 +49,57 @@ class Changed(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Rows, the numbers of their key columns, and per key the numbers in ascending order; `alive` rows count."""
+    """Rows, the numbers of their key columns, and per key where the rows of each number are; `alive` rows count."""
 
     rows: pl.DataFrame
     numbers: dict[str, Ids]
-    ascending: dict[str, Ids]
-    order: dict[str, Places]
+    index: dict[str, _Index]
     alive: NDArray[np.bool_]
 
     @classmethod
     def sorted(cls, rows: pl.DataFrame, numbers: dict[str, Ids]) -> _Part:
         """Sort the numbers that the key columns have row by row."""
-        order = {key: np.argsort(column) for key, column in numbers.items()}
-        inorder = {key: column[order[key]] for key, column in numbers.items()}
-        return cls(rows.rechunk(), numbers, inorder, order, np.ones(rows.height, np.bool_))
+        index = {key: _Index.of(column) for key, column in numbers.items()}
+        return cls(rows.rechunk(), numbers, index, np.ones(rows.height, np.bool_))
 
     def find(self, wanted: dict[str, Ids]) -> Places:
         """Give the places of the rows that have a wanted wallet in its column, each once."""
-        found = []
-        for column, wallets in wanted.items():
-            order, inorder = self.order[column], self.ascending[column]
-            first, last = inorder.searchsorted(wallets), inorder.searchsorted(wallets, "right")
-            count = last - first
-            ends = count.cumsum()
-            steps = np.arange(ends[-1] if len(ends) else 0) + (first - ends + count).repeat(count)
-            found.append(order[steps])
-        rows = np.concatenate(found)
+        rows = np.concatenate([self.index[column].find(wallets) for column, wallets in wanted.items()])
         alive = rows[self.alive[rows]]
-        return alive if len(found) == 1 else ascending(alive)
+        return alive if len(wanted) == 1 else ascending(alive)
+
+
+class _Index(NamedTuple):
+    """Places in ascending order of their numbers.
+
+    `starts` = where each number from 0 on begins among them, in a part large enough to pay for that; else `inorder`,
+    the numbers themselves.
+    """
+
+    order: Places
+    inorder: Ids | None
+    starts: Places | None
+
+    @classmethod
+    def of(cls, column: Ids) -> _Index:
+        order = np.argsort(column).astype(np.uint32)
+        most = int(column.max(initial=0))
+        if len(column) * _SPARSE < most:
+            return cls(order, column[order], None)
+        # Two more at the end, so that numbers beyond the last find an empty stretch.
+        ends = np.bincount(column, minlength=most + 3).cumsum()
+        return cls(order, None, np.concatenate([[0], ends[:-1]]).astype(np.uint32))
+
+    def find(self, wallets: Ids) -> Places:
+        if self.starts is not None:
+            at = np.minimum(wallets, len(self.starts) - 2)
+            first, last = self.starts[at].astype(np.int64), self.starts[at + 1]
+        elif self.inorder is not None:
+            first, last = self.inorder.searchsorted(wallets), self.inorder.searchsorted(wallets, "right")
+        count = last - first
+        ends = count.cumsum()
+        steps = np.arange(ends[-1] if len(ends) else 0) + (first - ends + count).repeat(count)
+        return self.order[steps]
 
 
 class Near(NamedTuple):
@@ -85,8 +110,10 @@ class Near(NamedTuple):
 
     def frame(self, *columns: str) -> pl.DataFrame:
         """Give the rows, or these columns of them."""
-        told = columns or self.schema.columns
-        some = [part.rows.select(told)[rows] for part, rows in self.found]
+        told = columns or tuple(self.schema.columns)
+        some = [part.rows[pl.Series(rows), told] for part, rows in self.found]
+        if len(some) == 1:
+            return some[0]
         return pl.concat(some) if some else self.schema.select(told)
 
     def numbers(self, column: str) -> Ids:
@@ -111,6 +138,10 @@ class Held:
         """All rows, in any order."""
         return pl.concat([self._empty, *(part.rows.filter(pl.Series(part.alive)) for part in self._parts)])
 
+    def wallets(self, column: str) -> Ids:
+        """Make a set of the wallets in a key column."""
+        return together(*(part.numbers[column][part.alive] for part in self._parts))
+
     def near(self, **wanted: Ids) -> Near:
         """Find the rows that have one of the wallets wanted in a column there."""
         looked = ((part, part.find(wanted)) for part in self._parts)
@@ -132,6 +163,8 @@ class Held:
         """Take `rows` as all there is with one of the wallets wanted in a column there; says what that changed."""
         held = self.near(**wanted)
         before = held.frame()
+        if before.is_empty():
+            return self._changed(before, rows, dict.fromkeys(self._keys, NOBODY))
         gone = before.with_row_index(_PLACE).join(rows, on=rows.columns, how="anti", nulls_equal=True)
         fresh = rows.join(before, on=rows.columns, how="anti", nulls_equal=True)
         places = gone.get_column(_PLACE).to_numpy()

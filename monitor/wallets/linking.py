@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from monitor.facts.moving import Moved
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
+from monitor.wallets.counterparties import Counterparties
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
-from monitor.wallets.hubs import DEGREES, HUBS, degrees, hubs_among
+from monitor.wallets.hubs import DEGREES, HUBS, hubs_among
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
 from monitor.wallets.numbers import NOBODY, NULL, Ids, Numbers, together
@@ -72,7 +73,7 @@ class Links:
         self._persons = Held(PERSONS, numbers, "address")
         self._labels = Held(LABELS, numbers, "address")
         self._fees = Held(FEES, numbers, "address")
-        self._degrees = Held(DEGREES, numbers, "address")
+        self._degrees = Counterparties(numbers)
         self._hubs = Held(HUBS, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
         self._sunk = Held(SUNK, numbers, "renter", "sink")
@@ -94,7 +95,7 @@ class Links:
     @property
     def funders(self) -> pl.DataFrame:
         """All first funders, as `monitor.wallets.funding.first_funders` gives them."""
-        return with_degrees(self._fundings.frame(), self._degrees.frame())
+        return with_degrees(self._fundings.frame(), self._degrees.of(self._fundings.wallets("funder")))
 
     @property
     def hubs(self) -> pl.DataFrame:
@@ -135,10 +136,9 @@ class Links:
         moved, leased, paid, met, named, priced = changes
         touched = moved.wallets("sender", "recipient")
         self.moved_wallets = self._numbers.addresses(touched)
-        spread = self._count(touched)
-        hubs = self._name_hubs(together(spread.wallets("address"), named.wallets("address")))
+        changed, stepped = self._degrees.take(moved, (SMALL, MEDIUM, LARGE))
+        hubs = self._name_hubs(changed, named.wallets("address"))
         funded = self._fund(together(touched, met.wallets("address")))
-        stepped = self._numbers.among(*_stepped(spread))
         sunk = self._sink(moved, leased, together(stepped, hubs, funded.wallets("address", "funder")))
         told = together(leased.wallets("renter"), priced.wallets("address"))
         begun = together(
@@ -151,24 +151,17 @@ class Links:
         self._links.swap(self._judge(wallets), a=wallets, b=wallets)
         return self._numbers.addresses(wallets)
 
-    def _count(self, wallets: Ids) -> Changed:
-        """Count counterparties; by numbers, since these are the most rows that news needs."""
-        near = self._transfers.near(sender=wallets, recipient=wallets)
-        ends = (pl.Series(column, near.numbers(column)) for column in ("sender", "recipient"))
-        moved = near.frame("chain_id", "amount").with_columns(ends).filter(pl.col("recipient") != NULL)
-        ours = pl.DataFrame({"number": wallets, "name": self._numbers.addresses(wallets)})
-        counted = degrees(moved).join(ours, left_on="address", right_on="number", how="inner")
-        named = counted.with_columns(pl.col("name").alias("address")).select(DEGREES.keys())
-        return self._degrees.replace(named, address=wallets)
-
-    def _name_hubs(self, wallets: Ids) -> Ids:
-        """Name hubs among the wallets; returns those that became one or no longer are one."""
-        known = self._degrees.near(address=wallets).frame()
+    def _name_hubs(self, changed: Ids, named: Ids) -> Ids:
+        """Name hubs again among wallets of other degrees or labels; returns those that became one or no longer are."""
+        busy = self._degrees.within(changed, "degree", self._hub_degree)
+        wallets = together(busy, self._hubs.near(address=changed).wallets("address"), named)
+        if not len(wallets):
+            return NOBODY
         labels = self._labels.near(address=wallets).frame()
         ours = self._numbers.addresses(np.intersect1d(self._contracts, wallets))
-        named = hubs_among(known, labels, ours.to_list(), self._hub_degree)
-        changed = self._hubs.replace(self._among(named, wallets), address=wallets)
-        went, came = (self._numbers.among(frame.get_column("address")) for frame in (changed.gone, changed.fresh))
+        found = hubs_among(self._degrees.of(wallets), labels, ours.to_list(), self._hub_degree)
+        renamed = self._hubs.replace(self._among(found, wallets), address=wallets)
+        went, came = (self._numbers.among(frame.get_column("address")) for frame in (renamed.gone, renamed.fresh))
         return np.setxor1d(went, came)
 
     def _fund(self, wallets: Ids) -> Changed:
@@ -180,9 +173,9 @@ class Links:
     def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:
         """Look again at sinks: wallets that got something, whose senders became tenants, and those given."""
         paid = self._transfers.near(sender=leased.wallets("renter")).wallets("recipient")
-        looked = together(wallets, paid, moved.wallets("recipient"), leased.wallets("provider"))
-        quiet = self._degrees.near(address=looked).frame().filter(pl.col("degree") <= LARGE)
-        few = self._numbers.among(quiet.get_column("address"))
+        looked = together(wallets, paid, self._given(moved), leased.wallets("provider"))
+        few = self._degrees.within(looked, "degree", 0, LARGE)
+        quiet = self._degrees.of(few).filter(pl.col("degree") <= LARGE)
         sent = self._transfers.near(recipient=few)
         ends = together(few, sent.wallets("sender"))
         found = sinks(
@@ -193,6 +186,12 @@ class Links:
             self._hubs.near(address=few).frame(),
         )
         return self._sunk.replace(found, sink=looked)
+
+    def _given(self, moved: Changed) -> Ids:
+        """List the wallets to which a renter sent something, or no longer did."""
+        sender = moved.numbers["sender"]
+        renters = self._leases.near(renter=together(sender)).wallets("renter")
+        return together(moved.numbers["recipient"][np.isin(sender, renters)])
 
     def _cross(self, moved: Changed, named: Changed) -> Ids:
         """Look again at what wallets put into bridges and got out; any of it may make or break a match of others."""
@@ -247,10 +246,9 @@ class Links:
 
     def _judge(self, wallets: Ids) -> pl.DataFrame:
         """Find the links that end at one of the wallets."""
-        beside = self._fundings.near(address=wallets, funder=wallets).wallets("funder")
-        degrees = self._degrees.near(address=beside).frame().filter(pl.col("out_degree") <= LARGE)
-        quiet = self._numbers.among(degrees.get_column("address"))
-        funded = self._fundings.near(funder=quiet)
+        beside = together(wallets, self._fundings.near(address=wallets).wallets("funder"))
+        funded = self._fundings.near(funder=self._degrees.within(beside, "out_degree", 0, LARGE))
+        quiet = funded.wallets("funder")
         kin = funded.wallets("address")
         payers = together(
             self._payments.near(payer=wallets, renter=wallets).wallets("payer"),
@@ -266,7 +264,7 @@ class Links:
         hubs = self._hubs.near(address=ends).frame()
         leases = self._leases.near(renter=ends, payer=ends).frame()
         weight = self._counts.rarity(self._traits.near(address=ends).frame())
-        known = with_degrees(funded.frame(), degrees)
+        known = with_degrees(funded.frame(), self._degrees.of(quiet))
         family = siblings(without(known, hubs, "funder", "address"), leases, weight)
         fees = same_fees(self._fees.near(address=ends).frame(), weight, family, paid.frame())
         back = together(
@@ -309,17 +307,3 @@ def _ending(links: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
     """Keep the links that end at one of the wallets."""
     told = wallets.implode()
     return links.filter(pl.col("a").is_in(told) | pl.col("b").is_in(told))
-
-
-def _stepped(spread: Changed) -> list[pl.Series]:
-    """List the wallets whose degree passed a step at which a shared wallet weighs something else."""
-    step = pl.sum_horizontal
-    steps = [
-        step(*(pl.col(name) > limit for limit in (SMALL, MEDIUM, LARGE))).alias(name)
-        for name in ("degree", "out_degree")
-    ]
-    before, after = (frame.select("chain_id", "address", *steps) for frame in (spread.gone, spread.fresh))
-    return [
-        one.join(other, on=one.columns, how="anti").get_column("address")
-        for one, other in ((before, after), (after, before))
-    ]

@@ -43,6 +43,10 @@ class Numbers:
         self._known: dict[bytes | None, int] = {None: NULL}
         self._names: list[bytes | None] = [None]
 
+    def __len__(self) -> int:
+        """Count the numbers given, that of null included."""
+        return len(self._names)
+
     def of(self, addresses: pl.Series) -> Ids:
         """Give the number of each address of a column, row by row."""
         if len(addresses) <= _AT_ONCE:

@@ -108,8 +108,9 @@ def anew(
         busy,
         declared(labels, rented, moved),
     )
+    found = found.sort("chain_id", "a", "b", "heuristic")
     entities = Entities()
-    entities.become(pair_scores(found), {})
+    entities.become(pair_scores(found, accepted=True), {})
     return found, dict(entities.groups)
 
 
@@ -122,7 +123,7 @@ def main() -> int:
     kept, entities = Links(frozenset(), 200), Entities()
     begun = process_time()
     near = kept.become(moved, rented, payments, persons, labels)
-    entities.become(pair_scores(kept.of(near)), {}, near)
+    entities.become(pair_scores(kept.of(near), accepted=True), {}, near)
     print(f"first filling: {process_time() - begun:.1f} s")
     nothing = [Delta(empty(kind), empty(kind)) for kind in (LEASED, PAYMENTS, PERSONS, LABELS)]
     took, waited, touched = [], [], []
@@ -131,7 +132,7 @@ def main() -> int:
         moved = pl.concat([moved, block])
         begun, start = process_time(), perf_counter()
         near = kept.update(News(Delta(block.clear(), block), *nothing))
-        changed = entities.become(pair_scores(kept.of(near)), {}, near)
+        changed = entities.become(pair_scores(kept.of(near), accepted=True), {}, near)
         took.append(1000 * (process_time() - begun))
         waited.append(1000 * (perf_counter() - start))
         touched.append((len(near), len(changed)))

@@ -130,7 +130,8 @@ def _by_time(moves: _Moves, raw: pl.Series, labels: pl.DataFrame, config: Config
     funders = first_funders(transfers, active, frozenset())
     found = links(tenants, empty(LEASE_EVENTS), transfers, funders, busy, labels)
     owners = dict(labels.filter(pl.col("kind") == OWNER).select("address", "label").iter_rows())
-    placed = members(nodes(people, funders, found, busy, stays(transfers)), merge(pair_scores(found), owners))
+    groups = merge(pair_scores(found, accepted=True), owners)
+    placed = members(nodes(people, funders, found, busy, stays(transfers)), groups)
     return placed.unique("address").sort("address")["cluster_id"]
 
 

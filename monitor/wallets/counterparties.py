@@ -31,8 +31,6 @@ _SMALL = 1 << 14
 """As in `monitor.wallets.held`: counts stand in parts that double in size."""
 _ROOM = 8
 """Columns by wallet grow by an eighth at least, so that not every new wallet copies them."""
-
-
 _ROWS = ("degree", "out_degree")
 
 

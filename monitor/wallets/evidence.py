@@ -76,8 +76,11 @@ def rarity_tenths(having: pl.Expr, total: pl.Expr) -> pl.Expr:
     )
 
 
-def pair_scores(links: pl.DataFrame) -> list[PairScore]:
-    """Add up `LINKS` per pair of addresses over all chains, strongest first, then by address."""
+def pair_scores(links: pl.DataFrame, *, accepted: bool = False) -> list[PairScore]:
+    """Add up `LINKS` per pair of addresses over all chains, strongest first, then by address.
+
+    With `accepted`, only pairs that merge are listed, which are few.
+    """
     best = (
         links.with_columns((pl.col("weight") * 10).cast(pl.Int64()).alias("tenths"))
         .group_by("a", "b", "family")
@@ -85,12 +88,8 @@ def pair_scores(links: pl.DataFrame) -> list[PairScore]:
         .with_columns(pl.min_horizontal("tenths", pl.col("family").replace_strict(CAPS, default=0)).alias("tenths"))
         .filter(pl.col("tenths") > 0)
     )
-    pairs = (
-        best.group_by("a", "b")
-        .agg(pl.col("tenths").sum(), pl.col("family").sort(), (pl.col("family") == "declared").any().alias("declared"))
-        .sort(["tenths", "a", "b"], descending=[True, False, False])
-    )
-    return [
-        PairScore(a, b, tenths, tuple(families), declared or (tenths >= ACCEPT_TENTHS and len(families) > 1))
-        for a, b, tenths, families, declared in pairs.iter_rows()
-    ]
+    merging = (pl.col("family") == "declared").any() | ((pl.col("tenths").sum() >= ACCEPT_TENTHS) & (pl.len() > 1))
+    pairs = best.group_by("a", "b").agg(pl.col("tenths").sum(), pl.col("family").sort(), merging.alias("merging"))
+    listed = pairs.filter("merging") if accepted else pairs
+    ordered = listed.sort(["tenths", "a", "b"], descending=[True, False, False])
+    return [PairScore(a, b, tenths, tuple(families), merges) for a, b, tenths, families, merges in ordered.iter_rows()]

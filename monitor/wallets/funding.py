@@ -78,8 +78,13 @@ def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Co
     funding = inbound(transfers, contracts).join(
         wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )
+    wallet = "chain_id", "recipient"
     first = (
-        funding.with_columns((pl.col("sender").n_unique().over("chain_id", "recipient") == 1).alias("sole"))
+        funding.with_columns(
+            (pl.col("sender").n_unique().over(wallet) == 1).alias("sole"),
+            pl.col("block_number").min().over(wallet).alias("first_block"),
+        )
+        .filter(pl.col("block_number") == pl.col("first_block"))
         .sort("chain_id", "recipient", "block_number", "log_index", "nonce", "tx_hash", "sender", "token", "amount")
         .unique(["chain_id", "recipient"], keep="first", maintain_order=True)
         .rename({"recipient": "address", "sender": "funder", "block_time": "at"})

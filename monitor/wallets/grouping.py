@@ -87,7 +87,7 @@ class Grouping:
             *(seen.labels, seen.fees, moved),
         )
         self.moved = kept.moved_wallets
-        scores = pair_scores(kept.of(self.looked))
+        scores = pair_scores(kept.of(self.looked), accepted=True)
         self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
         self._stays = self._stay(seen.transfers)
         return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups, self._stays)
@@ -109,7 +109,7 @@ def grouped(seen: Seen) -> Grouped:
     busy = hubs(transfers, labels, contracts, hub_degree)
     found = links(leases, lease_events, transfers, funders, busy, labels, fees)
     entities = Entities()
-    entities.become(pair_scores(found), _owners(labels))
+    entities.become(pair_scores(found, accepted=True), _owners(labels))
     return Grouped(funders, busy, found, entities.groups, stays(transfers))
 
 

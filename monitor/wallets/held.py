@@ -53,18 +53,18 @@ class _Part(NamedTuple):
 
     rows: pl.DataFrame
     numbers: dict[str, Ids]
-    index: dict[str, _Index]
+    sought: dict[str, _Index]
     alive: NDArray[np.bool_]
 
     @classmethod
     def sorted(cls, rows: pl.DataFrame, numbers: dict[str, Ids]) -> _Part:
         """Sort the numbers that the key columns have row by row."""
-        index = {key: _Index.of(column) for key, column in numbers.items()}
-        return cls(rows.rechunk(), numbers, index, np.ones(rows.height, np.bool_))
+        sought = {key: _Index.of(column) for key, column in numbers.items()}
+        return cls(rows.rechunk(), numbers, sought, np.ones(rows.height, np.bool_))
 
     def find(self, wanted: dict[str, Ids]) -> Places:
         """Give the places of the rows that have a wanted wallet in its column, each once."""
-        rows = np.concatenate([self.index[column].find(wallets) for column, wallets in wanted.items()])
+        rows = np.concatenate([self.sought[column].find(wallets) for column, wallets in wanted.items()])
         alive = rows[self.alive[rows]]
         return alive if len(wanted) == 1 else ascending(alive)
 
@@ -99,7 +99,8 @@ class _Index(NamedTuple):
         count = last - first
         ends = count.cumsum()
         steps = np.arange(ends[-1] if len(ends) else 0) + (first - ends + count).repeat(count)
-        return self.order[steps]
+        places: Places = self.order[steps]
+        return places
 
 
 class Near(NamedTuple):

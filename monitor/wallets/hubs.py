@@ -8,7 +8,7 @@ import polars as pl
 
 from monitor.wallets.labels import SERVICES
 
-__all__ = ["DEGREES", "HUBS", "ZERO_ADDRESS", "degrees", "hubs", "hubs_among"]
+__all__ = ["DEGREES", "HUBS", "NAMED", "ZERO_ADDRESS", "degrees", "hubs", "hubs_among", "measured"]
 
 DEGREES: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -20,6 +20,8 @@ DEGREES: dict[str, pl.DataType] = {
 
 HUBS: dict[str, pl.DataType] = {"address": pl.Binary(), "reason": pl.String(), "degree": pl.Int64()}
 """`reason` = label:<kind> | contract | degree; `degree` = distinct counterparties on the busiest chain."""
+NAMED: dict[str, pl.DataType] = {"address": pl.Binary(), "reason": pl.String()}
+"""Hubs without their degree, which moves with every block."""
 ZERO_ADDRESS = bytes(20)
 
 
@@ -50,13 +52,14 @@ def hubs(transfers: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[by
     A wallet is busy with `hub_degree` or more distinct counterparties among the transfers seen. The zero address is a
     hub. A wallet the user labelled as somebody's own (`owner`) stays a wallet whatever its degree.
     """
-    return hubs_among(degrees(transfers), labels, contracts, hub_degree)
+    counted = degrees(transfers)
+    return measured(hubs_among(counted, labels, contracts, hub_degree), counted)
 
 
 def hubs_among(
     degrees: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], hub_degree: int
 ) -> pl.DataFrame:
-    """List the hubs as `hubs` does, from `DEGREES`."""
+    """List the hubs (`NAMED`) as `hubs` does, from `DEGREES`."""
     most = degrees.group_by("address").agg(pl.col("degree").max())
     owned = labels.filter(pl.col("kind") == "owner").select("address").unique()
     busy = most.filter(pl.col("degree") >= hub_degree).join(owned, on="address", how="anti")
@@ -73,5 +76,11 @@ def hubs_among(
         ]
     )
     first = named.sort("address", "rank", "reason").unique("address", keep="first", maintain_order=True)
-    counted = first.join(most, on="address", how="left").with_columns(pl.col("degree").fill_null(0))
+    return first.select(NAMED.keys())
+
+
+def measured(named: pl.DataFrame, degrees: pl.DataFrame) -> pl.DataFrame:
+    """Add the degree on the busiest chain of `DEGREES`: `HUBS`, sorted by address."""
+    most = degrees.group_by("address").agg(pl.col("degree").max())
+    counted = named.join(most, on="address", how="left").with_columns(pl.col("degree").fill_null(0))
     return counted.select(pl.col(name).cast(kind) for name, kind in HUBS.items()).sort("address")

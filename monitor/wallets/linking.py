@@ -24,10 +24,10 @@ from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
-from monitor.wallets.hubs import DEGREES, HUBS, hubs_among
+from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
-from monitor.wallets.numbers import NOBODY, NULL, Ids, Numbers, together
+from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
 from monitor.wallets.rarity import Counts
 from monitor.wallets.siblings import TRAITS, siblings, traits
 
@@ -74,7 +74,7 @@ class Links:
         self._labels = Held(LABELS, numbers, "address")
         self._fees = Held(FEES, numbers, "address")
         self._degrees = Counterparties(numbers)
-        self._hubs = Held(HUBS, numbers, "address")
+        self._hubs = Held(NAMED, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
         self._sunk = Held(SUNK, numbers, "renter", "sink")
         self._crossings = Held(CROSSINGS, numbers, "wallet")
@@ -84,6 +84,7 @@ class Links:
         self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
+        self._owned = self._bridges = empty(LABELS)
         known = hubs_among(empty(DEGREES), empty(LABELS), self._sources, hub_degree)
         self._contracts = self._hubs.change(Delta(known.clear(), known)).wallets("address")
 
@@ -100,7 +101,7 @@ class Links:
     @property
     def hubs(self) -> pl.DataFrame:
         """All hubs, as `monitor.wallets.hubs.hubs` gives them."""
-        return self._hubs.frame().sort("address")
+        return measured(self._hubs.frame(), self._degrees.of(self._hubs.wallets("address")))
 
     def of(self, wallets: pl.Series) -> pl.DataFrame:
         """Give the links that end at one of the wallets, in any order."""
@@ -134,6 +135,9 @@ class Links:
         tables = (self._transfers, self._leases, self._payments, self._persons, self._labels, self._fees)
         changes = (table.change(delta) for table, delta in zip(tables, news, strict=True))
         moved, leased, paid, met, named, priced = changes
+        if not (named.gone.is_empty() and named.fresh.is_empty()):
+            labels = self._labels.frame()
+            self._owned, self._bridges = (labels.filter(pl.col("kind") == kind) for kind in (OWNER, BRIDGE))
         touched = moved.wallets("sender", "recipient")
         self.moved_wallets = self._numbers.addresses(touched)
         changed, stepped = self._degrees.take(moved, (SMALL, MEDIUM, LARGE))
@@ -154,7 +158,7 @@ class Links:
     def _name_hubs(self, changed: Ids, named: Ids) -> Ids:
         """Name hubs again among wallets of other degrees or labels; returns those that became one or no longer are."""
         busy = self._degrees.within(changed, "degree", self._hub_degree)
-        wallets = together(busy, self._hubs.near(address=changed).wallets("address"), named)
+        wallets = together(np.setxor1d(busy, self._hubs.near(address=changed).wallets("address")), named)
         if not len(wallets):
             return NOBODY
         labels = self._labels.near(address=wallets).frame()
@@ -195,11 +199,10 @@ class Links:
 
     def _cross(self, moved: Changed, named: Changed) -> Ids:
         """Look again at what wallets put into bridges and got out; any of it may make or break a match of others."""
-        labels = self._labels.frame()
         told = self._numbers.among(
             *(each.filter(pl.col("kind") == BRIDGE).get_column("address") for each in (named.gone, named.fresh))
         )
-        bridges = self._numbers.among(labels.filter(pl.col("kind") == BRIDGE).get_column("address"))
+        bridges = self._numbers.among(self._bridges.get_column("address"))
         sides = moved.numbers["sender"], moved.numbers["recipient"]
         passed = np.isin(sides[0], bridges) | np.isin(sides[1], bridges)
         wallets = together(
@@ -209,7 +212,7 @@ class Links:
         )
         if not len(wallets):
             return NOBODY
-        found = crossings(self._transfers.near(sender=wallets, recipient=wallets).frame(), labels)
+        found = crossings(self._transfers.near(sender=wallets, recipient=wallets).frame(), self._bridges)
         changed = self._crossings.replace(self._among(found, wallets, "wallet"), wallet=wallets)
         if changed.gone.is_empty() and changed.fresh.is_empty():
             return NOBODY
@@ -218,6 +221,8 @@ class Links:
 
     def _have(self, wallets: Ids) -> Ids:
         """Look again at what the wallets lease and set for fees; returns all who have what became rarer or commoner."""
+        if not len(wallets):
+            return NOBODY
         leases, fees = self._leases.near(renter=wallets).frame(), self._fees.near(address=wallets).frame()
         changed = self._traits.replace(pl.concat([traits(leases), used(fees)]), address=wallets)
         values = self._counts.take(changed.gone, changed.fresh)
@@ -235,13 +240,10 @@ class Links:
         sent = moved.numbers["sender"]
         return together(sent[np.isin(_pairs(sent, moved.numbers["recipient"]), owed)])
 
-    def _owned(self) -> pl.DataFrame:
-        return self._labels.frame().filter(pl.col("kind") == OWNER)
-
     def _declared_anew(self, named: Changed, met: Ids) -> Ids:
         """List all wallets of labelled owners when one of them was told of or met, else none."""
         no_more = named.gone.filter(pl.col("kind") == OWNER)
-        owned = self._numbers.among(self._owned().get_column("address"), no_more.get_column("address"))
+        owned = self._numbers.among(self._owned.get_column("address"), no_more.get_column("address"))
         return owned if np.isin(owned, together(named.wallets("address"), met)).any() else NOBODY
 
     def _judge(self, wallets: Ids) -> pl.DataFrame:
@@ -263,10 +265,11 @@ class Links:
         )  # fmt: skip
         hubs = self._hubs.near(address=ends).frame()
         leases = self._leases.near(renter=ends, payer=ends).frame()
-        weight = self._counts.rarity(self._traits.near(address=ends).frame())
+        theirs = self._fees.near(address=ends)
+        weight = self._counts.rarity(self._traits.near(address=together(kin, theirs.wallets("address"))).frame())
         known = with_degrees(funded.frame(), self._degrees.of(quiet))
         family = siblings(without(known, hubs, "funder", "address"), leases, weight)
-        fees = same_fees(self._fees.near(address=ends).frame(), weight, family, paid.frame())
+        fees = same_fees(theirs.frame(), weight, family, paid.frame())
         back = together(
             self._fundings.near(address=wallets, funder=np.intersect1d(wallets, quiet)).wallets("address"),
             self._payments.near(renter=wallets, payer=wallets).wallets("renter"),
@@ -284,15 +287,13 @@ class Links:
         return _ending(found, self._numbers.addresses(wallets))
 
     def _declare(self, wallets: Ids) -> pl.DataFrame:
-        owned = self._owned()
-        if self._among(owned, wallets).is_empty():
-            owned = owned.clear()
-        whose = self._numbers.among(owned.get_column("address"))
+        owners = self._numbers.among(self._owned.get_column("address"))
+        whose = owners if np.isin(owners, wallets).any() else NOBODY
         seen = (
             self._leases.near(renter=whose, payer=whose, provider=whose).frame(),
             self._transfers.near(sender=whose, recipient=whose).frame(),
         )
-        return declared(owned, *seen)
+        return declared(self._owned if len(whose) else empty(LABELS), *seen)
 
     def _among(self, frame: pl.DataFrame, wallets: Ids, column: str = "address") -> pl.DataFrame:
         named = self._numbers.addresses(wallets).alias(column).to_frame()

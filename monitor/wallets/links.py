@@ -13,7 +13,7 @@ from decimal import Decimal
 import polars as pl
 
 from monitor.facts.bounds import believable_amount
-from monitor.model.schema import LINKS
+from monitor.model.schema import LINKS, empty
 from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.fees import NO_FEES, alike, used
@@ -75,7 +75,8 @@ def links(
     paid = payments(leases, lease_events)
     crossed = bridge_matches(crossings(transfers, labels))
     named = pl.concat([declared(labels, leases, transfers), same_fees(fees, weight, kin, paid)])
-    return judged(kin, paid, sunk, crossed, transfers, leases, hubs, named)
+    found = judged(kin, paid, sunk, crossed, transfers, leases, hubs, named)
+    return found.sort("chain_id", "a", "b", "heuristic")
 
 
 def judged(
@@ -91,8 +92,9 @@ def judged(
     """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back; `declared`, `same_fees`.
 
     A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
+    Rows come in any order.
     """
-    flows = pl.concat([_return_flow(believed(transfers), kin, paid), _shared_sink(sunk)])
+    flows = pl.concat([_return_flow(transfers, kin, paid), _shared_sink(sunk)])
     found = pl.concat(
         [
             *_funding(kin),
@@ -122,7 +124,6 @@ def judged(
             pl.col("at").max(),
         )
         .select(pl.col(name).cast(kind) for name, kind in LINKS.items())
-        .sort("chain_id", "a", "b", "heuristic")
     )
 
 
@@ -156,6 +157,8 @@ def _row(
     frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr, tx: str = "tx", at: str = "at"
 ) -> pl.DataFrame:
     """Shape found evidence; rows without weight say nothing and fall away. Needs chain_id and the columns named."""
+    if frame.is_empty():
+        return empty(_FOUND)
     told = {
         "chain_id": pl.col("chain_id"), "x": pl.col(x), "y": pl.col(y), "heuristic": pl.lit(heuristic),
         "family": pl.lit(family), "tenths": tenths, "tx": pl.col(tx), "at": pl.col(at),
@@ -210,6 +213,8 @@ def _among_siblings(
     """Link funder and wallet where two wallets of one funder also share `value` (a payer or a sink)."""
     theirs = found.rename({"renter": "address"}).drop("provider", strict=False)
     joined = kin.select("chain_id", "funder", "address").join(theirs, on=["chain_id", "address"], how="inner")
+    if joined.is_empty():
+        return empty(_FOUND)
     group = ["chain_id", "funder", value]
     shared = joined.with_columns(pl.col("address").n_unique().over(group).alias("sharing")).filter(
         (pl.col("sharing") >= _SHARED) & (pl.col(value) != pl.col("funder"))
@@ -222,7 +227,7 @@ def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> 
     funded = kin.select("chain_id", pl.col("address").alias("sender"), pl.col("funder").alias("recipient"))
     backed = paid.select("chain_id", pl.col("renter").alias("sender"), pl.col("payer").alias("recipient"))
     pairs = pl.concat([funded, backed]).unique()
-    back = moved.join(pairs, on=["chain_id", "sender", "recipient"], how="semi")
+    back = believed(moved.join(pairs, on=["chain_id", "sender", "recipient"], how="semi"))
     return _row(back, "sender", "recipient", "return_flow", "flow", pl.lit(40), "tx_hash", "block_time")
 
 
@@ -269,6 +274,9 @@ def _shared_sink(sunk: pl.DataFrame) -> pl.DataFrame:
 
 def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
     """Wallets the user labelled with one owner, as a star to the lowest address, on the first chain each is seen."""
+    owned = labels.filter(pl.col("kind") == OWNER).select(pl.col("address").alias("y"), "label").unique()
+    if owned.is_empty():
+        return empty(_FOUND)
     seen = pl.concat(
         [
             *(leases.select("chain_id", pl.col(role).alias("y")) for role in ("renter", "payer", "provider")),
@@ -276,7 +284,6 @@ def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame
         ]
     )
     chains = seen.group_by("y").agg(pl.col("chain_id").min())
-    owned = labels.filter(pl.col("kind") == OWNER).select(pl.col("address").alias("y"), "label").unique()
     star = owned.with_columns(pl.col("y").sort().first().over("label").alias("x")).join(chains, on="y", how="inner")
     blank = star.with_columns(pl.lit(None, dtype=pl.Binary()).alias("tx"), pl.lit(None, dtype=pl.Int64()).alias("at"))
     return _row(blank, "x", "y", "owner_label", "declared", pl.lit(DECLARED_TENTHS))
@@ -284,6 +291,8 @@ def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame
 
 def same_fees(fees: pl.DataFrame, rarity: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
     """Wallets that set the same for fees, again and again (`monitor.wallets.fees.alike`)."""
+    if fees.is_empty():
+        return empty(_FOUND)
     found = alike(fees, rarity, kin, paid)
     return pl.concat(
         _row(found.filter(pl.col("heuristic") == name), "x", "y", name, "fee", pl.col("tenths"))

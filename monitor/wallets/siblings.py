@@ -6,6 +6,7 @@ the fewer renters of the chain have it (`rarity`).
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from monitor.wallets.evidence import CAPS, LARGE, rarity_tenths
@@ -58,12 +59,13 @@ def _first_leases(leases: pl.DataFrame) -> pl.DataFrame:
 
 def _near(rows: pl.DataFrame, group: list[str], time: str, seconds: int, name: str) -> pl.Series:
     """Say of each row whether another of its group has `time` within `seconds`; sorts these columns alone."""
-    ordered = rows.select(*group, time).with_row_index("row").sort(*group, time)
+    ordered = rows.select(pl.int_range(pl.len()).alias("row"), *group, time).sort(*group, time)
     same = pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).shift(1)) for column in group)
     after = (same & (pl.col(time).diff() <= seconds)).fill_null(False)
-    told = ordered.select("row", after.alias("after"))
-    near = told.select("row", (pl.col("after") | pl.col("after").shift(-1, fill_value=False)).alias(name))
-    return near.sort("row").get_column(name)
+    told = ordered.select("row", after | after.shift(-1, fill_value=False))
+    near = np.empty(rows.height, np.bool_)
+    near[told.to_series(0).to_numpy()] = told.to_series(1).to_numpy()
+    return pl.Series(name, near)
 
 
 def traits(leases: pl.DataFrame) -> pl.DataFrame:

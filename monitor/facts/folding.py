@@ -73,7 +73,9 @@ class Folding:
         else:
             fresh = above(since, "block_number")
             news, was = picked(events, fresh), before.news.filter(fresh)
-            settled = joined([before.settled, people(before.news.filter(~fresh), providers=True)])
+            settled = before.settled
+            if (final := before.news.filter(~fresh)).height:
+                settled = joined([settled, people(final, providers=True)])
             touched = _touched(before.folded.leases, pl.concat([was, news]), events)
             again = leases(_of(touched, events), *terms)
             stand = before.folded.leases.join(touched, on=KEY, how="anti", maintain_order="left")

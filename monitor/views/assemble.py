@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from monitor.config import Config
+from monitor.facts.bounds import TIME_LIMIT
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.people import people
 from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
@@ -262,8 +263,8 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
         if chain is None or row.head is None or row.head_time is None:
             continue
         blocks, seconds = chain.native_blocks, Decimal(chain.block_seconds)
-        # A look back over the whole chain sees everything, however long its blocks took.
-        lookback = row.head_time if blocks >= row.head else int(blocks * seconds)
+        # A look back over the whole chain sees everything, however long its blocks took, and as much at the next block.
+        lookback = TIME_LIMIT if blocks >= row.head else int(blocks * seconds)
         contexts[row.chain_id] = ChainContext(
             chain_id=row.chain_id,
             head_block=row.head,

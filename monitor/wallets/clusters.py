@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MEMBERS", "Names", "cluster_table", "members", "nodes", "stays", "wallet_table"]
+__all__ = ["MEMBERS", "Names", "cluster_table", "members", "nodes", "spanned", "stays", "wallet_table"]
 
 MEMBERS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(), "cluster_id": pl.String()}
 NODES: dict[str, pl.DataType] = {
@@ -49,6 +49,12 @@ def stays(transfers: pl.DataFrame) -> pl.DataFrame:
     ]
     spans = pl.concat(sides).group_by("chain_id", "address")
     return spans.agg(pl.col("at").min().alias("first_at"), pl.col("at").max().alias("last_at"))
+
+
+def spanned(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put the `stays` of several stretches of a history together."""
+    spans = pl.concat(parts).group_by("chain_id", "address")
+    return spans.agg(pl.col("first_at").min(), pl.col("last_at").max())
 
 
 def nodes(

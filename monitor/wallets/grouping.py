@@ -14,7 +14,7 @@ import polars as pl
 
 from monitor.facts.moving import Moved
 from monitor.model.schema import TRANSFERS, empty
-from monitor.wallets.clusters import Names, stays
+from monitor.wallets.clusters import Names, spanned, stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
@@ -25,6 +25,9 @@ from monitor.wallets.linking import Links
 from monitor.wallets.links import links, payments
 
 __all__ = ["Grouped", "Grouping", "Seen", "grouped"]
+
+
+_SIDES = ("sender", "recipient")
 
 
 class Seen(NamedTuple):
@@ -89,17 +92,20 @@ class Grouping:
         self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked), accepted=True)
         self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
-        self._stays = self._stay(seen.transfers)
+        self._stays = self._stay(seen.transfers, moved)
         return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups, self._stays)
 
-    def _stay(self, transfers: pl.DataFrame) -> pl.DataFrame:
-        """Look again at the transfers of wallets that moved, or at all where most did."""
-        if len(self.moved) > self._stays.height // 2:
+    def _stay(self, transfers: pl.DataFrame, moved: Moved | None) -> pl.DataFrame:
+        """Add what came; look again at all transfers of wallets of which something went, or of all where most moved."""
+        if moved is None or len(self.moved) > self._stays.height // 2:
             return stays(transfers)
-        near = pl.concat([self.near(self.moved, side) for side in ("sender", "recipient")])
-        wallets = self.moved.alias("address").to_frame()
-        again = stays(near).join(wallets, on="address", how="semi")
-        return pl.concat([self._stays.join(wallets, on="address", how="anti"), again])
+        lost = pl.concat([moved.gone.get_column(side) for side in _SIDES]).drop_nulls().unique()
+        near = pl.concat([self.near(lost, side) for side in _SIDES])
+        again = stays(near).filter(pl.col("address").is_in(lost.implode()))
+        touched = pl.col("address").is_in(self.moved.implode())
+        theirs = self._stays.filter(touched & ~pl.col("address").is_in(lost.implode()))
+        came = spanned([theirs, again, stays(moved.fresh)])
+        return pl.concat([self._stays.filter(~touched), came])
 
 
 def grouped(seen: Seen) -> Grouped:

@@ -61,3 +61,20 @@ def test_what_was_put_aside_after_an_upgrade_says_so_and_the_upgrade_is_told():
     assert f"; the contract was upgraded in block {chain.block - 1} (tx 0xee" in aside.reason
     (change,) = found.upgrades
     assert (change.market, change.event, change.changed, change.unseen) == ("marlin_oyster", "Upgraded", True, False)
+
+
+def test_a_look_back_over_the_whole_chain_is_as_long_at_the_next_block():
+    plain = local_config()
+    local = plain.chains["local"].model_copy(update={"native": "blocks", "native_lookback_blocks": 10**6})
+    config = plain.model_copy(update={"chains": {"local": local}})
+    chain = Chain()
+    job = [b"\x01" * 32, "{}", RENTER, PROVIDER, TOKEN_EACH_SECOND, 10**9, START]
+    chain.tx(("marlin_oyster", "market", declared("marlin_oyster", "JobOpened"), job))
+    seconds = set()
+    for more in (0, 5):
+        head = ChainRow(chain_id=LOCAL, name="local", head=chain.block + more, head_time=START + 60 + more)
+        rows = Rows(chain.logs(), empty(RAW_LOGS), empty(NATIVE), (head,), empty(READS), (), empty(READS))
+        facts = compute(rows, load_bundle(config), config).world.facts
+        seconds.add(facts.chains[LOCAL].native_lookback_seconds)
+    assert len(seconds) == 1, "else rules would judge everybody again at each block"
+    assert seconds.pop() > START

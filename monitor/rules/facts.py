@@ -259,7 +259,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
-        people = {*self.renters.get_column("renter"), *self.supply.get_column("provider").drop_nulls()}
+        people = pl.concat([self.renters.get_column("renter"), self.supply.get_column("provider").drop_nulls()])
         return origins(self.founders, self.dealt, self.hubs, people)
 
     @cached_property

@@ -7,7 +7,7 @@ cluster that took part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import polars as pl
 
@@ -27,7 +27,7 @@ def origins(
     founders: pl.DataFrame,
     dealt: Callable[[pl.DataFrame, str], pl.DataFrame],
     hubs: pl.DataFrame,
-    people: Collection[bytes],
+    people: pl.Series,
 ) -> pl.DataFrame:
     """Follow first funders that are no hubs back through wallets used once.
 
@@ -42,7 +42,7 @@ def origins(
     )
     for _ in range(_BETWEEN):
         between = reached.filter(pl.col("out_degree") <= _ONCE).select("chain_id", pl.col("origin").alias("address"))
-        wanted = between.unique().filter(~pl.col("address").is_in(sorted(people)))
+        wanted = between.unique().filter(~pl.col("address").is_in(people.implode()))
         behind = _sources(wanted, dealt, hubs)
         if behind.is_empty():
             break

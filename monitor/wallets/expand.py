@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.wallets.funding import inbound
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs_among
 from monitor.wallets.watch import WATCH, Limits, inside
 
 __all__ = ["HOPS", "Expanded", "Reach", "expand"]
@@ -25,6 +25,9 @@ HOPS: dict[str, pl.DataType] = {
     "left_out": pl.Int64(),
 }
 """Wallets that are read at a hop, and those the budget left out there."""
+
+
+_SIDES = ("sender", "recipient")
 
 
 class Reach(NamedTuple):
@@ -66,17 +69,17 @@ def expand(
     frontier = known
     hops = [pl.DataFrame(schema=HOPS)]
     seen = inside(moved, watch, limits)
+    serving = _Serving(moved, labels, contracts, reach.max_degree)
     for hop in range(1, reach.depth + 1):
-        near = moved[seen]
-        busy = hubs(near, labels, contracts, reach.max_degree)
+        busy = serving.among(seen)
         frontier = frontier.join(busy, on="address", how="anti")
-        met = _met(near, frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
+        met = _met(moved[seen], frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
         met = met.join(busy, on="address", how="anti").sort("chain_id", "block_number", "address")
         ranked = _ranked(met, pl.concat(hops), reach.max_wallets)
         fresh = ranked.filter("has_room")
         around = _rows(fresh, limits, 2 * hop, around=True)
         seen = _more(seen, inside(moved, around, limits))
-        busy = hubs(moved[seen], labels, contracts, reach.max_degree)
+        busy = serving.among(seen)
         frontier = fresh.join(busy, on="address", how="anti")
         whole = _rows(frontier, limits, 2 * hop + 1, around=False)
         seen = _more(seen, inside(moved, whole, limits))
@@ -91,6 +94,32 @@ def expand(
     return Expanded(watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop"), seen)
 
 
+class _Serving:
+    """Who serves many among the transfers seen, which only become more: who did still does."""
+
+    def __init__(self, moved: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], most: int) -> None:
+        self._moved = moved.select("chain_id", "sender", "recipient", "amount")
+        self._labels, self._contracts, self._most = labels, contracts, most
+        self._looked: pl.Series | None = None
+        self._busy = pl.DataFrame(schema={"address": pl.Binary()})
+
+    def among(self, seen: pl.Series) -> pl.DataFrame:
+        """Name them (column address), `seen` being row numbers."""
+        near = self._moved[seen]
+        if self._looked is not None:
+            fresh = near.filter(~seen.is_in(self._looked.implode()))
+            ends = pl.concat([fresh.get_column(side) for side in _SIDES]).drop_nulls().unique()
+            told = ends.filter(~ends.is_in(self._busy.get_column("address").implode())).implode()
+            near = near.filter(pl.any_horizontal(pl.col(side).is_in(told) for side in _SIDES))
+            counted = degrees(near).filter(pl.col("address").is_in(told))
+        else:
+            counted = degrees(near)
+        self._looked = seen
+        named = hubs_among(counted, self._labels, self._contracts, self._most).select("address")
+        self._busy = pl.concat([self._busy, named]).unique()
+        return self._busy
+
+
 def _more(rows: pl.Series, others: pl.Series) -> pl.Series:
     return pl.concat([rows, others]).unique().sort()
 
@@ -103,7 +132,10 @@ def _met(moved: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes
     paid = moved.filter(
         (pl.col("amount") > 0) & pl.col("recipient").is_not_null() & (pl.col("sender") != pl.col("recipient"))
     ).join(wallets, left_on=["chain_id", "sender"], right_on=["chain_id", "address"], how="semi")
-    funded = inbound(moved, contracts).join(
+    # what a wallet got and spent is all that it is told from
+    ours = wallets.get_column("address").unique().implode()
+    theirs = moved.filter(pl.any_horizontal(pl.col(side).is_in(ours) for side in _SIDES))
+    funded = inbound(theirs, contracts).join(
         wallets, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )
     both = pl.concat(

@@ -1,7 +1,12 @@
+from random import Random
+from typing import Any
+
 import polars as pl
+import pytest
 
 from monitor.facts.people import people
-from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
+from monitor.model.schema import TRANSFERS
+from monitor.wallets.watch import LAST_AWAITED, WATCH, Limits, watch_funders, watch_people, within
 from tests.facts.rows import events, who
 from tests.wallets.worlds import lease, pay, send, wallets
 
@@ -41,3 +46,33 @@ def test_only_transfers_inside_a_watched_span_are_seen_and_each_once():
     assert within(world.transfers, watch, near).equals(seen), "of people and their funders all counts"
     assert within(world.transfers, later, near)["block_number"].to_list() == [100, 4_500, 4_530]
     assert seen.schema == world.transfers.schema
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_within_a_watch_is_what_any_of_its_spans_holds(seed):
+    chance = Random(seed)
+    kinds, people, blocks = ["erc20", "native"], range(1, 6), 60
+    rows: list[dict[str, Any]] = [
+        dict.fromkeys(TRANSFERS)
+        | {"chain_id": 1, "block_number": chance.randrange(blocks), "kind": chance.choice(kinds), "log_index": n}
+        | {"sender": who(chance.choice(people)), "recipient": chance.choice([None, who(chance.choice(people))])}
+        for n in range(200)
+    ]
+    spans = [
+        (1, who(chance.choice(people)), chance.choice(kinds), start, stop, chance.randrange(4))
+        for start in chance.sample(range(blocks), 12)
+        for stop in [chance.choice([None, start + 1, start + 9, start + 9])]
+    ]
+    transfers = pl.DataFrame(rows, schema=TRANSFERS)
+    found = within(transfers, pl.DataFrame(spans, schema=WATCH, orient="row"), {1: Limits(0, 9, 9, True, final=40)})
+    held = [
+        row["log_index"]
+        for row in rows
+        if any(
+            address in (row["sender"], row["recipient"]) and kind == row["kind"] and start <= row["block_number"]
+            and (stop is None or row["block_number"] < stop) and (stage <= LAST_AWAITED or row["block_number"] <= 40)
+            for _, address, kind, start, stop, stage in spans
+        )
+    ]  # fmt: skip
+    assert found["log_index"].to_list() == held
+    assert 0 < len(held) < len(rows)

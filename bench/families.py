@@ -5,12 +5,15 @@ cannot tell). A link is right when both ends are of one actor, wrong when one en
 Recall is the share of wallets of actors with several wallets that a right link of the family touches. `accepted` are
 pairs that merge. For comparison in the same run: `one family` is the rule without its demand for two families, `no
 fees` are the pairs that merge without the family of fees, `one habit` any two wallets that set the same for fees.
-Worlds are those kept for reporting; `--node` plays them on anvil instead of the twin.
+Worlds are those kept for reporting; `--node` plays them on anvil instead of the twin, with fewer people: anvil hashes
+its whole state at every block, so that four times the people take it sixteen times as long. They have one chain; what
+crosses a bridge is measured by `bench/bridges.py`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,13 +28,15 @@ from monitor.wallets.evidence import pair_scores
 
 Pairs = set[tuple[bytes, bytes]]
 WORLDS = 2
+ACTORS, ACTORS_ON_NODE = 400, 100
+ON_NODE = "--node" in sys.argv[1:]
 FLOOR = 0.95
 
 
 def played(seed: int, folder: Path) -> Trial:
     """Write a world by the twin, or with `--node` play it on anvil and index it from there."""
-    made = generate(seed=seed)
-    if "--node" not in sys.argv[1:]:
+    made = generate(seed=seed, actors=ACTORS_ON_NODE if ON_NODE else ACTORS)
+    if not ON_NODE:
         return write_world(made, folder)
     return Trial(folder, play_on_node(made, folder), load(str(folder / "config.toml")).config)
 
@@ -62,7 +67,8 @@ def rates(owner: dict[bytes, str], pairs: Iterable[tuple[bytes, bytes]]) -> tupl
     """Right links, links, wallets touched by a right link, wallets of actors with several."""
     known = [(a, b) for a, b in pairs if a in owner or b in owner]
     right = [(a, b) for a, b in known if owner.get(a) == owner.get(b)]
-    several = [wallet for wallet, name in owner.items() if list(owner.values()).count(name) > 1]
+    wallets = Counter(owner.values())
+    several = [wallet for wallet, name in owner.items() if wallets[name] > 1]
     touched = {end for pair in right for end in pair} & set(several)
     return len(right), len(known), len(touched), len(several)
 
@@ -75,6 +81,8 @@ def main() -> int:
         for name, found in pairs.items():
             sums = totals.setdefault(name, [0] * 4)
             totals[name] = [before + more for before, more in zip(sums, rates(owner, found), strict=True)]
+    people = f"{ACTORS_ON_NODE} actors each on a node" if ON_NODE else f"{ACTORS} actors each by the twin"
+    print(f"{WORLDS} worlds, {people}")
     print(f"{'family':<12} {'links':>6} {'precision':>10} {'recall':>7}")
     precision = {name: right / max(known, 1) for name, (right, known, _, _) in totals.items()}
     for name, (_, known, touched, several) in sorted(totals.items()):

@@ -3,8 +3,8 @@
 A bridge is a hub, so sharing it says nothing. But an amount with its own digits that goes in on one chain and comes out
 on another soon after, less a small fee, is the same money, where it is the only pair that fits: whoever deposited gave
 to whoever withdrew. Popular amounts fit many and say nothing, and so does a look-alike, which makes two fit where one
-did. The recipient must have used what came (anybody can bridge dust to a stranger); withdrawals that take days, as from
-optimistic rollups, do not fit.
+did. The recipient must have used what came, and dust counts for nothing (anybody can bridge some to a stranger);
+withdrawals that take days, as from optimistic rollups, do not fit.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.model.schema import AMOUNT
+from monitor.wallets.funding import DUST_FRACTION
 
 __all__ = ["BRIDGE", "CROSSINGS", "MATCHES", "bridge_matches", "crossings"]
 
@@ -30,7 +31,9 @@ CROSSINGS: dict[str, pl.DataType] = {
     "log_index": pl.Int64(),
     "used": pl.Boolean(),
 }
-"""`way` is in|out of a bridge; `used` = the wallet later sent that asset (native: anything) on that chain."""
+"""`way` is in|out of a bridge.
+
+`used` = it was no dust, and the wallet later sent that asset (native: anything) on that chain."""
 MATCHES: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
     "giver": pl.Binary(),
@@ -61,14 +64,20 @@ def crossings(transfers: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     spent = moved.filter(pl.col("kind") != "native").select("chain_id", *sent, "kind", "token")
     acted = transfers.filter(pl.col("nonce").is_not_null()).select("chain_id", *sent, "kind", "token")
     used = pl.concat([spent, acted]).group_by(asset).agg(pl.col("last").max())
+    most = moved.group_by("chain_id", pl.col("recipient").alias("wallet"), "kind", "token").agg(
+        pl.col("amount").max().alias("most")
+    )
     sides = [
         moved.join(bridges, left_on=there, right_on="address", how="semi")
         .join(bridges, left_on=here, right_on="address", how="anti")
         .with_columns(pl.col(here).alias("wallet"), pl.lit(way).alias("way"))
         for here, there, way in (("sender", "recipient", "in"), ("recipient", "sender", "out"))
     ]
-    crossed = pl.concat(sides).join(used, on=asset, how="left", nulls_equal=True)
-    later = (pl.col("last") >= pl.col("block_number")).fill_null(False)
+    crossed = pl.concat(sides)
+    for known in (used, most):
+        crossed = crossed.join(known, on=asset, how="left", nulls_equal=True)
+    sized = pl.col("amount") * DUST_FRACTION >= pl.col("most")
+    later = ((pl.col("last") >= pl.col("block_number")) & sized).fill_null(False)
     return crossed.select(
         *(
             "chain_id",

@@ -37,7 +37,7 @@ def transfer(chance):
     part = chance.choice(["funds", "funds", "sweeps", "sweeps", "any", *["crosses"] * 2])
     recipient = chance.choice([4, 5, 1, 2] if part == "sweeps" else PEOPLE)
     sender = 1 + recipient % 3 if part == "funds" else chance.choice([*PEOPLE, 90])
-    amount = chance.choice([0, 1, 5000, 6000, 6000, 6000, 10**33])
+    amount = chance.choice([0, 1, 5000, 6000, 6000, 6000, 10**9, 10**33])
     if part == "crosses":
         sender, recipient = chance.sample([BRIDGE, chance.choice(PEOPLE)], 2)
         token, block = None, 2

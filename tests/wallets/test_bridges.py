@@ -79,6 +79,9 @@ def test_what_is_no_crossing_of_its_own_joins_nobody(rows):
 def test_dust_that_nobody_asked_for_joins_nobody():
     assert matched(*crossing()) == set(), "who never used it did not ask for it"
     assert matched(*crossing(), *uses(at=HOUR)) == set(), "nor who stopped before it came"
+    rich = transfer(2, STRANGER, ALT, 2_000 * 1_234_567 * NATIVE, HOUR, number=8)
+    assert matched(*crossing(), *uses(), rich) == set(), "nor who has a thousand times as much to use"
+    assert matched(*crossing(), *uses(), {**rich, "amount": 900 * 1_234_567 * NATIVE}) == PAIR
 
 
 def test_a_look_alike_makes_two_fit_and_so_says_nothing():

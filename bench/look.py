@@ -3,8 +3,9 @@
 `python bench/look.py [lease_events] [transfers]`, by default 1,000,000 and 5,000,000. The world is that of
 `bench/rules.py`, but nine transfers of ten go to or come from busy services, as most do; the block brings a lease, a
 top-up, a close and a hundred transfers. Both ways start from decoded events and must come to the same judgement.
-Reading and decoding are measured in `bench/reading.py`. Seconds are the processor's, of all cores together. The goal is
-half a second for all that goes on.
+Reading and decoding are measured in `bench/reading.py`. Whom to follow is found anew at every look; it is measured by
+itself, since what is followed decides how many transfers there are. Seconds are the processor's, of all cores together.
+The goal is half a second for all that goes on.
 """
 
 from __future__ import annotations
@@ -36,15 +37,19 @@ from monitor.facts.folding import Folding
 from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
+from monitor.facts.people import people
 from monitor.model.schema import empty
 from monitor.rules import pipeline
 from monitor.rules.facts import ChainContext
 from monitor.rules.judge import Judging
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
+from monitor.wallets.expand import Reach, follow
 from monitor.wallets.grouping import Grouping
 from monitor.wallets.labels import LABELS
 from monitor.wallets.signing import Signing
+from monitor.wallets.watch import Limits
 
+FUNDER_BLOCKS = 20_000
 BLOCK, FRESH_LEASES, FRESH_TRANSFERS, SERVICES = (YEAR + 60 * 86_400) // 12, 3, 100, 300
 GOAL_SECONDS = 0.5
 EMITTED = frozenset({"lease.open", "lease.deposit", "lease.extend", "lease.close", "capacity.upsert", "attest"})
@@ -126,6 +131,16 @@ def measured(work: Callable[[], World]) -> tuple[World, dict[str, float]]:
     return world, clock.seconds
 
 
+def following(seen: Inputs) -> float:
+    """Measure whom to follow as a daemon does by default, which is found anew at every look: seconds."""
+    assert seen.transfers is not None
+    persons = people(seen.events, providers=True)
+    limits = {1: Limits(0, BLOCK, FUNDER_BLOCKS, transfers=True, final=BLOCK - 1)}
+    begun = process_time()
+    follow(seen.transfers, persons, limits, Reach(depth=2), seen.labels, ())
+    return process_time() - begun
+
+
 def main() -> None:
     """Judge a world, then a block more, both ways."""
     events, count = (int(text) for text in (*sys.argv[1:3], *("1000000", "5000000")[len(sys.argv) - 1 :]))
@@ -147,6 +162,8 @@ def main() -> None:
     print(f"{events} lease events, {moved.height} transfers, then a block: seconds anew, going on, ratio")
     for name, whole in sorted(took_anew.items(), key=lambda each: -each[1]):
         print(f"{name:18s} {whole:8.3f} {took[name]:8.3f} {whole / max(took[name], 1e-6):8.1f}")
+    beside = following(now)
+    print(f"{'whom to follow':18s} {beside:8.3f} {beside:8.3f} {1:8.1f}  not in all")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
     print(f"goal {GOAL_SECONDS} s, {took['all'] / GOAL_SECONDS:.1f} times that")
 

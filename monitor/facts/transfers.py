@@ -8,7 +8,7 @@ import polars as pl
 
 from monitor.model.schema import AMOUNT, QUARANTINE, TRANSFERS
 
-__all__ = ["CHAIN_ORDER", "TRANSFER_TOPIC", "transfers"]
+__all__ = ["CHAIN_ORDER", "TRANSFER_TOPIC", "appended", "transfers"]
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """keccak256 of `Transfer(address,address,uint256)` (EIP-20); EIP-721 shares it with a fourth topic."""
@@ -52,6 +52,17 @@ def transfers(logs: pl.DataFrame, native: pl.DataFrame) -> tuple[pl.DataFrame, p
     )
     shaped = refused.select(pl.col(name).cast(kind) for name, kind in QUARANTINE.items())
     return moved, shaped.sort("chain_id", "block_number", "log_index", "reason")
+
+
+def appended(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Put transfers together, both in chain order, on each chain the new ones above the old; no row moves."""
+    chains = [frame.get_column("chain_id") for frame in (old, new)]
+    stretches = [old.clear()]
+    for name in pl.concat(chains).unique().sort():
+        for frame, chain in zip((old, new), chains, strict=True):
+            first, stop = (int(chain.search_sorted(name, side)) for side in ("left", "right"))
+            stretches.append(frame.slice(first, stop - first))
+    return pl.concat(stretches)
 
 
 def _reason() -> pl.Expr:

@@ -22,12 +22,11 @@ from monitor.rules.names import NAMES
 from monitor.rules.news import Told
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
-from monitor.wallets.expand import HOPS, Reach, expand
+from monitor.wallets.expand import HOPS, Reach, follow
 from monitor.wallets.fees import fees, habits
-from monitor.wallets.funding import first_fundings
 from monitor.wallets.grouping import Grouping, Seen, grouped
 from monitor.wallets.signing import Acts, Signing
-from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
+from monitor.wallets.watch import WATCH, Limits
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
 
@@ -97,6 +96,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Everything known at one moment: `facts` for rules, the tables surfaces show, and the judgement."""
 
     facts: Facts
+    people: pl.DataFrame
+    """Everybody with a role in a lease or an offer (`monitor.facts.people.PEOPLE`)."""
     watch: pl.DataFrame
     """Whose transfers to read over which blocks (`monitor.wallets.watch.WATCH`)."""
     hops: pl.DataFrame
@@ -130,10 +131,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         moved, refused = inputs.transfers, empty(QUARANTINE)
     watch, hops, rows = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
-        watch = watch_people(persons, inputs.limits)
-        near = first_fundings(within(moved, watch, inputs.limits), persons, inputs.contracts)
-        watch = pl.concat([watch, watch_funders(near, inputs.limits)])
-        watch, hops, rows = expand(moved, persons, watch, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
+        watch, hops, rows = follow(moved, persons, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
     news = known.moving.become(moved, rows, inputs.moved_since)
     moved = moved if rows is None else moved[rows]
     folded = known.folding.touched
@@ -169,6 +167,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     judgement = known.judging.become(facts, inputs.overrides, told)
     return World(
         facts=facts,
+        people=persons,
         watch=watch,
         hops=hops,
         clusters=_with_leads(cluster_table(wallets), judgement),

@@ -12,7 +12,6 @@ import polars as pl
 from monitor.config import Config
 from monitor.facts.bounds import TIME_LIMIT
 from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
-from monitor.facts.people import people
 from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
 from monitor.facts.transfers import transfers
 from monitor.hardware.frame import resolve
@@ -238,7 +237,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     )
     facts = world.facts
     wallets, asides = accounts(
-        people(read.events, providers=True),
+        world.people,
         facts.transfers,
         facts.wallets,
         facts.funders,

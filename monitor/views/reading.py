@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.facts.transfers import appended
 from monitor.ledger.reader import Reader
 from monitor.ledger.scan import Limits
 from monitor.markets.decode import find_children
@@ -116,11 +117,8 @@ class Reading:
 
 
 def _joined(old: Read, new: Read) -> Read:
-    both = [pl.concat(pair) for pair in zip(old, new, strict=True)]
-    parts = [frame.rechunk() if frame.n_chunks() > _MOST_CHUNKS else frame for frame in both]
-    joined = Read(*parts)
-    moved = joined.transfers
-    if moved.get_column("chain_id").n_unique() > 1:
-        # each part is in chain order, and the new rows of a chain stand above its old ones
-        moved = moved.sort("chain_id", maintain_order=True)
-    return joined._replace(transfers=moved, wanted=joined.wanted.unique().sort(list(WANTED)))
+    joined = Read(*(pl.concat(pair) for pair in zip(old, new, strict=True)))._replace(
+        transfers=appended(old.transfers, new.transfers)
+    )
+    parts = (frame.rechunk() if frame.n_chunks() > _MOST_CHUNKS else frame for frame in joined)
+    return Read(*parts)._replace(wanted=joined.wanted.unique().sort(list(WANTED)))

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.wallets.funding import inbound
+from monitor.wallets.funding import first_fundings, inbound
 from monitor.wallets.hubs import degrees, hubs_among
-from monitor.wallets.watch import WATCH, Limits, inside
+from monitor.wallets.watch import WATCH, Limits, inside, watch_funders, watch_people, within
 
-__all__ = ["HOPS", "Expanded", "Reach", "expand"]
+__all__ = ["HOPS", "Expanded", "Reach", "expand", "follow"]
 
 HOPS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -48,6 +48,23 @@ class Expanded(NamedTuple):
     watch: pl.DataFrame
     hops: pl.DataFrame
     rows: pl.Series
+
+
+def follow(
+    moved: pl.DataFrame,
+    people: pl.DataFrame,
+    limits: Mapping[int, Limits],
+    reach: Reach,
+    labels: pl.DataFrame,
+    contracts: Collection[bytes],
+) -> Expanded:
+    """Say whom to watch: `people` (PEOPLE), whoever funded them, and the wallets within reach of these.
+
+    `moved` are transfers (TRANSFERS) in chain order.
+    """
+    watch = watch_people(people, limits)
+    near = first_fundings(within(moved, watch, limits), people, contracts)
+    return expand(moved, people, pl.concat([watch, watch_funders(near, limits)]), limits, reach, labels, contracts)
 
 
 def expand(

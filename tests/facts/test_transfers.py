@@ -1,8 +1,9 @@
 from typing import Any
 
+import polars as pl
 import pytest
 
-from monitor.facts.transfers import transfers
+from monitor.facts.transfers import appended, transfers
 from monitor.model.schema import QUARANTINE, TRANSFERS
 from tests.facts.rows import USDC, native, native_tx, time_of, token_log, token_logs, tx, who
 
@@ -19,6 +20,19 @@ def test_token_and_native_transfers_in_chain_order():
     assert moved.row(2) == (1, 7, time_of(7), tx(7003), 3, "erc20", USDC, who(1), who(2), 10**37, None)
     assert moved["recipient"].to_list()[3] is None
     assert moved["nonce"].to_list() == [4, None, None, 5]
+
+
+def test_new_transfers_stand_above_the_old_ones_of_their_chain():
+    places = [(chain, block, log) for chain in (1, 2, 3) for block in (1, 2, 5, 6) for log in (0, 1)]
+    names = ("chain_id", "block_number", "log_index")
+    rows = [dict.fromkeys(TRANSFERS) | dict(zip(names, place, strict=True)) for place in places]
+    whole = pl.DataFrame(rows, schema=TRANSFERS)
+    old = whole.filter((pl.col("block_number") < 5) & (pl.col("chain_id") != 3))
+    new = whole.filter((pl.col("block_number") >= 5) & (pl.col("chain_id") != 1))
+    both = whole.join(pl.concat([old, new]), on=names, how="semi", maintain_order="left")
+    assert appended(old, new).equals(both)
+    assert appended(old.clear(), new).equals(new)
+    assert appended(old, new.clear()).equals(old)
 
 
 BAD: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from __future__ import annotations
 import polars as pl
 
 from monitor.facts.fold import KEY
-from monitor.model.schema import HABITS, READS, WANTED, empty
+from monitor.model.schema import HABITS, WANTED, empty
 from monitor.wallets.siblings import TRAITS
 
 __all__ = ["FEES", "NO_FEES", "SIGNED", "acted", "alike", "fees", "habits", "oldest", "sent", "signed", "used"]
@@ -94,9 +94,10 @@ def oldest(rows: pl.DataFrame, most: int) -> pl.DataFrame:
 
 def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read what wallets set in what they signed themselves (`FEES`), and list the reads (WANTED) still to be had."""
-    key = list(WANTED)
-    asked = signed.with_columns(pl.lit("fee").alias("kind"), pl.lit(b"").alias("target"), pl.col("tx").alias("payload"))
-    told = asked.join(reads.filter(pl.col("kind") == "fee").select(list(READS)), on=key, how="left")
+    # of this kind the target is empty, and the payload the transaction
+    key = ["chain_id", "block_number", "payload"]
+    answers = reads.filter(pl.col("kind") == "fee").select(*key, "result", "failure")
+    told = signed.with_columns(pl.col("tx").alias("payload")).join(answers, on=key, how="left")
     unknown = pl.col("result").is_null() & pl.col("failure").is_null()
     result = pl.col("result").bin
     price, limit = (
@@ -112,7 +113,9 @@ def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
         (pl.col("value") % ROUND == 0) & (pl.col("value") != TRANSFER_GAS)
     )
     found = pl.concat([priced, limited]).select(FEES.keys()).unique()
-    return found, told.filter(unknown).select(key).unique().sort(key)
+    named = {"kind": pl.lit("fee"), "target": pl.lit(b"")}
+    wanted = told.filter(unknown).select(key).unique().sort(key).with_columns(**named)
+    return found, wanted.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
 
 
 def habits(fees: pl.DataFrame) -> pl.DataFrame:

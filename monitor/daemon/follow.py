@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from monitor.chain.source import ChainSource
@@ -68,6 +68,8 @@ class Follower:
         """What was wanted, and up to which blocks, at the last step."""
         self._wake = wake or asyncio.Event()
         self._planned: deque[Job] = deque()
+        self._all_planned: Sequence[Want] | None = None
+        """What was wanted when a plan held all that is missing of it: until the next look there is no other."""
         self._flying: dict[asyncio.Task[Page | None], Job] = {}
         self._waiting: list[Page] = []
         self._writing: Sequence[Page] = ()
@@ -106,7 +108,7 @@ class Follower:
             changed = await self._written() or changed
         finally:
             nudge.cancel()
-        self.behind = moved or bool(self._flying or self._planned or self._next())
+        self.behind = moved or bool(self._flying or self._more())
         held = dict(self.covered)
         _add(held, (page.coverage for page in self._waiting))
         self.lacking = max(moved, self._missing([want for want in self.wants() if not want.later], held))
@@ -131,13 +133,17 @@ class Follower:
     def _start(self) -> bool:
         """Keep requests in flight, the head's first; False when there is nothing to wait for."""
         while len(self._flying) < self._places:
-            if not self._planned:
-                self._planned.extend(self._next())
-            if not self._planned:
+            if not self._more():
                 break
             job = self._planned.popleft()
             self._flying[asyncio.create_task(self.source.fetch(job))] = job
         return bool(self._flying)
+
+    def _more(self) -> bool:
+        """Plan where nothing is planned; False when there is nothing to fetch that is not on its way."""
+        if not self._planned and self.wants() is not self._all_planned:
+            self._planned.extend(self._next())
+        return bool(self._planned)
 
     def _landed(self) -> Iterable[Page | None]:
         for task in [task for task in self._flying if task.done()]:
@@ -187,6 +193,7 @@ class Follower:
             reverted = reverted or isinstance(change, Reverted)
         # The head may have grown: what is planned now comes before what was left of the plan.
         self._planned.clear()
+        self._all_planned = None
         return reverted
 
     async def _apply(self, change: Change) -> None:
@@ -218,6 +225,8 @@ class Follower:
         _add(taken, ({fragment.key: job.span for fragment in job.fragments} for job in self._flying.values()))
         _add(taken, (page.coverage for page in (*self._waiting, *self._writing)))
         jobs = self._plan(taken, self.chain.concurrency)
+        if len(jobs) < self.chain.concurrency:
+            self._all_planned = self.wants()
         if jobs:
             self.progress.planned(self.chain.id, self._missing(self.wants(), self.covered), self.source.head)
         return jobs
@@ -228,7 +237,8 @@ class Follower:
     def _plan(self, taken: Mapping[str, Spans], limit: int) -> list[Job]:
         """List the blocks that can still change, then the rest, oldest first, then what is wanted `later`."""
         head, final, width = self._top(), self.source.finalized, self.source.width
-        wants = [want for want in self.wants() if not self._is_held(want, taken)]
+        # Most of what is wanted was read long ago.
+        wants = [want for want, span in self._spans(self.wants()) if taken.get(want.fragment.key, _NOTHING).lacks(span)]
         now = [want for want in wants if not want.later]
         near = [want._replace(start=max(want.start, final + 1)) for want in now]
         jobs = plan(near, taken, head, final, width, limit=limit)
@@ -237,24 +247,24 @@ class Follower:
                 jobs += plan(part, taken, min(head, final), final, width, limit=limit - len(jobs))
         return jobs
 
-    def _span(self, want: Want) -> Span:
-        head = min(self._top(), self.source.finalized) if want.later else self._top()
-        return Span(want.start, head + 1 if want.stop is None else min(want.stop, head + 1))
+    def _spans(self, wants: Iterable[Want]) -> Iterator[tuple[Want, Span]]:
+        """Say up to where each is to be read now."""
+        head = self._top()
+        tops = {False: head + 1, True: min(head, self.source.finalized) + 1}
+        for want in wants:
+            top = tops[want.later]
+            yield want, Span(want.start, top if want.stop is None else min(want.stop, top))
 
-    def _is_held(self, want: Want, held: Mapping[str, Spans]) -> bool:
-        """Whether there is nothing to read for it; most of what is wanted was read long ago."""
-        return held.get(want.fragment.key, _NOTHING).covers(self._span(want))
-
-    def _missing(self, wants: Sequence[Want], held: Mapping[str, Spans]) -> int:
+    def _missing(self, wants: Iterable[Want], held: Mapping[str, Spans]) -> int:
         """Count the blocks still to be read, over all fragments' union."""
         missing: set[Span] = set()
-        for want in wants:
-            if not self._is_held(want, held):
-                missing.update(Spans((self._span(want),)) - held.get(want.fragment.key, _NOTHING))
+        for want, span in self._spans(wants):
+            missing.update(held.get(want.fragment.key, _NOTHING).lacks(span))
         return Spans(missing).total
 
 
 def _add(covered: dict[str, Spans], more: Iterable[Mapping[str, Span]]) -> None:
     for coverage in more:
+        alone = {span: Spans((span,)) for span in set(coverage.values())}
         for key, span in coverage.items():
-            covered[key] = covered.get(key, Spans()) | Spans((span,))
+            covered[key] = covered.get(key, _NOTHING) | alone[span]

@@ -16,6 +16,7 @@ from monitor.alerts.outbox import outbox_rows
 from monitor.alerts.payload import Context, LegalStatus
 from monitor.chain.reads import Wanted
 from monitor.config import Config
+from monitor.daemon.pool import on_the_pool
 from monitor.daemon.watch import Watched, admitted
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow
@@ -87,7 +88,7 @@ class Judge:
 
     async def survey(self) -> Survey:
         """Read the ledger."""
-        return await asyncio.to_thread(self._survey)
+        return await asyncio.to_thread(on_the_pool, self._survey)
 
     def _survey(self) -> Survey:
         # Before the rows: what is covered now, they hold.
@@ -101,7 +102,7 @@ class Judge:
 
     async def newcomers(self, survey: Survey, watched: Sequence[Watched]) -> Look:
         """Tell what a look would ask for beyond what is `watched`, as far as new events alone say so."""
-        fresh = await asyncio.to_thread(self._newcomers, survey, watched)
+        fresh = await asyncio.to_thread(on_the_pool, lambda: self._newcomers(survey, watched))
         wanted = [Wanted(*row) for row in survey.read.wanted.iter_rows()]
         return Look([*watched, *fresh], survey.rows.children, wanted)
 
@@ -121,7 +122,7 @@ class Judge:
 
     async def look(self, survey: Survey) -> Look:
         """Evaluate all that was surveyed; tell what else to read, each sorted."""
-        latest, watched = await asyncio.to_thread(self._evaluate, survey)
+        latest, watched = await asyncio.to_thread(on_the_pool, lambda: self._evaluate(survey))
         self._latest, self._watched = latest, frozenset(watched)
         wanted, asides = ([Wanted(*row) for row in frame.iter_rows()] for frame in (latest.wanted, latest.asides))
         return Look(watched, latest.children, wanted, asides)

@@ -98,9 +98,13 @@ class Spans:
         """How many blocks the set holds."""
         return sum(span.blocks for span in self._spans)
 
-    def covers(self, span: Span) -> bool:
-        """Whether every block of `span` is in the set."""
-        return span.blocks == 0 or any(own.start <= span.start and span.stop <= own.stop for own in self._spans)
+    def lacks(self, span: Span) -> tuple[Span, ...]:
+        """List the parts of a span that are not in the set."""
+        if self._spans and self._spans[-1].start <= span.start:
+            # asked of each wallet at each block: what is missing mostly stands above all that is held
+            missing = Span(max(span.start, self._spans[-1].stop), span.stop)
+            return (missing,) if missing.blocks else ()
+        return tuple(Spans((span,)) - self)
 
 
 def _normalise(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -37,8 +37,9 @@ def test_algebra_equals_sets(left, right):
 
 
 @given(SPANS, st.builds(Span, st.integers(0, 60), st.integers(0, 60)))
-def test_covers(raw, span):
-    assert Spans(raw).covers(span) == (blocks([span]) <= blocks(raw))
+def test_what_a_set_lacks_of_a_span(raw, span):
+    assert Spans(Spans(raw).lacks(span)) == Spans([span]) - Spans(raw)
+    assert all(part.blocks for part in Spans(raw).lacks(span))
 
 
 def test_words():

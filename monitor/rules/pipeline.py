@@ -138,7 +138,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
     priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)
     funders, busy, found, groups, seen_at = find(
-        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news)
+        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news, folded)
     )
     seen = nodes(persons, funders, found, busy, seen_at)
     placed = members(seen, groups, known.grouping.names)

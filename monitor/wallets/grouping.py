@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.facts.inputs import picked
 from monitor.facts.moving import Moved
 from monitor.model.schema import TRANSFERS, empty
 from monitor.wallets.clusters import Names, spanned, stays
@@ -43,6 +44,8 @@ class Seen(NamedTuple):
     fees: pl.DataFrame = NO_FEES
     moved: Moved | None = None
     """Transfers that went and came since the last look, where that is known."""
+    folded: pl.DataFrame | None = None
+    """Keys of the leases of which something else may be said than at the last look, where that is known."""
 
 
 class Grouped(NamedTuple):
@@ -78,16 +81,20 @@ class Grouping:
     def become(self, seen: Seen) -> Grouped:
         """Take what is seen as all there is."""
         fixed = (frozenset(seen.contracts), seen.hub_degree)
-        moved = seen.moved
+        moved, folded = seen.moved, seen.folded
         if self._links is None or self._links[0] != fixed:
-            moved = None
+            moved = folded = None
             self._links = (fixed, Links(*fixed))
             self.entities = Entities()
             self._stays = stays(empty(TRANSFERS))
         kept = self._links[1]
+        leases, events, among = seen.leases, seen.lease_events, None
+        if folded is not None:
+            # Whose id is that of none of them stands as it was, and few are.
+            among = pl.col("lease_id").is_in(folded.get_column("lease_id").unique().implode())
+            leases, events = picked(leases, among), picked(events, among)
         self.looked = kept.become(
-            *(seen.transfers, seen.leases, payments(seen.leases, seen.lease_events), seen.persons),
-            *(seen.labels, seen.fees, moved),
+            *(seen.transfers, leases, payments(leases, events), seen.persons, seen.labels, seen.fees, moved, among)
         )
         self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked), accepted=True)
@@ -110,7 +117,7 @@ class Grouping:
 
 def grouped(seen: Seen) -> Grouped:
     """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
-    leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees, _ = seen
+    leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees, *_ = seen
     funders = first_funders(transfers, persons, contracts)
     busy = hubs(transfers, labels, contracts, hub_degree)
     found = links(leases, lease_events, transfers, funders, busy, labels, fees)

@@ -114,16 +114,20 @@ class Links:
 
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
-        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None,
+        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None, among: pl.Expr | None = None,
     ) -> pl.Series:  # fmt: skip
-        """Take these frames as all there is; as `update`. `moved` tells of transfers what would have to be found."""
+        """Take these frames as all there is; as `update`.
+
+        `moved` tells of transfers what would have to be found; with `among`, leases and payments are all for which that
+        holds, and others stand.
+        """
         if moved is None:
             moved = Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))
         return self.update(
             News(
                 Delta(*moved),
-                self._leases.difference(leases.select(LEASED.keys())),
-                self._payments.difference(payments.select(PAYMENTS.keys())),
+                self._leases.difference(leases.select(LEASED.keys()), among=among),
+                self._payments.difference(payments.select(PAYMENTS.keys()), among=among),
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),
                 self._labels.difference(labels.select(LABELS.keys())),
                 self._fees.difference(fees.select(FEES.keys())),

@@ -114,5 +114,6 @@ def test_judging_on_equals_judging_anew(seed):
         on, anew = judged(seen, LABELS, known=known, since={1: final}, **now), judged(seen, LABELS, **now)
         assert on.judgement == anew.judgement
         assert on.fee_reads.equals(anew.fee_reads)
+        assert on.facts.links.equals(anew.facts.links)
         last, final, spoken = head, max(final, head - FINAL_BLOCKS), spoken + len(on.judgement.findings)
     assert spoken

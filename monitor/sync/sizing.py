@@ -19,8 +19,8 @@ GROW_AFTER = 4
 """Good answers before the range grows again towards one that was refused."""
 START = 100
 """Blocks of the first requests: few enough for the most crowded contract, and what is in memory before it is known."""
-_LEAP = 16
-"""What a range grows by after an answer that is nearly empty: a few leaps from the first to the widest."""
+_LEAP = 40
+"""What a range grows by after an answer that is nearly empty: two leaps from the first to the widest."""
 TARGET_ROWS = 8_000
 """Logs an answer should have: below the common limit of 10,000, and about 5 MB."""
 

@@ -19,8 +19,8 @@ from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.sync.fragment import Want, contract_fragment
 
-_READ, _TOGETHER = 50_000, 10_000
-"""About so many logs are read at once, and at most so many decoded: words that fit the processor's cache."""
+_TOGETHER = 50_000
+"""About so many logs are read and decoded at once."""
 
 
 async def index(url: str, ledger: Path, concurrency: int) -> int:
@@ -40,14 +40,14 @@ def decoded(reader: Reader) -> int:
     """Decode all logs, a stretch of blocks at a time, and count them."""
     decl, rows = parse_event(EVENT), 0
     head = reader.chains()[0].head or 0
-    stretch = max(1, (head + 1 - FIRST) * _READ // reader.status().logs[CHAIN_ID])
+    stretch = max(1, (head + 1 - FIRST) * _TOGETHER // reader.status().logs[CHAIN_ID])
     for first in range(FIRST, head + 1, stretch):
         above, upto = {CHAIN_ID: first - 1}, {CHAIN_ID: first + stretch - 1}
-        for logs in reader.scan(["topics", "data"], chain_id=CHAIN_ID, above=above, upto=upto).iter_slices(_TOGETHER):
-            topics = [logs["topics"].bin.slice(32 * place, 32) for place in range(decl.topics())]
-            found = decode_columns(decl, topics, logs["data"])
-            assert not len(found.left)
-            rows += len(found.rows)
+        logs = reader.scan(["topics", "data"], chain_id=CHAIN_ID, above=above, upto=upto)
+        topics = [logs["topics"].bin.slice(32 * place, 32) for place in range(decl.topics())]
+        found = decode_columns(decl, topics, logs["data"])
+        assert not len(found.left)
+        rows += len(found.rows)
     return rows
 
 

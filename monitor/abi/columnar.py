@@ -199,13 +199,13 @@ class _Reader:
                 self._zero(word[:, : _WORD - size], spot)
             case _:
                 sign = np.where(word[:, _WORD - size] >> 7, 255, 0).astype(np.uint8)
-                self._demand((word[:, : _WORD - size] == sign[:, None]).all(axis=1), spot)
+                self._zero(word[:, : _WORD - size] ^ sign[:, None], spot)
         if kind.bits <= _SHORT:
             return _column(word[:, -_SMALL:], spot, pl.Int64)
         if spot.wanted and kind.bits > _HALF * 8 - 2:
             above = np.where(word[:, 0] >> 7, 255, 0).astype(np.uint8) if kind.base == "int" else np.uint8(0)
-            lower = word[:, _HALF] ^ above
-            self._demand((word[:, :_HALF] == np.reshape(above, (-1, 1))).all(axis=1) & (lower < _QUARTER), spot)
+            self._zero(word[:, :_HALF] ^ np.reshape(above, (-1, 1)), spot)
+            self._demand((word[:, _HALF] ^ above) < _QUARTER, spot)
         return _column(word[:, _HALF:], spot, pl.Int128)
 
     def _text(self, kind: Elementary, spot: _Spot) -> tuple[pl.Expr, Numbers]:

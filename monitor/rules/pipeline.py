@@ -134,6 +134,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         watch, hops, rows = follow(moved, persons, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
     news = known.moving.become(moved, rows, inputs.moved_since)
     moved = moved if rows is None else moved[rows]
+    news = known.grouping.difference(moved) if news is None else news
     folded = known.folding.touched
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
     priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)

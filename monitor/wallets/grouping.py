@@ -78,6 +78,10 @@ class Grouping:
         """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order."""
         return self._links[1].moved(wallets, side) if self._links else empty(TRANSFERS)
 
+    def difference(self, transfers: pl.DataFrame) -> Moved | None:
+        """Tell which transfers went and came since the last look by comparing all of them; None before the first."""
+        return self._links[1].difference(transfers) if self._links else None
+
     def become(self, seen: Seen) -> Grouped:
         """Take what is seen as all there is."""
         fixed = (frozenset(seen.contracts), seen.hub_degree)

@@ -112,6 +112,10 @@ class Links:
         """Give the transfers whose sender or recipient is one of the wallets, in any order."""
         return self._transfers.near(**{side: self._numbers.among(wallets)}).frame()
 
+    def difference(self, transfers: pl.DataFrame) -> Moved:
+        """Tell which transfers went and came since the last update, where these are all there is."""
+        return Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))
+
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
         labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None, among: pl.Expr | None = None,
@@ -122,7 +126,7 @@ class Links:
         holds, and others stand.
         """
         if moved is None:
-            moved = Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))
+            moved = self.difference(transfers)
         return self.update(
             News(
                 Delta(*moved),

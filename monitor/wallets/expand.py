@@ -85,6 +85,7 @@ def expand(
     known = people.select("chain_id", "address").unique()
     frontier = known
     hops = [pl.DataFrame(schema=HOPS)]
+    moved = moved.select("chain_id", "block_number", "kind", "token", "sender", "recipient", "amount")
     seen = inside(moved, watch, limits)
     serving = _Serving(moved, labels, contracts, reach.max_degree)
     for hop in range(1, reach.depth + 1):

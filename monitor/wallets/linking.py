@@ -25,6 +25,7 @@ from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
+from monitor.wallets.inorder import Ordered
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
@@ -81,6 +82,9 @@ class Links:
         self._matches = Held(MATCHES, numbers, "giver", "taker")
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
+        self._ordered = Ordered(numbers)
+        self._behind = NOBODY
+        """Wallets whose links are not in order yet."""
         self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
@@ -91,7 +95,9 @@ class Links:
     @property
     def links(self) -> pl.DataFrame:
         """All links, as `monitor.wallets.links.links` gives them."""
-        return self._links.frame().sort("chain_id", "a", "b", "heuristic")
+        behind, self._behind = self._behind, NOBODY
+        self._ordered.replace(behind, self._links.near(a=behind, b=behind).frame())
+        return self._ordered.frame
 
     @property
     def funders(self) -> pl.DataFrame:
@@ -161,6 +167,7 @@ class Links:
         )  # fmt: skip
         wallets = together(begun, self._fundings.near(address=begun).wallets("funder"))
         self._links.swap(self._judge(wallets), a=wallets, b=wallets)
+        self._behind = together(self._behind, wallets)
         return self._numbers.addresses(wallets)
 
     def _name_hubs(self, changed: Ids, named: Ids) -> Ids:

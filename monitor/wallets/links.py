@@ -18,6 +18,7 @@ from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.fees import NO_FEES, alike, used
 from monitor.wallets.hubs import degrees
+from monitor.wallets.inorder import ORDER
 from monitor.wallets.labels import OWNER
 from monitor.wallets.siblings import rarity, siblings, traits
 
@@ -76,7 +77,7 @@ def links(
     crossed = bridge_matches(crossings(transfers, labels))
     named = pl.concat([declared(labels, leases, transfers), same_fees(fees, weight, kin, paid)])
     found = judged(kin, paid, sunk, crossed, transfers, leases, hubs, named)
-    return found.sort("chain_id", "a", "b", "heuristic")
+    return found.sort(ORDER)
 
 
 def judged(

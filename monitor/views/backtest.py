@@ -66,7 +66,13 @@ def backtest(
     since: str | None,
     until: str | None,
 ) -> Comparison:
-    """Compare the rules in force with the draft over the ledger as of `until`, from `since` on."""
+    """Compare the rules in force with the draft over the ledger as of `until`, from `since` on.
+
+    Raises InputError for what is no time, and where nothing lies between the two.
+    """
     start = seconds(since)
+    if since and until and not until.isdigit() and seconds(until) < start:
+        message = f"--until {until} is before --since {since}"
+        raise InputError(message, hint="a backtest looks from --since to --until")
     facts = assemble(reader, bundle, config, parse_at(reader, until)).world.facts
     return compare(facts, config.rules, overlaid(config.rules, draft), start)

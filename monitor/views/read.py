@@ -41,7 +41,7 @@ def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
-        message = f"--at {at!r} is neither a block number nor a time"
+        message = f"{at!r} is neither a block number nor a time"
         raise InputError(message, hint="write 123456, 2026-03-01 or 2026-03-01T12:00:00Z") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

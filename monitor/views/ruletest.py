@@ -28,7 +28,7 @@ def changed(live: Overrides, rule_id: str | None, changes: Sequence[str]) -> Ove
     table: dict[str, Override] = dict(live.get(rule_id, {}))
     for text in changes:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (equals and name.strip()):
             message = f"--set {text!r} is not NAME=VALUE"
             raise InputError(message, hint="like --set min_renters=4")
         table[name.strip()] = _value(value.strip())

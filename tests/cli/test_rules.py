@@ -22,7 +22,7 @@ def test_every_rule_is_tried_and_says_where_it_is_blind(ledger):
 
 def test_one_rule_lists_its_findings_under_other_parameters(ledger):
     plain = ledger.read("rules", "test", "T04", "--format", "csv").csv()
-    harder = ledger.read("rules", "test", "T04", "--set", "min_renters=100", "--format", "csv").csv()
+    harder = ledger.read("rules", "test", "t04", "--set", "min_renters=100", "--format", "csv").csv()
     assert plain
     assert harder == []
     assert {row["rule"] for row in plain} == {"T04"}
@@ -35,6 +35,7 @@ def test_one_rule_lists_its_findings_under_other_parameters(ledger):
         (("rules", "test", "--set", "min_renters=4"), "--set needs the rule it is for"),
         (("rules", "test", "T04", "--set", "min_renters"), "is not NAME=VALUE"),
         (("rules", "test", "T04", "--set", "min_renters=1"), "must be between 2 and"),
+        (("rules", "test", "T04", "--set", "=4"), "is not NAME=VALUE"),
     ],
 )
 def test_wrong_questions_are_answered_plainly(ledger, argv, words):
@@ -71,6 +72,11 @@ def test_history_is_cut_at_both_ends(ledger, tmp_path):
     assert late.csv() == []
     early = ledger.read("backtest", "--rules", str(draft), "--until", "2", "--show", "leads", "--format", "csv")
     assert early.csv() == []
+    swapped = ledger.read("backtest", "--rules", str(draft), "--since", "2026-02-01", "--until", "2026-01-01")
+    assert (swapped.code, swapped.out) == (2, "")
+    assert "--until 2026-01-01 is before --since 2026-02-01" in swapped.err
+    wrong = ledger.read("backtest", "--rules", str(draft), "--until", "soon")
+    assert (wrong.code, "'soon' is neither a block number nor a time" in wrong.err) == (2, True)
 
 
 def test_a_wrong_draft_is_named_with_its_line(tmp_path):

@@ -81,13 +81,13 @@ def try_rules(rule_id: str | None, changes: tuple[str, ...], at: str | None, fmt
     from monitor.views.bundle import load_bundle, open_path
     from monitor.views.ruletest import changed, run_rules
 
-    rules = all_rules() if rule_id is None else (_find(rule_id),)
+    one = None if rule_id is None else _find(rule_id)
     config = load_config().config
-    overrides = changed(config.rules, rule_id, changes)
+    overrides = changed(config.rules, one.id if one else None, changes)
     bundle = load_bundle(config)
     with Reader(open_path(config)) as reader:
-        tried = run_rules(reader, bundle, config, rules, overrides, at)
-    if rule_id is None:
+        tried = run_rules(reader, bundle, config, all_rules() if one is None else (one,), overrides, at)
+    if one is None:
         rows = [
             {
                 "rule": rule.id,
@@ -112,7 +112,7 @@ def _find(rule_id: str) -> Rule:
     from monitor.rules.registry import all_rules
 
     rules = {rule.id: rule for rule in all_rules()}
-    if rule_id not in rules:
+    if rule_id.upper() not in rules:
         message = f"there is no rule {rule_id!r}"
         raise InputError(message, hint=f"known: {', '.join(rules)}")
-    return rules[rule_id]
+    return rules[rule_id.upper()]

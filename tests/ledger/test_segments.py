@@ -92,6 +92,20 @@ async def test_the_tail_is_sealed_when_it_holds_enough_final_rows(path):
             assert reader.logs_frame()["block_number"].to_list() == list(range(6, 21))
 
 
+async def test_scans_are_in_chain_order_however_the_rows_came(path):
+    async with Writer(path) as writer:
+        await started(writer)
+        await writer.put_pages(1, [page(20, 30), page(0, 9)])
+        await writer.put_pages(1, [page(5, 25, key="b", address=b"b" * 20, first=2)])
+        await writer.put_pages(1, [page(12, 13, each=1)])
+        assert len(files(path)) == 2
+        places = [(n, i) for n in range(30) for i in range(4)]
+        with Reader(path) as reader:
+            found = reader.scan(["block_number", "log_index"]).rows()
+            assert found == [place for place in places if place in set(found)]
+            assert len(found) == reader.status().logs[1] == 79
+
+
 async def test_scans_read_what_is_asked_for_wherever_it_stands(path):
     async with Writer(path) as writer:
         await started(writer)

@@ -32,7 +32,8 @@ class Ordered:
         fresh = pl.concat([self.frame.filter(pl.Series(beside)), links]).sort(ORDER)
         keep = np.flatnonzero(~(theirs | beside))
         order = np.insert(keep, keep.searchsorted(self._places(fresh)), len(theirs) + np.arange(fresh.height))
-        self.frame = pl.concat([self.frame, fresh])[pl.Series(order)]
+        # In one piece, for rows with lists are picked from several a row at a time.
+        self.frame = pl.concat([self.frame, fresh], rechunk=True)[pl.Series(order)]
         one, other = (
             np.concatenate([mine, self._numbers.of(fresh.get_column(end))])[order]
             for mine, end in zip(ends, ("a", "b"), strict=True)

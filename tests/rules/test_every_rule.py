@@ -31,18 +31,17 @@ def shuffled(rows: Rows, seed: int) -> Rows:
     return Rows(*(chance.sample(part, len(part)) for part in rows))
 
 
-def renamed(rows: Rows, seed: int) -> Rows:
-    """Permute region labels and declared names, each consistently."""
+def labelled(rows: Rows, seed: int) -> Rows:
+    """Give places and names other labels, consistently; what has none gets one of its machine, lease or owner."""
     chance = random.Random(seed)
-    told: dict[str, str] = {}
+    told: dict[object, str] = {}
 
-    def other(text: str | None) -> str | None:
-        if text is None:
-            return None
-        return told.setdefault(text, chance.choice(PLACES) + f" {len(told)}")
+    def other(row: dict[str, object], field: str) -> str:
+        key = row[field] or (field, row["machine_id"] or row["lease_id"] or row["provider"])
+        return told.setdefault(key, chance.choice(PLACES) + f" {len(told)}")
 
     return rows._replace(
-        events=[row | {"region_raw": other(row["region_raw"]), "name": other(row["name"])} for row in rows.events]
+        events=[row | {name: other(row, name) for name in ("region_raw", "name")} for row in rows.events]
     )
 
 
@@ -93,7 +92,8 @@ def test_neither_order_nor_an_earlier_look_changes_anything(rule):
 @pytest.mark.parametrize("rule", sorted(set(CASES) - {"T13"}))
 def test_labels_of_places_and_declared_names_change_no_score(rule):
     case = CASES[rule]
-    plain, other = fired(rule).judgement, play(case, renamed(case.fires, 3)).judgement
+    plain, other = (play(case, labelled(case.fires, seed)).judgement for seed in (3, 4))
+    assert [found.rule for found in plain.findings if found.rule == rule] or RULES[rule].role in {"off", "multiplier"}
     points = [(item.rule, item.cluster_id, item.points) for item in plain.findings if item.rule not in {"T13", "T21"}]
     again = [(item.rule, item.cluster_id, item.points) for item in other.findings if item.rule not in {"T13", "T21"}]
     assert points == again

@@ -174,7 +174,9 @@ class Engine:
         covered = self.reader.coverage(chain.id)
         self.judge.native[chain.id] = source.native
         wake = self.wake[chain.id]
-        follower = Follower(chain, source, self.writer, covered, lambda: self._wants(chain), self.progress, wake)
+        follower = Follower(
+            chain, source, self.writer, covered, lambda: self._wants(chain), self.progress, wake, self.judge.heard
+        )
         follower.upto = self.mode.last
         self.progress.follow(chain.id, lambda: _traffic(source))
         reads = self.reads[chain.id] = ChainReads(source.rpc, chain.max_reads)

@@ -35,7 +35,7 @@ class Follower:
 
     Pages are written in the order they come. Those of the head come first and at once; those of final blocks are
     gathered, so that many small answers become one transaction, and written while others are fetched. `wake` ends a
-    step early.
+    step early; `heard` is told of each page, with the chain's id, before it is written.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Follower:
         wants: Callable[[], Sequence[Want]],
         progress: Progress,
         wake: asyncio.Event | None = None,
+        heard: Callable[[int, Page], None] | None = None,
     ) -> None:
         self.chain = chain
         self.source = source
@@ -67,6 +68,7 @@ class Follower:
         self._stood: tuple[Sequence[Want] | None, tuple[int, int]] = (None, (-1, -1))
         """What was wanted, and up to which blocks, at the last step."""
         self._wake = wake or asyncio.Event()
+        self._heard = heard
         self._planned: deque[Job] = deque()
         self._all_planned: Sequence[Want] | None = None
         """What was wanted when a plan held all that is missing of it: until the next look there is no other."""
@@ -180,6 +182,9 @@ class Follower:
             self._writing = ()
 
     async def _write(self, pages: Sequence[Page]) -> bool:
+        if self._heard is not None:
+            for page in pages:
+                self._heard(self.source.chain_id, page)
         await self.writer.put_pages(self.source.chain_id, pages)
         for page in pages:
             _add(self.covered, [page.coverage])

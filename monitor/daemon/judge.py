@@ -23,6 +23,7 @@ from monitor.ledger.rows import ChainRow
 from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.model.lead import Finding, Lead
+from monitor.model.page import Page
 from monitor.model.span import Span, Spans
 from monitor.rules.confidence import calibrated
 from monitor.rules.facts import Facts
@@ -83,8 +84,12 @@ class Judge:
         self._latest: Assembled | None = None
         self._known = Known.nothing()
         self._reading = Reading(reader, bundle)
-        self._since: Mapping[int, int] | None = None
-        """Up to where events are what they were at the last look; None right after it."""
+        self._since: tuple[Mapping[int, int], Mapping[int, int]] | None = None
+        """Up to where events and transfers are what they were at the last look; None right after it."""
+
+    def heard(self, chain_id: int, page: Page) -> None:
+        """Take note of a page that is about to be written."""
+        self._reading.heard(chain_id, page)
 
     async def survey(self) -> Survey:
         """Read the ledger."""
@@ -96,8 +101,9 @@ class Judge:
         read, rows = self._reading.read()
         if self._since is not None:
             # There may be several surveys to a look, which goes on from the look before.
-            rows = rows._replace(since=self._since if rows.since else {})
-        self._since = rows.since
+            since, moved_since = self._since
+            rows = rows._replace(since=since if rows.since else {}, moved_since=moved_since if rows.moved_since else {})
+        self._since = (rows.since, rows.moved_since)
         return Survey(covered, read, rows)
 
     async def newcomers(self, survey: Survey, watched: Sequence[Watched]) -> Look:

@@ -21,7 +21,7 @@ from monitor.markets.decode import decode_logs, find_children
 from monitor.markets.load import Bound, Market
 from monitor.markets.upgrades import remarked, upgrades
 from monitor.model.lead import Finding, Lead
-from monitor.model.schema import empty
+from monitor.model.schema import TRANSFERS, empty
 from monitor.rules.legal import LegalFile, legal_status
 from monitor.rules.names import names_frame
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
@@ -42,10 +42,12 @@ __all__ = [
     "compute",
     "conclude",
     "decode",
+    "decode_markets",
     "limits",
     "nobodys",
     "parted",
     "read_rows",
+    "with_transfers",
 ]
 
 
@@ -108,7 +110,9 @@ class Rows(NamedTuple):
     about: pl.DataFrame
     """What the chain said of wallets themselves (READS): what they are, and what they set for fees."""
     since: Mapping[int, int] = {}
-    """Per chain the block up to which all that is decoded is what it was at the look before."""
+    """Per chain the block up to which all that is decoded but transfers is what it was at the look before."""
+    moved_since: Mapping[int, int] = {}
+    """The same of transfers."""
 
 
 def read_rows(reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None) -> Rows:
@@ -178,12 +182,22 @@ def compute(rows: Rows, bundle: Bundle, config: Config) -> Assembled:
 
 def decode(rows: Rows, bundle: Bundle, tables: pl.DataFrame | None = None) -> Read:
     """Decode rows; pure. `tables` are what markets' tables held before them."""
+    return with_transfers(decode_markets(rows, bundle, tables), rows)
+
+
+def decode_markets(rows: Rows, bundle: Bundle, tables: pl.DataFrame | None = None) -> Read:
+    """Decode the markets' logs among the rows, and no transfers; pure."""
     decoded = decode_logs(rows.logs, bundle.markets, bundle.bound, tables, rows.reads, rows.children)
+    return Read(decoded.events, decoded.quarantine, decoded.tables, decoded.wanted, empty(TRANSFERS))
+
+
+def with_transfers(read: Read, rows: Rows) -> Read:
+    """Add the transfers among the rows; pure."""
     moved, refused = transfers(
         rows.token_logs.select(list(RAW_LOGS)),
         rows.native.filter(pl.col("value").is_not_null()).select(list(NATIVE)),
     )
-    return Read(decoded.events, pl.concat([decoded.quarantine, refused]), decoded.tables, decoded.wanted, moved)
+    return read._replace(quarantine=pl.concat([read.quarantine, refused]), transfers=moved)
 
 
 def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Known | None = None) -> Assembled:
@@ -196,7 +210,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         Inputs(
             events=read.events,
             since=rows.since,
-            moved_since=rows.since,
+            moved_since=rows.moved_since,
             token_logs=empty(RAW_LOGS),
             native=empty(NATIVE),
             transfers=read.transfers,

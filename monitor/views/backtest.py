@@ -33,9 +33,12 @@ def read_draft(path: Path) -> dict[str, dict[str, Override]]:
         with path.open("rb") as file:
             text = file.read(_MAX_BYTES).decode("utf-8")
         found = msgspec.convert(tomllib.loads(text), _Draft).rules
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read: {error}"
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror or error}"
         raise InputError(message, hint="name a readable file with [rules.<id>] tables") from error
+    except UnicodeDecodeError as error:
+        message = f"{path} cannot be read: {error}"
+        raise InputError(message, hint="it is a text file in UTF-8 with [rules.<id>] tables") from error
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         message = f"{path} is no draft of rules: {error}"
         raise InputError(message, hint="it holds tables like [rules.T04] with `min_renters = 4`") from error

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from monitor.config import load
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
-from monitor.model.page import log_rows
+from monitor.model.page import Page, log_rows
 from monitor.model.span import Span
 from monitor.rules.pipeline import Known
 from monitor.sim.anvil import CHAIN_ID
@@ -17,6 +17,7 @@ from monitor.sim.generate import generate
 from monitor.sim.trial import describe_folder
 from monitor.sim.twin import play_twin
 from monitor.sim.world import describe
+from monitor.sync.fragment import TRANSFER
 from monitor.views.assemble import assemble, conclude
 from monitor.views.bundle import load_bundle
 from monitor.views.read import Onward, snapshot
@@ -114,3 +115,54 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
             await chain.extend(0, cuts[1], late=True)
             same(*reading.read(), known, reader, bundle, config)
             assert reading.anew == before + 1
+
+
+async def test_transfers_of_final_blocks_are_taken_out_of_the_pages_that_bring_them(tmp_path: Path):
+    made = generate(seed=3, actors=20)
+    twin = play_twin(made.script)
+    head = len(twin.headers)
+    describe_folder(made, describe(made.script, CHAIN_ID, twin.blocks, head=head), tmp_path, "http://127.0.0.1:1")
+    config = load(str(tmp_path / "config.toml")).config
+    bundle = load_bundle(config)
+    money = {address for _, address in bundle.tokens}
+    paid = [log for log in twin.logs if log.address in money and log.topics[0] == TRANSFER]
+    late = [log for log in paid if log.block_number % LATE == 0]
+    moved = [item for item in twin.transfers if item.block_number % LATE == 1]
+    early = [log for log in twin.logs if log not in late]
+    others = [item for item in twin.transfers if item not in moved]
+    times = {header.number: header for header in twin.headers}
+
+    def page(name, logs, transfers):
+        used = {row.block_number for row in (*logs, *transfers)}
+        headers = tuple(times[number] for number in sorted(used))
+        return Page(headers, log_rows(logs), tuple(transfers), {name: Span(0, head - 9)})
+
+    async with Writer(Path(config.ledger.path)) as writer:
+        await writer.put_chain(CHAIN_ID, "local")
+        await writer.extend(CHAIN_ID, twin.headers, log_rows(early), others, {"early": Span(0, head + 1)})
+        await writer.finalize(CHAIN_ID, head - 10)
+        with Reader(Path(config.ledger.path)) as reader:
+            reading, known = Reading(reader, bundle), Known.nothing()
+            for _ in range(2):
+                read, rows = reading.read()
+                same(read, rows, known, reader, bundle, config)
+            assert rows.moved_since == rows.since == {CHAIN_ID: head - 10}
+            some = [log for log in late if log.block_number < head - 10]
+            # the second page brings again what the first brought, as the transfers of two wallets do
+            pages = [page("one", some[::2], moved[::2]), page("two", some, [])]
+            # a page may be heard of long before the ledger has it
+            for number, each in enumerate(pages):
+                reading.heard(CHAIN_ID, each)
+                read, rows = reading.read()
+                assert rows.moved_since == rows.since
+                await writer.put_pages(CHAIN_ID, [each])
+                read, rows = reading.read()
+                assert (rows.since, rows.moved_since) == ({CHAIN_ID: head - 10}, {}), number
+                same(read, rows, known, reader, bundle, config)
+            assert reading.anew == 1
+            # what nobody told of is read anew
+            await writer.put_pages(
+                CHAIN_ID, [page("three", [], [item for item in moved if item.block_number < head - 10])]
+            )
+            same(*reading.read(), known, reader, bundle, config)
+            assert reading.anew == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 
 import click
@@ -105,6 +106,9 @@ def _plain(text: str) -> str:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with the documented code."""
+    if argv is None:
+        # A kill ends a command like Ctrl-C does: the node it started ends with it, and its folders go.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(_run(sys.argv[1:] if argv is None else argv))
 
 

@@ -1,5 +1,7 @@
 """`make demo` without a terminal: finds what the truth says, tells when something differs, leaves nothing running."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,27 +15,50 @@ from monitor.sim.audit import compare
 pytestmark = pytest.mark.node
 
 
-def test_demo_finds_the_leads_and_flags_nobody_else(tmp_path):
-    out = tmp_path / "demo"
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor", "demo", "--out", str(out)],
-        capture_output=True,
-        text=True,
-        timeout=290,
-        check=False,
+def start(folder, **options):
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-m", "monitor", "demo", "--out", str(folder / "demo")],
         stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        **options,
     )
-    assert done.returncode == 0, done.stderr
-    assert "4 of 4 expected leads found; 0 of 12 benign actors flagged." in done.stdout
-    assert "is what the chain holds (288 leases)" in done.stdout
-    assert "4 signed webhook messages arrived and were verified" in done.stderr
-    assert {path.name for path in (out / "export").iterdir()} >= {"leases.csv", "leads.csv", "manifest.json"}
-    ours = [
-        line
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if str(out) in (line := _read(path)) or ("anvil" in line and str(tmp_path) in line)
-    ]
-    assert ours == []
+
+
+def left(folder):
+    """What still runs on behalf of `folder`, and what lies in its folder for temporary files."""
+    lines = [line for path in Path("/proc").glob("[0-9]*/cmdline") if str(folder) in (line := _read(path))]
+    return [*lines, *(folder / "scratch").iterdir()]
+
+
+def test_demo_finds_the_leads_and_flags_nobody_else(tmp_path):
+    with start(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        out, err = process.communicate(timeout=290)
+    assert process.returncode == 0, err
+    assert "4 of 4 expected leads found; 0 of 12 benign actors flagged." in out
+    assert "is what the chain holds (288 leases)" in out
+    assert "4 signed webhook messages arrived and were verified" in err
+    assert {path.name for path in (tmp_path / "demo" / "export").iterdir()} >= {
+        "leases.csv",
+        "leads.csv",
+        "manifest.json",
+    }
+    assert left(tmp_path) == []
+
+
+def test_a_demo_that_is_killed_takes_its_node_along(tmp_path):
+    with start(tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if "a local EVM node at" in line:
+                break
+        assert left(tmp_path)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest.endswith("monitor: error: interrupted\nhint: start again: it resumes where it stopped\n")
+    assert left(tmp_path) == []
 
 
 def _read(path: Path) -> str:

@@ -33,6 +33,7 @@ from rules import (
     transfer_rows,
 )
 
+from monitor.daemon.pool import on_the_pool
 from monitor.facts.folding import Folding
 from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.moving import Moving
@@ -124,7 +125,7 @@ def measured(work: Callable[[], World]) -> tuple[World, dict[str, float]]:
     for place, name, stage in stages():
         setattr(place, name, clock.around(stage, getattr(place, name)))
     try:
-        world = clock.around("all", work)()
+        world = on_the_pool(clock.around("all", work))
     finally:
         for place, name, thing in kept:
             setattr(place, name, thing)

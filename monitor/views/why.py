@@ -13,7 +13,7 @@ from monitor.views.snapshot import Snapshot
 from monitor.wallets.evidence import ACCEPT_TENTHS
 from monitor.wallets.explain import Explanation, Habit, Hop, LinkNote, explain
 
-__all__ = ["MEANING", "Why", "why", "why_lines", "why_row"]
+__all__ = ["MEANING", "UNASKED", "Why", "why", "why_lines", "why_row"]
 
 MEANING = {
     "first_funder": "{x} sent {y} the first value it could act with",
@@ -31,6 +31,12 @@ MEANING = {
     "owner_label": "your labels name one owner of both",
 }
 """What each heuristic saw: `x` funded `y` first."""
+UNASKED = {
+    "payer": "anybody can pay for a lease unasked",
+    "siblings_payer": "anybody can pay for leases unasked",
+    "shared_sink": "anybody can be sent value unasked",
+}
+"""What takes an act of one side only; all else shows both to have acted: who was funded used what came."""
 _SHOWN = 5
 _LONG = 10
 """Hops above which a chain of good links is a weak one all the same."""
@@ -97,6 +103,8 @@ def _link_lines(link: LinkNote) -> Iterator[str]:
     adds = "" if link.adds else ", not added: another of its family is stronger"
     yield f"  {link.heuristic} ({link.family}) {link.weight} bits{adds}, newest {fmt.time(link.at) or 'unknown'}"
     yield f"    {_meaning(link)}"
+    if link.heuristic in UNASKED:
+        yield f"    {UNASKED[link.heuristic]}"
     if not link.habits:
         yield from _some((f"{link.chain_id}:{fmt.hex_text(tx)}" for tx in link.txs), len(link.txs))
         yield from _some((f"another: {fmt.address(other)}" for other in link.siblings), len(link.siblings))
@@ -156,6 +164,7 @@ def _hop_row(hop: Hop) -> dict[str, Any]:
                 "heuristic": link.heuristic,
                 "family": link.family,
                 "meaning": _meaning(link),
+                "volition": "one" if link.heuristic in UNASKED else "both",
                 "bits": str(link.weight),
                 "adds": link.adds,
                 "at": fmt.time(link.at),

@@ -10,7 +10,7 @@ from monitor.dash.details.why import why_id, why_page
 from monitor.dash.world import world
 from monitor.model.schema import ACCOUNTS, LINKS, WALLETS
 from monitor.views import format as fmt
-from monitor.views.why import MEANING, why, why_lines, why_row
+from monitor.views.why import MEANING, UNASKED, why, why_lines, why_row
 from monitor.wallets import links as found
 from tests.surfaces_fixture import CHAIN, frame, snapshot, tx, wallet
 
@@ -66,6 +66,18 @@ def test_the_outcome_comes_first_and_what_is_added_adds_up():
         "without authority: not joined",
         "without funding: not joined",
     ]
+
+
+def test_what_one_side_can_bring_about_alone_is_told():
+    shown = known(strong(A), {A: "one"})
+    [hop] = why_row(why(shown, FUNDER, A))["path"]
+    assert {link["heuristic"]: link["volition"] for link in hop["links"]} == {
+        "first_funder": "both", "shared_funder": "both", "payer": "one",
+    }  # fmt: skip
+    lines = text(shown, FUNDER, A)
+    at = lines.index("    one paid for a lease of the other")
+    assert lines[at + 1] == "    anybody can pay for a lease unasked"
+    assert set(UNASKED) < set(MEANING)
 
 
 def test_candidates_and_crowds_that_were_cut_are_told_apart():

@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 
 from monitor.facts.folding import Folding, Terms
-from monitor.facts.moving import Moving
+from monitor.facts.moving import Moved, Moving
 from monitor.facts.offers import Offers
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted
@@ -125,16 +125,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     terms = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
     offered, supplied = known.offers.become(events, inputs.since, hardware)
     rented, history, persons = known.folding.become(events, inputs.since, terms)
-    if inputs.transfers is None:
-        moved, refused = transfers(inputs.token_logs, inputs.native)
-    else:
-        moved, refused = inputs.transfers, empty(QUARANTINE)
-    watch, hops, rows = empty(WATCH), empty(HOPS), None
-    if inputs.limits is not None:
-        watch, hops, rows = follow(moved, persons, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
-    news = known.moving.become(moved, rows, inputs.moved_since)
-    moved = moved if rows is None else moved[rows]
-    news = known.grouping.difference(moved) if news is None else news
+    watch, hops, moved, refused, news = _followed(inputs, persons, known)
     folded = known.folding.touched
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
     priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)
@@ -177,6 +168,29 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         fee_reads=fee_reads,
         judgement=judgement,
     )
+
+
+class _Followed(NamedTuple):
+    """Whom to watch, the transfers within that watch, those that are none, and which went and came since."""
+
+    watch: pl.DataFrame
+    hops: pl.DataFrame
+    moved: pl.DataFrame
+    refused: pl.DataFrame
+    news: Moved | None
+
+
+def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
+    if inputs.transfers is None:
+        moved, refused = transfers(inputs.token_logs, inputs.native)
+    else:
+        moved, refused = inputs.transfers, empty(QUARANTINE)
+    watch, hops, rows = empty(WATCH), empty(HOPS), None
+    if inputs.limits is not None:
+        watch, hops, rows = follow(moved, persons, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
+    news = known.moving.become(moved, rows, inputs.moved_since)
+    moved = moved if rows is None else moved[rows]
+    return _Followed(watch, hops, moved, refused, known.grouping.difference(moved) if news is None else news)
 
 
 def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:

@@ -180,13 +180,9 @@ def _notes(links: pl.DataFrame, habits: pl.DataFrame, funders: pl.DataFrame, pai
         funded = _funded(funders, chain, pair)
         others = _siblings(links, funders, chain, heuristic, funded) if funded and heuristic in _OF_SIBLINGS else ()
         sharing = (funded[1], *others) if others and funded else (pair.a, pair.b)
-        note = LinkNote(chain, heuristic, family, weight, tuple(txs), at, family not in told)
+        common = _shared(habits, chain, sharing) if family == "fee" else ()
+        yield LinkNote(chain, heuristic, family, weight, tuple(txs), at, family not in told, funded, others, common)
         told.add(family)
-        yield note._replace(
-            funding=funded,
-            siblings=others,
-            habits=_shared(habits, chain, sharing) if family == "fee" else (),
-        )
 
 
 def _funded(funders: pl.DataFrame, chain_id: int, pair: PairScore) -> tuple[bytes, bytes] | None:

@@ -27,8 +27,8 @@ WATCH: dict[str, pl.DataType] = {
 their funders, then two stages a hop (`monitor.wallets.expand`).
 """
 
-
-_WATCHED = ["chain_id", "address", "kind"]
+_WHOSE = ["chain_id", "address", "kind"]
+"""What a row of WATCH is about: a wallet on a chain, and what is read of it."""
 LAST_AWAITED = 1
 """The last stage that leads wait for: later ones only ever add transfers between strangers."""
 
@@ -90,13 +90,14 @@ def inside(transfers: pl.DataFrame, watch: pl.DataFrame, limits: Mapping[int, Li
     spans = watch.with_columns(pl.when(later).then(pl.min_horizontal("stop", end)).otherwise("stop").alias("stop"))
     numbered = transfers.select("chain_id", "kind", "sender", "recipient", "block_number").with_row_index("_row")
     endless = pl.col("stop").is_null()
-    found = _met(numbered, spans.filter(endless).group_by(_WATCHED).agg(pl.col("start").min(), pl.col("stop").first()))
+    onward = spans.filter(endless).group_by(_WHOSE).agg(pl.col("start").min(), pl.col("stop").first())
+    found = _rows_in(numbered, onward)
     # most rows are found by then, and around a busy funder's many fundings there are many of them
     rest = numbered.filter(~pl.col("_row").is_in(found.implode()))
-    return pl.concat([found, _met(rest, _merged(spans.filter(~endless)))]).sort()
+    return pl.concat([found, _rows_in(rest, _merged(spans.filter(~endless)))]).sort()
 
 
-def _met(numbered: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
+def _rows_in(numbered: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
     """Give the rows with an end inside one of the spans, each once."""
     kept = []
     for side in ("sender", "recipient"):
@@ -109,7 +110,7 @@ def _met(numbered: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
 
 def _merged(spans: pl.DataFrame) -> pl.DataFrame:
     """Put spans of a wallet that overlap together."""
-    ordered = spans.sort(*_WATCHED, "start")
-    beyond = pl.col("start") > pl.col("stop").cum_max().shift().over(_WATCHED)
-    apart = ordered.with_columns(beyond.fill_null(value=True).cum_sum().over(_WATCHED).alias("_part"))
-    return apart.group_by(*_WATCHED, "_part").agg(pl.col("start").min(), pl.col("stop").max()).drop("_part")
+    ordered = spans.sort(*_WHOSE, "start")
+    beyond = pl.col("start") > pl.col("stop").cum_max().shift().over(_WHOSE)
+    apart = ordered.with_columns(beyond.fill_null(value=True).cum_sum().over(_WHOSE).alias("_part"))
+    return apart.group_by(*_WHOSE, "_part").agg(pl.col("start").min(), pl.col("stop").max()).drop("_part")

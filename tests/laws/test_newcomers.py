@@ -5,30 +5,20 @@ from pathlib import Path
 
 from polars.testing import assert_frame_equal
 
-from monitor.config import load
 from monitor.daemon.judge import Judge
 from monitor.daemon.watch import Watched
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.sim.anvil import CHAIN_ID
-from monitor.sim.generate import generate
-from monitor.sim.trial import describe_folder
-from monitor.sim.twin import play_twin
-from monitor.sim.world import describe
 from monitor.views.assemble import assemble
-from monitor.views.bundle import load_bundle
-from tests.laws.test_reading import Chain
+from tests.laws.test_reading import Chain, played
 
 CUTS = (0.4, 0.5, 0.55, 0.6, 0.8)
 
 
 async def test_what_newcomers_bring_is_a_part_of_what_a_look_asks_for(tmp_path: Path):
-    made = generate(seed=3, actors=20)
-    twin = play_twin(made.script)
+    twin, config, bundle = played(3, tmp_path)
     head = len(twin.headers)
-    describe_folder(made, describe(made.script, CHAIN_ID, twin.blocks, head=head), tmp_path, "http://127.0.0.1:1")
-    config = load(str(tmp_path / "config.toml")).config
-    bundle = load_bundle(config)
     early: set[int] = set()
     async with Writer(Path(config.ledger.path)) as writer:
         await writer.put_chain(CHAIN_ID, "local")

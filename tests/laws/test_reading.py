@@ -51,6 +51,16 @@ class Chain:
         await self.writer.extend(CHAIN_ID, known, log_rows(logs), moved, covered)
 
 
+def played(seed, folder):
+    """Play a small world, and describe it in a folder: the twin, its configuration and bundle."""
+    made = generate(seed=seed, actors=20)
+    twin = play_twin(made.script)
+    described = describe(made.script, CHAIN_ID, twin.blocks, head=len(twin.headers))
+    describe_folder(made, described, folder, "http://127.0.0.1:1")
+    config = load(str(folder / "config.toml")).config
+    return twin, config, load_bundle(config)
+
+
 def same(read, rows, known, reader, bundle, config):
     one, other = conclude(read, rows, bundle, config, known), assemble(reader, bundle, config)
     assert one.world.judgement == other.world.judgement
@@ -76,13 +86,8 @@ def same(read, rows, known, reader, bundle, config):
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
-    made = generate(seed=seed, actors=20)
-    twin = play_twin(made.script)
+    twin, config, bundle = played(seed, tmp_path)
     head = len(twin.headers)
-    world = describe(made.script, CHAIN_ID, twin.blocks, head=head)
-    describe_folder(made, world, tmp_path, "http://127.0.0.1:1")
-    config = load(str(tmp_path / "config.toml")).config
-    bundle = load_bundle(config)
     async with Writer(Path(config.ledger.path)) as writer:
         await writer.put_chain(CHAIN_ID, "local")
         chain = Chain(twin, writer, seed)
@@ -118,12 +123,8 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
 
 
 async def test_transfers_of_final_blocks_are_taken_out_of_the_pages_that_bring_them(tmp_path: Path):
-    made = generate(seed=3, actors=20)
-    twin = play_twin(made.script)
+    twin, config, bundle = played(3, tmp_path)
     head = len(twin.headers)
-    describe_folder(made, describe(made.script, CHAIN_ID, twin.blocks, head=head), tmp_path, "http://127.0.0.1:1")
-    config = load(str(tmp_path / "config.toml")).config
-    bundle = load_bundle(config)
     money = {address for _, address in bundle.tokens}
     paid = [log for log in twin.logs if log.address in money and log.topics[0] == TRANSFER]
     late = [log for log in paid if log.block_number % LATE == 0]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from monitor.ledger.rows import UpgradeRow
+from monitor.ledger.rows import DispositionRow, UpgradeRow
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, Lead
 from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS
@@ -16,7 +16,6 @@ from monitor.views.format import address
 from monitor.views.snapshot import (
     AlertRow,
     ChainStatus,
-    DispositionRow,
     LegalFile,
     QuarantineCount,
     RuleInfo,

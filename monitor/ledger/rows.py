@@ -122,8 +122,8 @@ class DispositionRow(msgspec.Struct, frozen=True, kw_only=True):
 
     lead_id: str
     disposition: Disposition
-    reason: str
-    reviewer: str
+    reason: str = ""
+    reviewer: str = ""
     at: int
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,11 +14,13 @@ from monitor.config import Config
 from monitor.errors import InputError
 from monitor.facts.fold import LEASE_VERBS
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import ChainRow, DispositionRow, QuarantineRow
+from monitor.ledger.rows import ChainRow, DispositionRow, OutboxRow, QuarantineRow, Status
 from monitor.model.lead import Lead
 from monitor.rules.confidence import calibrated
+from monitor.rules.legal import LegalFile
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
+from monitor.rules.rule import Rule
 from monitor.views import snapshot as view
 from monitor.views.assemble import conclude, decode, read_rows
 from monitor.views.bundle import Bundle
@@ -88,30 +89,15 @@ def snapshot(
     reviewed = {row.lead_id: row.disposition for row in dispositions}
     leads = {lead.lead_id: lead for lead in calibrated([*old_leads, *found.leads], reviewed)}
     findings = {item.finding_id: item for item in [*old_findings, *found.findings]}
-    facts, legal = found.world.facts, found.legal
+    facts = found.world.facts
     return Snapshot(
         tool_version=__version__,
         config_digest=bundle.digest,
-        legal=view.LegalFile(
-            version=legal.version,
-            jurisdiction=legal.jurisdiction,
-            verify_by=legal.verify_by,
-            statement=" ".join(legal.lines),
-        ),
+        legal=_legal_file(found.legal),
         version=version,
         now=now,
-        chains=tuple(_chain_status(chain, config, bundle, status.missing, status.logs) for chain in found.chains),
-        rules=tuple(
-            view.RuleInfo(
-                rule=rule.id,
-                version=rule.version,
-                name=rule.title,
-                family=rule.family,
-                lawful=rule.lawful,
-                guidance=rule.guidance,
-            )
-            for rule in all_rules()
-        ),
+        chains=tuple(_chain_status(chain, config, bundle, status) for chain in found.chains),
+        rules=tuple(map(_rule_info, all_rules())),
         leases=facts.leases,
         lease_events=_lease_history(found.events),
         wallets=facts.wallets,
@@ -122,28 +108,44 @@ def snapshot(
         habits=found.world.habits,
         findings=tuple(findings[name] for name in sorted(findings)),
         leads=tuple(_decided(leads[name], decided.get(name)) for name in sorted(leads)),
-        alerts=tuple(
-            view.AlertRow(
-                alert_id=row.alert_id,
-                lead_id=row.lead_id,
-                sink=row.sink,
-                kind=row.kind,
-                state=row.state,
-                attempts=row.attempts,
-                first_at=None if row.first_at is None else int(row.first_at),
-                delivered_at=None if row.delivered_at is None else int(row.delivered_at),
-                last_error=row.last_error,
-            )
-            for row in alerts
-        ),
-        dispositions=tuple(
-            view.DispositionRow(
-                lead_id=row.lead_id, disposition=row.disposition, reason=row.reason, reviewer=row.reviewer, at=row.at
-            )
-            for row in dispositions
-        ),
+        alerts=tuple(map(_alert, alerts)),
+        dispositions=tuple(dispositions),
         quarantine=_quarantine_counts(found.quarantine),
         upgrades=found.upgrades,
+    )
+
+
+def _legal_file(legal: LegalFile) -> view.LegalFile:
+    return view.LegalFile(
+        version=legal.version,
+        jurisdiction=legal.jurisdiction,
+        verify_by=legal.verify_by,
+        statement=" ".join(legal.lines),
+    )
+
+
+def _rule_info(rule: Rule) -> view.RuleInfo:
+    return view.RuleInfo(
+        rule=rule.id,
+        version=rule.version,
+        name=rule.title,
+        family=rule.family,
+        lawful=rule.lawful,
+        guidance=rule.guidance,
+    )
+
+
+def _alert(row: OutboxRow) -> view.AlertRow:
+    return view.AlertRow(
+        alert_id=row.alert_id,
+        lead_id=row.lead_id,
+        sink=row.sink,
+        kind=row.kind,
+        state=row.state,
+        attempts=row.attempts,
+        first_at=None if row.first_at is None else int(row.first_at),
+        delivered_at=None if row.delivered_at is None else int(row.delivered_at),
+        last_error=row.last_error,
     )
 
 
@@ -159,9 +161,7 @@ def _lease_history(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _chain_status(
-    row: ChainRow, config: Config, bundle: Bundle, missing: Mapping[int, int], logs: Mapping[int, int]
-) -> view.ChainStatus:
+def _chain_status(row: ChainRow, config: Config, bundle: Bundle, status: Status) -> view.ChainStatus:
     chain = next((item for item in config.chains.values() if item.id == row.chain_id), None)
     starts = [item.from_block for item in bundle.bound if item.chain_id == row.chain_id]
     return view.ChainStatus(
@@ -173,8 +173,8 @@ def _chain_status(
         head_time=row.head_time,
         finalized=row.finalized,
         node_head=row.node_head,
-        missing_blocks=missing.get(row.chain_id, 0),
-        logs=logs.get(row.chain_id, 0),
+        missing_blocks=status.missing.get(row.chain_id, 0),
+        logs=status.logs.get(row.chain_id, 0),
         reorgs=row.reorgs,
         explorer=chain.explorer if chain else "",
         state=row.state,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import msgspec
 import polars as pl
 
-from monitor.ledger.rows import UpgradeRow
-from monitor.model.lead import Disposition, Finding, Lead
+from monitor.ledger.rows import DispositionRow, UpgradeRow
+from monitor.model.lead import Finding, Lead
 from monitor.model.schema import ACCOUNTS, CAPACITY, CLUSTERS, EVENTS, HABITS, LEASES, LINKS, WALLETS, empty
 
 __all__ = [
     "AlertRow",
     "ChainStatus",
-    "DispositionRow",
     "LegalFile",
     "QuarantineCount",
     "RuleInfo",
@@ -56,16 +55,6 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     first_at: int | None = None
     delivered_at: int | None = None
     last_error: str = ""
-
-
-class DispositionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reviewer decided about a lead, oldest first in the snapshot; `at` in seconds since the epoch."""
-
-    lead_id: str
-    disposition: Disposition
-    reason: str = ""
-    reviewer: str = ""
-    at: int | None = None
 
 
 class QuarantineCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +116,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     leads: tuple[Lead, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     dispositions: tuple[DispositionRow, ...] = ()
+    """What reviewers decided, oldest first."""
     quarantine: tuple[QuarantineCount, ...] = ()
     upgrades: tuple[UpgradeRow, ...] = ()
 

@@ -7,9 +7,9 @@ import msgspec
 import polars as pl
 import pytest
 
+from monitor.ledger.rows import DispositionRow
 from monitor.model.schema import LINKS, WALLETS
 from monitor.views.dossier import REVIEW, dossier, dossier_text
-from monitor.views.snapshot import DispositionRow
 from tests.surfaces_fixture import (
     CHAIN,
     DAY,

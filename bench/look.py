@@ -3,8 +3,8 @@
 `python bench/look.py [lease_events] [transfers]`, by default 1,000,000 and 5,000,000. The world is that of
 `bench/rules.py`, but nine transfers of ten go to or come from busy services, as most do; the block brings a lease, a
 top-up, a close and a hundred transfers. Both ways start from decoded events and must come to the same judgement.
-Reading and decoding are measured in `bench/reading.py`. Whom to follow is found anew at every look; it is measured by
-itself, since what is followed decides how many transfers there are. Seconds are the processor's, of all cores together.
+Reading and decoding are measured in `bench/reading.py`. Counterparties are followed as a daemon does by default.
+Seconds are the processor's, of all cores together.
 The goal is half a second for all that goes on; exits with 1 when it takes longer.
 """
 
@@ -38,13 +38,12 @@ from monitor.facts.folding import Folding
 from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
-from monitor.facts.people import people
 from monitor.model.schema import empty
 from monitor.rules import pipeline
 from monitor.rules.facts import ChainContext
 from monitor.rules.judge import Judging
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
-from monitor.wallets.expand import Reach, follow
+from monitor.wallets.expand import Following, Reach
 from monitor.wallets.grouping import Grouping
 from monitor.wallets.labels import LABELS
 from monitor.wallets.signing import Signing
@@ -85,7 +84,8 @@ def inputs(events: pl.DataFrame, moved: pl.DataFrame, head: int) -> Inputs:
         token_logs=empty(RAW_LOGS), native=empty(NATIVE),
         hardware=lambda _: pl.DataFrame(spelled, schema=HARDWARE, orient="row"),
         tokens=pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row"), labels=empty(LABELS),
-        emits={"reference": EMITTED},
+        emits={"reference": EMITTED}, reach=Reach(depth=2),
+        limits={1: Limits(0, BLOCK, FUNDER_BLOCKS, transfers=True, final=BLOCK - 1)},
         chains={1: ChainContext(chain_id=1, head_block=head, head_time=now, native_lookback_seconds=YEAR)},
     )  # fmt: skip
 
@@ -112,8 +112,9 @@ def stages() -> list[tuple[Any, str, str]]:
     names = [name for name, thing in vars(pipeline).items() if callable(thing) and name.islower() and name[0] != "_"]
     plain = [(pipeline, name, name) for name in names if name not in {"evaluate", "empty", "grouped"}]
     kept = [
-        (Offers, "become", "offers"), (Folding, "become", "leases"), (Moving, "become", "transfers' news"),
-        (Signing, "become", "signed"), (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
+        (Offers, "become", "offers"), (Folding, "become", "leases"), (Following, "become", "whom to follow"),
+        (Moving, "become", "transfers' news"), (Signing, "become", "signed"),
+        (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
     ]  # fmt: skip
     return [*plain, *kept, (pipeline, "grouped", "links and groups")]
 
@@ -130,16 +131,6 @@ def measured(work: Callable[[], World]) -> tuple[World, dict[str, float]]:
         for place, name, thing in kept:
             setattr(place, name, thing)
     return world, clock.seconds
-
-
-def following(seen: Inputs) -> float:
-    """Measure whom to follow as a daemon does by default, which is found anew at every look: seconds."""
-    assert seen.transfers is not None
-    persons = people(seen.events, providers=True)
-    limits = {1: Limits(0, BLOCK, FUNDER_BLOCKS, transfers=True, final=BLOCK - 1)}
-    begun = process_time()
-    follow(seen.transfers, persons, limits, Reach(depth=2), seen.labels, ())
-    return process_time() - begun
 
 
 def main() -> int:
@@ -163,8 +154,6 @@ def main() -> int:
     print(f"{events} lease events, {moved.height} transfers, then a block: seconds anew, going on, ratio")
     for name, whole in sorted(took_anew.items(), key=lambda each: -each[1]):
         print(f"{name:18s} {whole:8.3f} {took[name]:8.3f} {whole / max(took[name], 1e-6):8.1f}")
-    beside = following(now)
-    print(f"{'whom to follow':18s} {beside:8.3f} {beside:8.3f} {1:8.1f}  not in all")
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
     print(f"goal {GOAL_SECONDS} s, {took['all'] / GOAL_SECONDS:.1f} times that")
     return int(took["all"] > GOAL_SECONDS)

@@ -22,7 +22,7 @@ from monitor.rules.names import NAMES
 from monitor.rules.news import Told
 from monitor.rules.rule import Override
 from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
-from monitor.wallets.expand import HOPS, Reach, follow
+from monitor.wallets.expand import HOPS, Following, Reach
 from monitor.wallets.fees import fees, habits
 from monitor.wallets.grouping import Grouping, Seen, grouped
 from monitor.wallets.signing import Acts, Signing
@@ -81,6 +81,7 @@ class Known(NamedTuple):
 
     folding: Folding
     offers: Offers
+    following: Following
     moving: Moving
     signing: Signing
     grouping: Grouping
@@ -89,7 +90,7 @@ class Known(NamedTuple):
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Offers(), Moving(), Signing(), Grouping(), Judging())
+        return cls(Folding(), Offers(), Following(), Moving(), Signing(), Grouping(), Judging())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -187,7 +188,8 @@ def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
         moved, refused = inputs.transfers, empty(QUARANTINE)
     watch, hops, rows = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
-        watch, hops, rows = follow(moved, persons, inputs.limits, inputs.reach, inputs.labels, inputs.contracts)
+        terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
+        watch, hops, rows = known.following.become(moved, persons, *terms, inputs.moved_since)
     news = known.moving.become(moved, rows, inputs.moved_since)
     moved = moved if rows is None else moved[rows]
     return _Followed(watch, hops, moved, refused, known.grouping.difference(moved) if news is None else news)

@@ -3,6 +3,7 @@
 Counterparties of people are one hop away, their counterparties two. Each is looked at around its first dealing before
 anything else: whoever shows there, or is known, to serve many (`monitor.wallets.hubs`) is followed no further. Who is
 taken hangs on the transfers seen and the configuration alone, so any node and any order of reading end with the same.
+What was found is kept between looks (`monitor.wallets.reached`): news costs what it brings.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
-from monitor.wallets.funding import first_fundings, inbound
-from monitor.wallets.hubs import degrees, hubs_among
-from monitor.wallets.watch import WATCH, Limits, inside, watch_funders, watch_people, within
+from monitor.facts.people import PEOPLE
+from monitor.model.schema import empty
+from monitor.wallets.hubs import DEGREES, ZERO_ADDRESS, hubs_among
+from monitor.wallets.labels import OWNER
+from monitor.wallets.numbers import Ids, Numbers
+from monitor.wallets.reached import Reached
+from monitor.wallets.watch import WATCH, Limits
+from monitor.wallets.watching import Flags
 
-__all__ = ["HOPS", "Expanded", "Reach", "expand", "follow"]
+__all__ = ["HOPS", "Expanded", "Following", "Reach"]
 
 HOPS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -26,8 +33,9 @@ HOPS: dict[str, pl.DataType] = {
 }
 """Wallets that are read at a hop, and those the budget left out there."""
 
-
-_SIDES = ("sender", "recipient")
+_PERSONS = ["chain_id", "address", "first_block"]
+_ROOM = 8
+"""Columns by wallet grow by an eighth at least."""
 
 
 class Reach(NamedTuple):
@@ -43,152 +51,135 @@ class Reach(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `rows`: the transfers `within` that watch."""
+    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `rows` of the transfers `within` that watch."""
 
     watch: pl.DataFrame
     hops: pl.DataFrame
     rows: pl.Series
 
 
-def follow(
-    moved: pl.DataFrame,
-    people: pl.DataFrame,
-    limits: Mapping[int, Limits],
-    reach: Reach,
-    labels: pl.DataFrame,
-    contracts: Collection[bytes],
-) -> Expanded:
-    """Say whom to watch: `people` (PEOPLE), whoever funded them, and the wallets within reach of these.
+class _Terms(NamedTuple):
+    """What else decides whom to follow; where it changes all is found anew."""
 
-    `moved` are transfers (TRANSFERS) in chain order.
-    """
-    watch = watch_people(people, limits)
-    near = first_fundings(within(moved, watch, limits), people, contracts)
-    return expand(moved, people, pl.concat([watch, watch_funders(near, limits)]), limits, reach, labels, contracts)
+    limits: Mapping[int, Limits]
+    reach: Reach
+    named: frozenset[bytes]
+    owned: frozenset[bytes]
+    contracts: frozenset[bytes]
 
 
-def expand(
-    moved: pl.DataFrame,
-    people: pl.DataFrame,
-    watch: pl.DataFrame,
-    limits: Mapping[int, Limits],
-    reach: Reach,
-    labels: pl.DataFrame,
-    contracts: Collection[bytes],
-) -> Expanded:
-    """Add to `watch` (`WATCH`) the wallets within reach.
+class Following:
+    """Whom to watch, between looks; for one thread."""
 
-    `moved` are transfers (TRANSFERS), of which those inside what is watched so far are looked at; `people` has columns
-    chain_id, address. Stage 2h looks around the first dealing of each wallet of hop h, stage 2h + 1 reads all token
-    transfers of those that are no hubs.
-    """
-    known = people.select("chain_id", "address").unique()
-    frontier = known
-    hops = [pl.DataFrame(schema=HOPS)]
-    moved = moved.select("chain_id", "block_number", "kind", "token", "sender", "recipient", "amount")
-    seen = inside(moved, watch, limits)
-    serving = _Serving(moved, labels, contracts, reach.max_degree)
-    for hop in range(1, reach.depth + 1):
-        busy = serving.among(seen)
-        frontier = frontier.join(busy, on="address", how="anti")
-        met = _met(moved[seen], frontier, contracts).join(known, on=["chain_id", "address"], how="anti")
-        met = met.join(busy, on="address", how="anti").sort("chain_id", "block_number", "address")
-        ranked = _ranked(met, pl.concat(hops), reach.max_wallets)
-        fresh = ranked.filter("has_room")
-        around = _rows(fresh, limits, 2 * hop, around=True)
-        seen = _more(seen, inside(moved, around, limits))
-        busy = serving.among(seen)
-        frontier = fresh.join(busy, on="address", how="anti")
-        whole = _rows(frontier, limits, 2 * hop + 1, around=False)
-        seen = _more(seen, inside(moved, whole, limits))
-        watch = pl.concat([watch, around, whole])
-        known = pl.concat([known, fresh.select("chain_id", "address")])
-        counted = ranked.group_by("chain_id").agg(
-            pl.lit(hop).alias("hop"),
-            pl.col("has_room").sum().alias("wallets"),
-            (~pl.col("has_room")).sum().alias("left_out"),
+    def __init__(self) -> None:
+        self._begin(_Terms({}, Reach(), frozenset(), frozenset(), frozenset()))
+
+    def become(
+        self,
+        moved: pl.DataFrame,
+        people: pl.DataFrame,
+        limits: Mapping[int, Limits],
+        reach: Reach,
+        labels: pl.DataFrame,
+        contracts: Collection[bytes],
+        since: Mapping[int, int],
+    ) -> Expanded:
+        """Say whom to watch: `people` (PEOPLE), whoever funded them, and the wallets within reach of these.
+
+        `moved` are all transfers (TRANSFERS) in chain order, of which those inside what is watched are looked at; up to
+        the blocks of `since` they are as they were. Stage 2h looks around the first dealing of each wallet of hop h,
+        stage 2h + 1 reads all token transfers of those that are no hubs.
+        """
+        named = hubs_among(empty(DEGREES), labels, contracts, reach.max_degree).get_column("address")
+        owned = labels.filter(pl.col("kind") == OWNER).get_column("address")
+        fixed = {chain_id: limit._replace(final=None) for chain_id, limit in sorted(limits.items())}
+        terms = _Terms(fixed, reach, frozenset(named), frozenset(owned), frozenset(contracts))
+        if terms != self._terms or not self._take(moved, limits, since):
+            self._begin(terms)
+            self._take(moved, limits, since)
+        self._look(people)
+        return self._expanded(moved)
+
+    def _begin(self, terms: _Terms) -> None:
+        self._terms = terms
+        self._numbers = numbers = Numbers()
+        self._served, self._owned = (
+            numbers.of(pl.Series(sorted(wallets), dtype=pl.Binary)) for wallets in (terms.named, terms.owned)
         )
-        hops.append(counted.select(pl.col(name).cast(kind) for name, kind in HOPS.items()))
-    return Expanded(watch.unique().sort(list(WATCH)), pl.concat(hops).sort("chain_id", "hop"), seen)
+        sources = numbers.of(pl.Series([ZERO_ADDRESS, *sorted(terms.contracts)], dtype=pl.Binary))
+        depth = terms.reach.depth
+        self._chains = {
+            chain_id: Reached(chain_id, limit, depth, numbers, sources) for chain_id, limit in terms.limits.items()
+        }
+        self._people = pl.DataFrame(schema=PEOPLE).select(_PERSONS)
+        self._busy: list[Flags] = [np.zeros(0, np.bool_)] * (2 * depth + 1)
 
-
-class _Serving:
-    """Who serves many among the transfers seen, which only become more: who did still does."""
-
-    def __init__(self, moved: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], most: int) -> None:
-        self._moved = moved.select("chain_id", "sender", "recipient", "amount")
-        self._labels, self._contracts, self._most = labels, contracts, most
-        self._looked: pl.Series | None = None
-        self._busy = pl.DataFrame(schema={"address": pl.Binary()})
-
-    def among(self, seen: pl.Series) -> pl.DataFrame:
-        """Name them (column address), `seen` being row numbers."""
-        near = self._moved[seen]
-        if self._looked is not None:
-            fresh = near.filter(~seen.is_in(self._looked.implode()))
-            ends = pl.concat([fresh.get_column(side) for side in _SIDES]).drop_nulls().unique()
-            told = ends.filter(~ends.is_in(self._busy.get_column("address").implode())).implode()
-            near = near.filter(pl.any_horizontal(pl.col(side).is_in(told) for side in _SIDES))
-            counted = degrees(near).filter(pl.col("address").is_in(told))
-        else:
-            counted = degrees(near)
-        self._looked = seen
-        named = hubs_among(counted, self._labels, self._contracts, self._most).select("address")
-        self._busy = pl.concat([self._busy, named]).unique()
-        return self._busy
-
-
-def _more(rows: pl.Series, others: pl.Series) -> pl.Series:
-    return pl.concat([rows, others]).unique().sort()
-
-
-def _met(moved: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
-    """List whom wallets paid and who funded them (columns chain_id, address), with the block of the first dealing.
-
-    What a wallet only received says nothing it did not ask for: dust and untouched tokens (`inbound`) lead nowhere.
-    """
-    paid = moved.filter(
-        (pl.col("amount") > 0) & pl.col("recipient").is_not_null() & (pl.col("sender") != pl.col("recipient"))
-    ).join(wallets, left_on=["chain_id", "sender"], right_on=["chain_id", "address"], how="semi")
-    # what a wallet got and spent is all that it is told from
-    ours = wallets.get_column("address").unique().implode()
-    theirs = moved.filter(pl.any_horizontal(pl.col(side).is_in(ours) for side in _SIDES))
-    funded = inbound(theirs, contracts).join(
-        wallets, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
-    )
-    both = pl.concat(
-        [
-            frame.select("chain_id", pl.col(other).alias("address"), "block_number")
-            for frame, other in ((paid, "recipient"), (funded, "sender"))
+    def _take(self, moved: pl.DataFrame, limits: Mapping[int, Limits], since: Mapping[int, int]) -> bool:
+        """Take the transfers; False where too little is known of them to go on."""
+        taken = [
+            chain.take(_of(moved, chain_id), since.get(chain_id, -1), limits[chain_id].final)
+            for chain_id, chain in self._chains.items()
         ]
-    )
-    return both.group_by("chain_id", "address").agg(pl.col("block_number").min())
+        return all(taken)
+
+    def _look(self, people: pl.DataFrame) -> None:
+        changed = self._changed(people)
+        self._numbers.of(changed.get_column("address"))
+        size, room = len(self._numbers), len(self._busy[0])
+        room = room if size <= room else max(size, room + room // _ROOM)
+        self._busy = [np.pad(each, (0, room - len(each))) for each in self._busy]
+        for chain_id, chain in self._chains.items():
+            chain.widen(room)
+            chain.meet_people(changed.filter(pl.col("chain_id") == chain_id))
+        reach = self._terms.reach
+        for hop in range(1, reach.depth + 1):
+            busy, freed = self._count(2 * hop - 1)
+            for chain in self._chains.values():
+                chain.follow(hop, busy, freed, reach.max_wallets)
+            busy, _ = self._count(2 * hop)
+            for chain in self._chains.values():
+                chain.read_whole(hop, busy)
+
+    def _changed(self, people: pl.DataFrame) -> pl.DataFrame:
+        """List whose first lease is another than at the last look, with its block, null for none (`_PERSONS`)."""
+        before, self._people = self._people, people.select(_PERSONS)
+        people = self._people
+        differ = [one.join(two, on=_PERSONS, how="anti") for one, two in ((people, before), (before, people))]
+        wallets = pl.concat(differ).select(_PERSONS[:2]).unique()
+        first = people.group_by(_PERSONS[:2]).agg(pl.col("first_block").min())
+        return wallets.join(first, on=_PERSONS[:2], how="left")
+
+    def _count(self, stage: int) -> tuple[Flags, Ids]:
+        """Say who serves many in what is read up to a stage, on any chain, and who no longer does."""
+        before, most = self._busy[stage], self._terms.reach.max_degree
+        busy = np.zeros(len(before), np.bool_)
+        for chain in self._chains.values():
+            chain.count(stage, most)
+            busy |= chain.over[stage]
+        busy[self._owned] = False
+        busy[self._served] = True
+        self._busy[stage] = busy
+        return busy, np.flatnonzero(before & ~busy).astype(np.uint32)
+
+    def _expanded(self, moved: pl.DataFrame) -> Expanded:
+        hops: list[tuple[int, int, int, int]] = []
+        rows = [np.empty(0, np.uint32)]
+        for chain_id, chain in self._chains.items():
+            chain.rest()
+            rows.append(chain.rows.all_read() + np.uint32(_start(moved, chain_id)))
+            counted = [(hop.taken, hop.left_out) for hop in chain.hops]
+            hops += [(chain_id, at, *each) for at, each in enumerate(counted, 1) if any(each)]
+        return Expanded(
+            pl.concat([empty(WATCH), *(chain.watching.frame for chain in self._chains.values())]),
+            pl.DataFrame(hops, schema=HOPS, orient="row"),
+            pl.Series("row", np.concatenate(rows)),
+        )
 
 
-def _ranked(met: pl.DataFrame, before: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Add `has_room`: whether a wallet still fits into its chain's budget after those `before` (`HOPS`)."""
-    taken = before.group_by("chain_id").agg(pl.col("wallets").sum().alias("taken"))
-    place = pl.int_range(pl.len()).over("chain_id")
-    return met.join(taken, on="chain_id", how="left", maintain_order="left").select(
-        *met.columns, (place + pl.col("taken").fill_null(0) < most).alias("has_room")
-    )
+def _of(moved: pl.DataFrame, chain_id: int) -> pl.DataFrame:
+    first = _start(moved, chain_id)
+    return moved.slice(first, _start(moved, chain_id + 1) - first)
 
 
-def _rows(met: pl.DataFrame, limits: Mapping[int, Limits], stage: int, *, around: bool) -> pl.DataFrame:
-    """Make the rows of WATCH: all token transfers, or all transfers `around` the first dealing."""
-    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
-    for chain_id, address, block in met.select("chain_id", "address", "block_number").iter_rows():
-        limit = limits[chain_id]
-        if not around:
-            if limit.transfers:
-                rows.append((chain_id, address, "erc20", limit.start, None, stage))
-            continue
-        # On a grid, so that wallets met at about the same time share requests.
-        step = max(1, limit.around_funding)
-        first = block - block % step
-        start, stop = max(0, first - limit.around_funding), first + step + limit.around_funding
-        if limit.transfers:
-            rows.append((chain_id, address, "erc20", start, stop, stage))
-        if limit.native_lookback:
-            rows.append((chain_id, address, "native", max(start, block - limit.native_lookback), stop, stage))
-    return pl.DataFrame(rows, schema=WATCH, orient="row")
+def _start(moved: pl.DataFrame, chain_id: int) -> int:
+    return int(moved.get_column("chain_id").search_sorted(chain_id, "left"))

@@ -10,7 +10,17 @@ from monitor.facts.bounds import believable_amount
 from monitor.model.schema import AMOUNT
 from monitor.wallets.hubs import ZERO_ADDRESS, degrees
 
-__all__ = ["DUST_FRACTION", "FUNDERS", "FUNDINGS", "first_funders", "first_fundings", "inbound", "with_degrees"]
+__all__ = [
+    "DUST_FRACTION",
+    "FUNDERS",
+    "FUNDINGS",
+    "first_funders",
+    "first_fundings",
+    "first_of_block",
+    "inbound",
+    "inbound_of",
+    "with_degrees",
+]
 
 FUNDERS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -42,23 +52,31 @@ def inbound(transfers: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFra
     Tokens count only where the recipient spent that token at the same block or later: tokens that lie untouched may be
     anybody's unasked gift (poisoning), native value pays the very gas of the next transaction.
     """
-    sources = [ZERO_ADDRESS, *sorted(contracts)]
+    sources = pl.Series([ZERO_ADDRESS, *sorted(contracts)], dtype=pl.Binary)
+    return inbound_of(transfers, sources, ("chain_id", "kind", "token"), pl.col("kind") == "native")
+
+
+def inbound_of(transfers: pl.DataFrame, sources: pl.Series, asset: tuple[str, ...], native: pl.Expr) -> pl.DataFrame:
+    """Pick as `inbound` does, whatever says who and what: `sources` fund nobody, the columns `asset` tell assets apart.
+
+    The frame has these columns, sender, recipient, amount, block_number and any others.
+    """
     real = transfers.with_columns(believable_amount("amount")).filter(
         (pl.col("amount") > 0)
         & pl.col("recipient").is_not_null()
         & (pl.col("sender") != pl.col("recipient"))
-        & ~pl.col("sender").is_in(sources)
+        & ~pl.col("sender").is_in(sources.implode())
     )
-    asset = ["chain_id", "recipient", "kind", "token"]
-    sized = real.filter(pl.col("amount") * DUST_FRACTION >= pl.col("amount").max().over(asset))
+    theirs = [*asset, "recipient"]
+    sized = real.filter(pl.col("amount") * DUST_FRACTION >= pl.col("amount").max().over(theirs))
     spent = (
-        transfers.filter((pl.col("kind") == "erc20") & (pl.col("amount") > 0))
-        .group_by("chain_id", pl.col("sender").alias("recipient"), "kind", "token")
+        transfers.filter(~native & (pl.col("amount") > 0))
+        .group_by(*asset, pl.col("sender").alias("recipient"))
         .agg(pl.col("block_number").max().alias("spent_block"))
     )
     return (
-        sized.join(spent, on=asset, how="left", nulls_equal=True)
-        .filter((pl.col("kind") == "native") | (pl.col("spent_block") >= pl.col("block_number")))
+        sized.join(spent, on=theirs, how="left", nulls_equal=True)
+        .filter(native | (pl.col("spent_block") >= pl.col("block_number")))
         .drop("spent_block")
     )
 
@@ -85,11 +103,16 @@ def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Co
             pl.col("block_number").min().over(wallet).alias("first_block"),
         )
         .filter(pl.col("block_number") == pl.col("first_block"))
-        .sort("chain_id", "recipient", "block_number", "log_index", "nonce", "tx_hash", "sender", "token", "amount")
-        .unique(["chain_id", "recipient"], keep="first", maintain_order=True)
+        .pipe(first_of_block)
         .rename({"recipient": "address", "sender": "funder", "block_time": "at"})
     )
     return first.select(pl.col(name).cast(kind) for name, kind in FUNDINGS.items())
+
+
+def first_of_block(fundings: pl.DataFrame) -> pl.DataFrame:
+    """Keep of each recipient's fundings (TRANSFERS) in one block the one that counts as the first."""
+    order = ("chain_id", "recipient", "log_index", "nonce", "tx_hash", "sender", "token", "amount")
+    return fundings.sort(*order).unique(["chain_id", "recipient"], keep="first", maintain_order=True)
 
 
 def with_degrees(fundings: pl.DataFrame, degrees: pl.DataFrame) -> pl.DataFrame:

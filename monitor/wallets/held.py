@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, ascending, together
 
-__all__ = ["Changed", "Delta", "Held", "Near"]
+__all__ = ["Changed", "Delta", "Held", "Index", "Near", "stretches"]
 
 Places = NDArray[np.uint32]
 
@@ -53,13 +53,13 @@ class _Part(NamedTuple):
 
     rows: pl.DataFrame
     numbers: dict[str, Ids]
-    sought: dict[str, _Index]
+    sought: dict[str, Index]
     alive: NDArray[np.bool_]
 
     @classmethod
     def sorted(cls, rows: pl.DataFrame, numbers: dict[str, Ids]) -> _Part:
         """Sort the numbers that the key columns have row by row."""
-        sought = {key: _Index.of(column) for key, column in numbers.items()}
+        sought = {key: Index.of(column) for key, column in numbers.items()}
         return cls(rows.rechunk(), numbers, sought, np.ones(rows.height, np.bool_))
 
     def find(self, wanted: dict[str, Ids]) -> Places:
@@ -69,7 +69,7 @@ class _Part(NamedTuple):
         return alive if len(wanted) == 1 else ascending(alive)
 
 
-class _Index(NamedTuple):
+class Index(NamedTuple):
     """Places in ascending order of their numbers.
 
     `starts` = where each number from 0 on begins among them, in a part large enough to pay for that; else `inorder`,
@@ -81,7 +81,8 @@ class _Index(NamedTuple):
     starts: Places | None
 
     @classmethod
-    def of(cls, column: Ids) -> _Index:
+    def of(cls, column: Ids) -> Index:
+        """Sort the places of a column."""
         order = np.argsort(column).astype(np.uint32)
         most = int(column.max(initial=0))
         if len(column) * _SPARSE < most:
@@ -91,16 +92,22 @@ class _Index(NamedTuple):
         return cls(order, None, np.concatenate([[0], ends[:-1]]).astype(np.uint32))
 
     def find(self, wallets: Ids) -> Places:
+        """Give the places of a set of wallets."""
         if self.starts is not None:
             at = np.minimum(wallets, len(self.starts) - 2)
-            first, last = self.starts[at].astype(np.int64), self.starts[at + 1]
+            first, last = (self.starts[each].astype(np.int64) for each in (at, at + 1))
         elif self.inorder is not None:
             first, last = self.inorder.searchsorted(wallets), self.inorder.searchsorted(wallets, "right")
-        count = last - first
-        ends = count.cumsum()
-        steps = np.arange(ends[-1] if len(ends) else 0) + (first - ends + count).repeat(count)
-        places: Places = self.order[steps]
+        places: Places = self.order[stretches(first, last)]
         return places
+
+
+def stretches(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """List the numbers from each `first` up to its `last`, left out."""
+    count = last - first
+    ends = count.cumsum()
+    numbers: NDArray[np.int64] = np.arange(count.sum()) + (first - ends + count).repeat(count)
+    return numbers
 
 
 class Near(NamedTuple):

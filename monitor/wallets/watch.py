@@ -6,12 +6,14 @@ left from a wallet that a reorg took off the list, change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import polars as pl
 
-__all__ = ["LAST_AWAITED", "WATCH", "Limits", "inside", "watch_funders", "watch_people", "within"]
+from monitor.model.schema import empty
+
+__all__ = ["LAST_AWAITED", "WATCH", "Limits", "inside", "watch_funders", "watch_met", "watch_people", "within"]
 
 WATCH: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -27,6 +29,7 @@ WATCH: dict[str, pl.DataType] = {
 their funders, then two stages a hop (`monitor.wallets.expand`).
 """
 
+_BLOCK, _HEAD = pl.col("block"), pl.lit(None)
 _WHOSE = ["chain_id", "address", "kind"]
 """What a row of WATCH is about: a wallet on a chain, and what is read of it."""
 LAST_AWAITED = 1
@@ -49,29 +52,61 @@ class Limits(NamedTuple):
 def watch_people(people: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
     """List (`WATCH`) all token transfers of each person, and native ones in the look back before the first lease."""
     first = people.group_by("chain_id", "address").agg(pl.col("first_block").min().alias("block"))
-    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
-    for chain_id, address, block in first.iter_rows():
-        limit = limits.get(chain_id)
-        if limit and limit.transfers:
-            rows.append((chain_id, address, "erc20", limit.start, None, 0))
-        if limit and limit.native_lookback:
-            rows.append((chain_id, address, "native", max(0, block - limit.native_lookback), block + 1, 0))
-    return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
+    rows = [empty(WATCH)]
+    for limit, theirs in _by_chain(first, limits):
+        if limit.transfers:
+            rows.append(_watched(theirs, "erc20", pl.lit(limit.start), _HEAD, 0))
+        if limit.native_lookback:
+            start = pl.max_horizontal(_BLOCK - limit.native_lookback, 0)
+            rows.append(_watched(theirs, "native", start, _BLOCK + 1, 0))
+    return pl.concat(rows).sort(list(WATCH))
 
 
 def watch_funders(funders: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:
     """List (`WATCH`) the blocks around each funding, where a funder shows whether it is a hub."""
-    rows: list[tuple[int, bytes, str, int, int | None, int]] = []
-    for chain_id, funder, block in funders.select("chain_id", "funder", "block_number").unique().iter_rows():
-        limit = limits.get(chain_id)
-        if limit is None:
-            continue
-        first, last = max(0, block - limit.around_funding), block + limit.around_funding + 1
-        if limit.transfers:
-            rows.append((chain_id, funder, "erc20", first, last, 1))
-        if limit.native_lookback:
-            rows.append((chain_id, funder, "native", max(first, block - limit.native_lookback), last, 1))
-    return pl.DataFrame(rows, schema=WATCH, orient="row").sort(list(WATCH))
+    funded = funders.select("chain_id", pl.col("funder").alias("address"), pl.col("block_number").alias("block"))
+    rows = [empty(WATCH)]
+    for limit, theirs in _by_chain(funded.unique(), limits):
+        rows += _around(theirs, limit, _BLOCK - limit.around_funding, _BLOCK + limit.around_funding + 1, 1)
+    return pl.concat(rows).sort(list(WATCH))
+
+
+def watch_met(met: pl.DataFrame, limits: Mapping[int, Limits], hop: int, *, whole: bool) -> pl.DataFrame:
+    """List (`WATCH`) all token transfers of those met at a hop, or all transfers around the first dealing.
+
+    `met` has columns chain_id, address, block: that of the first dealing.
+    """
+    rows = [empty(WATCH)]
+    for limit, theirs in _by_chain(met, limits):
+        if not whole:
+            # On a grid, so that wallets met at about the same time share requests.
+            step = max(1, limit.around_funding)
+            first = _BLOCK - _BLOCK % step
+            rows += _around(theirs, limit, first - limit.around_funding, first + step + limit.around_funding, 2 * hop)
+        elif limit.transfers:
+            rows.append(_watched(theirs, "erc20", pl.lit(limit.start), _HEAD, 2 * hop + 1))
+    return pl.concat(rows).sort(list(WATCH))
+
+
+def _by_chain(wallets: pl.DataFrame, limits: Mapping[int, Limits]) -> Iterator[tuple[Limits, pl.DataFrame]]:
+    for chain_id, limit in limits.items():
+        yield limit, wallets.filter(pl.col("chain_id") == chain_id)
+
+
+def _around(wallets: pl.DataFrame, limit: Limits, start: pl.Expr, stop: pl.Expr, stage: int) -> Iterator[pl.DataFrame]:
+    start = pl.max_horizontal(start, 0)
+    if limit.transfers:
+        yield _watched(wallets, "erc20", start, stop, stage)
+    if limit.native_lookback:
+        yield _watched(wallets, "native", pl.max_horizontal(start, _BLOCK - limit.native_lookback), stop, stage)
+
+
+def _watched(wallets: pl.DataFrame, kind: str, start: pl.Expr, stop: pl.Expr, stage: int) -> pl.DataFrame:
+    named = wallets.select(
+        *("chain_id", "address"), pl.lit(kind).alias("kind"), start.alias("start"), stop.alias("stop"),
+        pl.lit(stage).alias("stage"),
+    )  # fmt: skip
+    return named.select(pl.col(name).cast(dtype) for name, dtype in WATCH.items())
 
 
 def within(transfers: pl.DataFrame, watch: pl.DataFrame, limits: Mapping[int, Limits]) -> pl.DataFrame:

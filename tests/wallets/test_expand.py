@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from monitor.daemon.watch import Watched, admitted, wants
 from monitor.facts.people import people
 from monitor.model.span import Span, Spans
-from monitor.wallets.expand import HOPS, Reach, expand
-from monitor.wallets.funding import first_funders
-from monitor.wallets.watch import WATCH, Limits, watch_funders, watch_people, within
+from monitor.wallets.expand import HOPS, Following, Reach
+from monitor.wallets.watch import WATCH, Limits, watch_people, within
 from tests.facts.rows import MARKET, USDC, events, who
 from tests.wallets.worlds import Rows, label_rows, lease, pay, send, wallets
 
@@ -26,10 +25,7 @@ def expanded(rows: Rows, reach: Reach, labels=None, limits=LIMITS):
 
 def evaluated(moved, rows, reach, labels, limits):
     persons = people(events(*rows.events), providers=True)
-    watch = watch_people(persons, limits)
-    near = first_funders(within(moved, watch, limits), persons, [MARKET])
-    watch = pl.concat([watch, watch_funders(near, limits)])
-    found = expand(moved, persons, watch, limits, reach, labels, [MARKET, USDC])
+    found = Following().become(moved, persons, limits, reach, labels, [MARKET, USDC], {})
     assert moved[found.rows].equals(within(moved, found.watch, limits))
     return found.watch, found.hops
 

@@ -15,13 +15,17 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.facts.fold import KEY, LEASE_VERBS
-from monitor.facts.inputs import picked
+from monitor.facts.inorder import extended, replaced, under
+from monitor.facts.inputs import HARDWARE, picked
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import PEOPLE, joined, people
 from monitor.model.schema import empty
 
-__all__ = ["Folded", "Folding", "Terms", "above"]
+__all__ = ["Folded", "Folding", "Terms", "Turned", "above", "agree"]
+
+_WALLET = list(PEOPLE)[:2]
+_ROLE = list(PEOPLE)[:3]
 
 
 class Terms(NamedTuple):
@@ -34,9 +38,10 @@ class Terms(NamedTuple):
     quotes: pl.DataFrame
 
     def same(self, other: Terms) -> bool:
-        """Tell whether two terms say the same."""
-        pairs = ((self.hardware, other.hardware), (self.tokens, other.tokens), (self.quotes, other.quotes))
-        return self[2:4] == other[2:4] and all(one.equals(another) for one, another in pairs)
+        """Tell whether two terms say the same of what both speak of; a spelling is told of by the look that met it."""
+        pairs = ((self.tokens, other.tokens), (self.quotes, other.quotes))
+        alike = agree(self.hardware, other.hardware) and all(one.equals(another) for one, another in pairs)
+        return alike and self[2:4] == other[2:4]
 
 
 class Folded(NamedTuple):
@@ -45,6 +50,14 @@ class Folded(NamedTuple):
     leases: pl.DataFrame
     history: pl.DataFrame
     people: pl.DataFrame
+
+
+class Turned(NamedTuple):
+    """Keys of the leases that were folded anew, and all of them and of the people told of that stood and stands now."""
+
+    keys: pl.DataFrame
+    was: Folded
+    now: Folded
 
 
 class _Before(NamedTuple):
@@ -60,35 +73,40 @@ class Folding:
     """Leases under a stream of events; for one thread."""
 
     def __init__(self) -> None:
-        self.touched: pl.DataFrame | None = None
-        """Keys of the leases that the last call folded anew; None when it was all of them."""
+        self.turned: Turned | None = None
+        """What the last call folded anew; None when it was everything."""
         self._before: _Before | None = None
 
     def become(self, events: pl.DataFrame, since: Mapping[int, int], terms: Terms) -> Folded:
         """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
         before = self._before
         if before is None or not since or not before.terms.same(terms):
-            news, settled, touched = events, empty(PEOPLE), None
             folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
-        else:
-            fresh = above(since, "block_number")
-            news, was = picked(events, fresh), before.news.filter(fresh)
-            settled = before.settled
-            if (final := before.news.filter(~fresh)).height:
-                settled = joined([settled, people(final, providers=True)])
-            touched = _touched(before.folded.leases, pl.concat([was, news]), events)
-            again = leases(_of(touched, events), *terms)
-            stand = before.folded.leases.join(touched, on=KEY, how="anti", maintain_order="left")
-            kept = before.folded.history.filter(~above(since, "block"))
-            folded = Folded(
-                pl.concat([stand, again]).sort(KEY),
-                # each part is in chain order, and new events stand above the old ones of their chain
-                pl.concat([kept, lease_events(news)]).sort("chain_id", maintain_order=True),
-                joined([settled, people(news, providers=True)]),
-            )
-        self._before = _Before(terms, news, settled, folded)
-        self.touched = touched
+            self.turned, self._before = None, _Before(terms, events, empty(PEOPLE), folded)
+            return folded
+        fresh = above(since, "block_number")
+        news, was = picked(events, fresh), before.news.filter(fresh)
+        settled = _settled(before.settled, before.news.filter(~fresh))
+        keys, theirs = _touched(before.folded.leases, pl.concat([was, news]), events)
+        stood = pl.concat([theirs.filter(~fresh), was.join(keys, on=KEY, how="semi")])
+        told = [people(each, providers=True) for each in (was, news)]
+        met = pl.concat(told).select(_WALLET).unique()
+        now = Folded(leases(theirs, *terms), lease_events(theirs), joined([under(settled, met), told[1]]))
+        standing = Folded(under(before.folded.leases, keys), lease_events(stood), under(before.folded.people, met))
+        folded = Folded(
+            replaced(before.folded.leases, keys, now.leases, KEY),
+            extended(before.folded.history, "block", since, lease_events(news)),
+            replaced(before.folded.people, met, now.people, _ROLE),
+        )
+        self.turned, self._before = Turned(keys, standing, now), _Before(terms, news, settled, folded)
         return folded
+
+
+def agree(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    """Tell whether two catalogues (HARDWARE) say the same of the spellings in both."""
+    told = (one.join(other, on="gpu_raw", how="semi"), other.join(one, on="gpu_raw", how="semi"))
+    said = [each.select(HARDWARE.keys()).sort(HARDWARE.keys()) for each in told]
+    return said[0].equals(said[1])
 
 
 def above(since: Mapping[int, int], block: str) -> pl.Expr:
@@ -100,21 +118,34 @@ def above(since: Mapping[int, int], block: str) -> pl.Expr:
     return pl.col(block) > upto
 
 
-def _of(keys: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Pick the rows of some leases; whoever has the id of none is left out before keys are compared."""
+def _settled(settled: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:
+    """Add the people of events that are final now."""
+    if final.is_empty():
+        return settled
+    told = people(final, providers=True)
+    met = told.select(_WALLET)
+    return replaced(settled, met, joined([under(settled, met), told]), _ROLE)
+
+
+def _of(keys: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Pick the events of some leases; whoever has the id of none is left out before keys are compared."""
     ids = keys.get_column("lease_id").unique().implode()
-    return picked(frame, pl.col("lease_id").is_in(ids)).join(keys, on=KEY, how="semi")
+    return picked(events, pl.col("lease_id").is_in(ids)).join(keys, on=KEY, how="semi")
 
 
-def _touched(standing: pl.DataFrame, news: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """List the keys to fold anew: those of the news, the orders they came of, and who came of any of these."""
+def _touched(standing: pl.DataFrame, news: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List the keys to fold anew, with their events: of the news, the orders they came of, and who came of any."""
     order = [*KEY[:2], pl.col("order_id").alias("lease_id")]
     told = news.filter(pl.col("verb").is_in(LEASE_VERBS))
     keys = told.select(KEY).drop_nulls().unique()
-    own = [told, _of(keys, standing), _of(keys, events)]
+    theirs = _of(keys, events)
+    own = [told, under(standing, keys), theirs]
     orders = pl.concat([frame.select(order) for frame in own]).drop_nulls().unique()
     named = pl.concat([keys, orders]).unique()
-    born = standing.filter(pl.col("order_id").is_not_null()).join(
+    ids = named.get_column("lease_id").unique().implode()
+    born = picked(standing, pl.col("order_id").is_in(ids)).join(
         named.rename({"lease_id": "order_id"}), on=[*KEY[:2], "order_id"], how="semi"
     )
-    return pl.concat([named, born.select(KEY)]).unique()
+    all_keys = pl.concat([named, born.select(KEY)]).unique()
+    more = all_keys.join(keys, on=KEY, how="anti")
+    return all_keys, theirs if more.is_empty() else pl.concat([theirs, _of(more, events)])

@@ -1,7 +1,8 @@
-"""What is on offer, kept between looks: found again where an event said something of it, and where names were resolved.
+"""What is on offer, kept between looks: machines of which an event said something are looked at again, and no others.
 
 Whoever calls says up to which block of each chain the events are what they were at the last call, as for
-`monitor.facts.folding`. What comes out is what `capacity` and `supply` make of everything.
+`monitor.facts.folding`. Where more is known of old events by that, as who offers a machine that was attested before,
+all is found again. What comes out is what `capacity` and `supply` make of everything.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.facts.capacity import capacity
-from monitor.facts.folding import above
+from monitor.facts.folding import above, agree
+from monitor.facts.inorder import extended, replaced
 from monitor.facts.inputs import picked
 from monitor.facts.supply import VERBS, supply
 
 __all__ = ["Offered", "Offers"]
+
+_MACHINE = ["market", "chain_id", "machine_id"]
 
 
 class Offered(NamedTuple):
@@ -42,20 +46,46 @@ class Offers:
 
     def become(self, events: pl.DataFrame, since: Mapping[int, int], hardware: pl.DataFrame) -> Offered:
         """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
-        before = self._before
-        fresh = above(since, "block_number")
-        news = picked(events, fresh).filter(pl.col("verb").is_in(VERBS))
-        if before is not None and since and before.hardware.equals(hardware) and _same(before.news.filter(fresh), news):
-            offered = before.offered
-        else:
+        before, offered = self._before, None
+        news = picked(events, above(since, "block_number")).filter(pl.col("verb").is_in(VERBS))
+        if before is not None and since and agree(before.hardware, hardware):
+            offered = _onward(before, events, news, since, hardware)
+        if offered is None:
             offered = Offered(capacity(events, hardware), supply(events, hardware))
         self._before = _Before(hardware, news, offered)
         return offered
 
 
-def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    """Tell whether two frames have the same rows in any order."""
-    if one.height != other.height:
-        return False
-    marks = (frame.hash_rows().sort() for frame in (one, other))
-    return next(marks).equals(next(marks))
+def _onward(
+    before: _Before, events: pl.DataFrame, news: pl.DataFrame, since: Mapping[int, int], hardware: pl.DataFrame
+) -> Offered | None:
+    """Say again what is on offer of machines with news; None where old events are to be read otherwise by it."""
+    fresh = above(since, "block_number")
+    was = before.news.filter(fresh)
+    if was.is_empty() and news.is_empty():
+        return before.offered
+    machines = pl.concat([_keys(was), _keys(news)]).unique().drop_nulls()
+    settled = _of(machines, events).filter(~fresh)
+    told = [pl.concat([settled, each]) for each in (was, news)]
+    then, now = (supply(each, hardware) for each in told)
+    old = ~above(since, "block")
+    if not then.filter(old).equals(now.filter(old)):
+        return None
+    stood, held = before.offered
+    return Offered(
+        replaced(stood, machines, capacity(told[1], hardware), _MACHINE),
+        extended(held, "block", since, now.filter(~old)),
+    )
+
+
+def _keys(events: pl.DataFrame) -> pl.DataFrame:
+    return events.select(*_MACHINE[:2], pl.coalesce("machine_id", "lease_id").alias("machine_id"))
+
+
+def _of(machines: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Pick what was said of supply about some machines."""
+    ids = machines.get_column("machine_id").unique().implode()
+    named = pl.col("machine_id").is_in(ids) | (pl.col("machine_id").is_null() & pl.col("lease_id").is_in(ids))
+    some = picked(events, named).filter(pl.col("verb").is_in(VERBS))
+    at = _keys(some).with_row_index("at").join(machines, on=_MACHINE, how="semi").get_column("at")
+    return some[at]

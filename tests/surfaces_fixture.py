@@ -182,6 +182,8 @@ def links() -> pl.DataFrame:
             "weight": Decimal("6.5"),
             "evidence": [tx(1), tx(2)],
             "at": T0,
+            "volition_a": False,
+            "volition_b": True,
         }
         for member in (10, 11, 12)
     ]

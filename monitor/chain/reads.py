@@ -73,12 +73,13 @@ class _Sent(msgspec.Struct, rename="camel"):
 
 
 class _Priced(msgspec.Struct, rename="camel"):
-    """What a transaction says of its sender and of fees; an EIP-1559 one names a tip beside the price."""
+    """What a transaction says of its ends and of fees; an EIP-1559 one names a tip beside the price."""
 
     hash: str
     block_number: str | None
     sender: str = msgspec.field(name="from")
     gas: str
+    to: str | None = None
     gas_price: str | None = None
     max_priority_fee_per_gas: str | None = None
 
@@ -264,7 +265,7 @@ def _sent(item: Wanted, found: _Sent | None) -> Read:
     data = _data(found.input)
     if len(data) > MAX_INPUT:
         return Read(*item, None, f"the call data has {len(data)} bytes")
-    recipient = bytes(_ADDRESS) if found.to is None else fixed(found.to, _ADDRESS)
+    recipient = _called(found)
     value = quantity(found.value, 2 + 2 * _WORD).to_bytes(_WORD)
     return Read(*item, fixed(found.sender, _ADDRESS) + recipient + value + data, None)
 
@@ -277,15 +278,21 @@ def _priced(item: Wanted, found: _Priced | None) -> Read:
     if price is None:
         return Read(*item, None, "the transaction names no price of gas")
     numbers = [quantity(text, 2 + 2 * _WORD) for text in (price, found.gas)]
-    return Read(*item, fee_result(fixed(found.sender, _ADDRESS), *numbers, tipped=tip is not None), None)
+    ends = fixed(found.sender, _ADDRESS), _called(found)
+    return Read(*item, fee_result(*ends, *numbers, tipped=tip is not None), None)
 
 
-def fee_result(sender: bytes, price: int, gas: int, *, tipped: bool) -> bytes:
+def _called(found: _Sent | _Priced) -> bytes:
+    return bytes(_ADDRESS) if found.to is None else fixed(found.to, _ADDRESS)
+
+
+def fee_result(sender: bytes, recipient: bytes, price: int, gas: int, *, tipped: bool) -> bytes:
     """Write the result of a read of kind fee: `price` = the tip where it is `tipped`, else the gas price.
 
     The protocol takes numbers of any size from whoever can pay, so large ones are no lie of the node; they are cut.
     """
-    return sender + bytes([tipped]) + b"".join(min(number, _MOST).to_bytes(8) for number in (price, gas))
+    numbers = (min(number, _MOST).to_bytes(8) for number in (price, gas))
+    return sender + bytes([tipped]) + b"".join(numbers) + recipient
 
 
 def _amiss(item: Wanted, found: _Sent | _Priced | None) -> str | None:

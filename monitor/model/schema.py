@@ -161,8 +161,8 @@ READS: dict[str, pl.DataType] = {**WANTED, "result": pl.Binary(), "failure": pl.
 """What the chain answered, or why it could not (`failure`, and a null `result`).
 
 The result of a transaction is sender (20 bytes), recipient (20, zeros for a creation), value (32) and input; of a fee
-sender (20), 1 where there is a tip (EIP-1559) or 0, tip or gas price in wei (8) and gas limit (8); of a code its first
-64 bytes, of a nonce 8 bytes."""
+sender (20), 1 where there is a tip (EIP-1559) or 0, tip or gas price in wei (8), gas limit (8) and recipient
+(20, zeros for a creation); of a code its first 64 bytes, of a nonce 8 bytes."""
 
 ACCOUNTS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -283,10 +283,13 @@ LINKS: dict[str, pl.DataType] = {
     "weight": pl.Decimal(38, 1),
     "evidence": pl.List(pl.Binary()),
     "at": pl.Int64(),
+    "volition_a": pl.Boolean(),
+    "volition_b": pl.Boolean(),
 }
 """Evidence between two wallets.
 
-`weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time."""
+`weight` in bits, `evidence` = transaction hashes (sorted), `at` = newest block time; `volition_a`, `volition_b` =
+whether that wallet did its part by an act of its own, which the other could not do for it."""
 
 HABITS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),

@@ -25,6 +25,7 @@ from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
 from monitor.wallets.expand import HOPS, Following, Reach
 from monitor.wallets.fees import fees, habits
 from monitor.wallets.grouping import Grouping, Seen, grouped
+from monitor.wallets.owners import owned
 from monitor.wallets.signing import Acts, Signing
 from monitor.wallets.watch import WATCH, Limits
 
@@ -65,7 +66,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """How far counterparties are followed, within `limits`."""
     hub_degree: int = 200
     about: pl.DataFrame = msgspec.field(default_factory=lambda: empty(READS))
-    """What the chain said of wallets (READS), of which kind fee is read here."""
+    """What the chain said of wallets (READS): who owns Safes, what was set for fees."""
     fee_transactions: int = 0
     """Transactions per wallet whose fee settings count, the oldest first."""
     names: pl.DataFrame = msgspec.field(default_factory=lambda: empty(NAMES))
@@ -130,9 +131,8 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     folded = None if known.folding.turned is None else known.folding.turned.keys
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
     priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)
-    funders, busy, found, groups, seen_at = find(
-        Seen(rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news, folded)
-    )
+    now = (rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news, folded)
+    funders, busy, found, groups, seen_at = find(Seen(*now, owned=owned(inputs.about)))
     seen = nodes(persons, funders, found, busy, seen_at)
     placed = members(seen, groups, known.grouping.names)
     as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}

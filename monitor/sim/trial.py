@@ -100,7 +100,7 @@ async def _fill(path: Path, twin: TwinWorld) -> None:
 
 def _read(fee: Fee) -> Read:
     """Tell what a node would say of a transaction; a daemon asks for the oldest of each wallet only."""
-    result = fee_result(fee.sender, fee.tip, GAS, tipped=True)
+    result = fee_result(fee.sender, fee.recipient, fee.tip, GAS, tipped=True)
     return Read(CHAIN_ID, fee.block_number, "fee", b"", fee.tx_hash, result, None)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from monitor.views import format as fmt
 from monitor.views.snapshot import Snapshot
 from monitor.wallets.evidence import ACCEPT_TENTHS
-from monitor.wallets.explain import Explanation, Habit, Hop, LinkNote, explain
+from monitor.wallets.explain import Explanation, Habit, Hop, LinkNote, Told, explain
 
 __all__ = ["MEANING", "UNASKED", "Why", "why", "why_lines", "why_row"]
 
@@ -22,6 +22,7 @@ MEANING = {
     "leased_alike": "{y} leased the product, provider or machine of others that {x} funded",
     "payer": "one paid for a lease of the other",
     "siblings_payer": "one third wallet paid for leases of {y} and of others that {x} funded",
+    "sole_owner": "{x} is a Safe, and {y} alone its owner",
     "return_flow": "value went back to who funded or pays for the other",
     "shared_sink": "one sent value on to the other, and so did other renters",
     "siblings_sink": "{y} and others that {x} funded sent value on to one third wallet",
@@ -30,13 +31,15 @@ MEANING = {
     "siblings_fee": "{y} and others that {x} funded keep to the same setting for fees",
     "owner_label": "your labels name one owner of both",
 }
-"""What each heuristic saw: `x` funded `y` first."""
+"""What each heuristic saw: `x` funded `y` first, or `x` is a Safe and `y` its owner."""
 UNASKED = {
     "payer": "anybody can pay for a lease unasked",
     "siblings_payer": "anybody can pay for leases unasked",
     "shared_sink": "anybody can be sent value unasked",
+    "sole_owner": "anybody can make a Safe that names another its owner",
 }
-"""What takes an act of one side only; all else shows both to have acted: who was funded used what came."""
+"""What one side can bring about alone; said where only one acted."""
+_IDLE = "what came was not used yet, and anybody can be sent value unasked"
 _SHOWN = 5
 _LONG = 10
 """Hops above which a chain of good links is a weak one all the same."""
@@ -75,7 +78,7 @@ def why_lines(pair: Why) -> Iterator[str]:
         ends = f"{fmt.address(hop.a)} - {fmt.address(hop.b)}"
         yield f"{ends}: {hop.bits} bits from {', '.join(hop.families)} ({how})"
         for link in hop.links:
-            yield from _link_lines(link)
+            yield from _link_lines(link, hop)
     if found.weakest is not None:
         weakest = f"{fmt.address(found.weakest.a)} - {fmt.address(found.weakest.b)}"
         yield f"weakest hop: {weakest}, {found.weakest.bits} bits"
@@ -99,12 +102,14 @@ def _verdict(pair: Why) -> str:
     return f"not joined: {steps}, of which at least one falls short of {needed}"
 
 
-def _link_lines(link: LinkNote) -> Iterator[str]:
+def _link_lines(link: LinkNote, hop: Hop) -> Iterator[str]:
     adds = "" if link.adds else ", not added: another of its family is stronger"
     yield f"  {link.heuristic} ({link.family}) {link.weight} bits{adds}, newest {fmt.time(link.at) or 'unknown'}"
     yield f"    {_meaning(link)}"
-    if link.heuristic in UNASKED:
-        yield f"    {UNASKED[link.heuristic]}"
+    if link.acted != (False, False):
+        yield f"    {_volition(link, hop)}"
+    if link.told is not None:
+        yield f"    it names no other owner, and no other needs to sign, as of block {link.told.as_of}"
     if not link.habits:
         yield from _some((f"{link.chain_id}:{fmt.hex_text(tx)}" for tx in link.txs), len(link.txs))
         yield from _some((f"another: {fmt.address(other)}" for other in link.siblings), len(link.siblings))
@@ -118,6 +123,14 @@ def _link_lines(link: LinkNote) -> Iterator[str]:
         yield f"    {_OF_FEES}"
 
 
+def _volition(link: LinkNote, hop: Hop) -> str:
+    """Say which side acted."""
+    if all(link.acted):
+        return "both acted"
+    (only,) = (fmt.short(fmt.address(end)) for end, acted in zip((hop.a, hop.b), link.acted, strict=True) if acted)
+    return f"only {only} acted: {UNASKED.get(link.heuristic, _IDLE)}"
+
+
 def _some(lines: Iterable[str], count: int) -> Iterator[str]:
     yield from (f"    {line}" for line in islice(lines, _SHOWN))
     if count > _SHOWN:
@@ -125,8 +138,9 @@ def _some(lines: Iterable[str], count: int) -> Iterator[str]:
 
 
 def _meaning(link: LinkNote) -> str:
-    ends = ("one", "the other") if link.funding is None else (fmt.short(fmt.address(end)) for end in link.funding)
-    return MEANING[link.heuristic].format_map(dict(zip("xy", ends, strict=True)))
+    ends = link.told[:2] if link.told else link.funding
+    named = ("one", "the other") if ends is None else (fmt.short(fmt.address(end)) for end in ends)
+    return MEANING[link.heuristic].format_map(dict(zip("xy", named, strict=True)))
 
 
 def why_row(pair: Why) -> dict[str, Any]:
@@ -164,17 +178,24 @@ def _hop_row(hop: Hop) -> dict[str, Any]:
                 "heuristic": link.heuristic,
                 "family": link.family,
                 "meaning": _meaning(link),
-                "volition": "one" if link.heuristic in UNASKED else "both",
+                "volition": "one" if link.acted[0] != link.acted[1] else "both",
+                "volition_a": link.acted[0],
+                "volition_b": link.acted[1],
                 "bits": str(link.weight),
                 "adds": link.adds,
                 "at": fmt.time(link.at),
                 "transactions": [fmt.hex_text(tx) for tx in link.txs],
                 "siblings": [fmt.address(other) for other in link.siblings],
                 "habits": [_habit_row(habit) for habit in link.habits],
+                "safe": link.told and _told_row(link.told),
             }
             for link in hop.links
         ],
     }
+
+
+def _told_row(told: Told) -> dict[str, Any]:
+    return {"address": fmt.address(told.safe), "owner": fmt.address(told.owner), "as_of": told.as_of}
 
 
 def _habit_row(habit: Habit) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from monitor.model.schema import ACCOUNTS, READS, WANTED
 
-__all__ = ["AGE", "accounts"]
+__all__ = ["AGE", "FIRST_SLOT", "GET_OWNERS", "GET_THRESHOLD", "accounts"]
 
 AGE = 500_000
 """Blocks after which an answer about a wallet that was seen since is no longer taken for today's."""
@@ -25,9 +25,9 @@ _CLONE, _CLONE_END = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43
 """EIP-1167: the code of a minimal proxy, around the address of what it runs."""
 _IMPLEMENTATION = bytes.fromhex("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc")
 """EIP-1967: the slot that names what a proxy runs."""
-_FIRST_SLOT = bytes(_WORD)
+FIRST_SLOT = bytes(_WORD)
 """Where a Safe's proxy names its singleton (safe-smart-account, SafeProxy)."""
-_OWNERS, _THRESHOLD, _ENTRY_POINT = (bytes.fromhex(selector) for selector in ("a0e67e2b", "e75235b8", "b0d691fe"))
+GET_OWNERS, GET_THRESHOLD, _ENTRY_POINT = (bytes.fromhex(selector) for selector in ("a0e67e2b", "e75235b8", "b0d691fe"))
 """`getOwners()`, `getThreshold()`, `entryPoint()`."""
 _ENTRY_POINTS = frozenset(
     bytes.fromhex(address)
@@ -40,10 +40,10 @@ _ENTRY_POINTS = frozenset(
 """ERC-4337 entry points v0.6, v0.7 and v0.8 (eth-infinitism/account-abstraction)."""
 MAX_OWNERS = 200
 _ABOUT = (
-    ("storage", _FIRST_SLOT),
+    ("storage", FIRST_SLOT),
     ("storage", _IMPLEMENTATION),
-    ("account", _OWNERS),
-    ("account", _THRESHOLD),
+    ("account", GET_OWNERS),
+    ("account", GET_THRESHOLD),
     ("account", _ENTRY_POINT),
 )
 _SEEN = ("first_block", "last_block")
@@ -140,8 +140,8 @@ def _kind(
     if _simple(code):
         kind, start = ("delegated", _DELEGATION) if code.startswith(_DELEGATION) else ("proxy", _CLONE)
         return kind, code[len(start) :][:_ADDRESS], None, None
-    singleton, runs = _address(told.get(("storage", _FIRST_SLOT))), _address(told.get(("storage", _IMPLEMENTATION)))
-    owners, threshold = _addresses(told.get(("account", _OWNERS))), _number(told.get(("account", _THRESHOLD)))
+    singleton, runs = _address(told.get(("storage", FIRST_SLOT))), _address(told.get(("storage", _IMPLEMENTATION)))
+    owners, threshold = _addresses(told.get(("account", GET_OWNERS))), _number(told.get(("account", GET_THRESHOLD)))
     if singleton and owners and threshold is not None and 1 <= threshold <= len(owners):
         return "safe", singleton, owners, threshold
     if _address(told.get(("account", _ENTRY_POINT))) in _ENTRY_POINTS:

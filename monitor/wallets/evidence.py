@@ -6,7 +6,8 @@ starting points.
 
 The rule: per family the best link counts, up to the family's cap; families add up; two wallets merge when at least two
 families speak and the sum reaches 16.3 bits. That is a posterior of 95 % (4.3 bits) over a prior of -12 bits, the odds
-of a random pair among some 8,000 wallets with three per owner. A declared link (a user's own label) merges by itself.
+of a random pair among some 8,000 wallets with three per owner. A link of 20 bits merges by itself: a user's own label,
+or a key that was seen to use the Safe it alone controls.
 So a first funder (11.8) alone stays a candidate, and so does a first funder whose money went straight into a lease
 (15.8); it takes siblings that lease alike, a payer in common, or money that flows back.
 """
@@ -19,8 +20,8 @@ import polars as pl
 
 __all__ = [
     "ACCEPT_TENTHS",
+    "ALONE_TENTHS",
     "CAPS",
-    "DECLARED_TENTHS",
     "LARGE",
     "MAX_EVIDENCE",
     "MEDIUM",
@@ -32,12 +33,13 @@ __all__ = [
 
 PRIOR_TENTHS = -120
 ACCEPT_TENTHS = 163
-DECLARED_TENTHS = 200
+ALONE_TENTHS = 200
+"""What needs no second family."""
 CAPS = {
     "funding": 118,
     "flow": 40,
     "sink": 86,
-    "authority": 80,
+    "authority": 200,
     "timing": 40,
     "market": 40,
     "bridge": 40,
@@ -88,7 +90,7 @@ def pair_scores(links: pl.DataFrame, *, accepted: bool = False) -> list[PairScor
         .with_columns(pl.min_horizontal("tenths", pl.col("family").replace_strict(CAPS, default=0)).alias("tenths"))
         .filter(pl.col("tenths") > 0)
     )
-    merging = (pl.col("family") == "declared").any() | ((pl.col("tenths").sum() >= ACCEPT_TENTHS) & (pl.len() > 1))
+    merging = (pl.col("tenths").max() >= ALONE_TENTHS) | ((pl.col("tenths").sum() >= ACCEPT_TENTHS) & (pl.len() > 1))
     pairs = best.group_by("a", "b").agg(pl.col("tenths").sum(), pl.col("family").sort(), merging.alias("merging"))
     listed = pairs.filter("merging") if accepted else pairs
     ordered = listed.sort(["tenths", "a", "b"], descending=[True, False, False])

@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import maximum_flow
 from monitor.model.schema import ACCOUNTS, HABITS, empty
 from monitor.wallets.evidence import PairScore, pair_scores
 
-__all__ = ["Explanation", "Habit", "Hop", "LinkNote", "Remainder", "explain"]
+__all__ = ["Explanation", "Habit", "Hop", "LinkNote", "Remainder", "Told", "explain"]
 
 _NO_HABITS = empty(HABITS)
 _NOBODY = empty(ACCOUNTS)
@@ -38,12 +38,21 @@ class Habit(NamedTuple):
     txs: tuple[bytes, ...]
 
 
+class Told(NamedTuple):
+    """What a Safe answers as of block `as_of`: that `owner` alone is its owner and needs no other signature."""
+
+    safe: bytes
+    owner: bytes
+    as_of: int
+
+
 class LinkNote(NamedTuple):
     """One link of a hop; `weight` in bits, `txs` = transaction hashes, `at` = newest block seconds.
 
-    `adds` = the hop counts it, for it is the strongest of its family; `funding` = the end that was the first to fund
-    the other, and that other; `siblings` = of evidence about several wallets of that funder, the others. `habits` = of
-    a link of family fee, the settings that are shared, of every wallet that shares them.
+    `acted` = whether the hop's `a`, and its `b`, did its part by an act of its own; `adds` = the hop counts it, for it
+    is the strongest of its family; `funding` = the end that was the first to fund the other, and that other; `siblings`
+    = of evidence about several wallets of that funder, the others. `habits` = of a link of family fee, the settings
+    that are shared, of every wallet that shares them. `told` = of a Safe and its only owner, what says so.
     """
 
     chain_id: int
@@ -52,10 +61,12 @@ class LinkNote(NamedTuple):
     weight: Decimal
     txs: tuple[bytes, ...]
     at: int | None
+    acted: tuple[bool, bool]
     adds: bool = True
     funding: tuple[bytes, bytes] | None = None
     siblings: tuple[bytes, ...] = ()
     habits: tuple[Habit, ...] = ()
+    told: Told | None = None
 
 
 class Hop(NamedTuple):
@@ -91,9 +102,9 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_HABITS, funders: pl.DataFrame = _NOBODY
+    links: pl.DataFrame, a: bytes, b: bytes, habits: pl.DataFrame = _NO_HABITS, accounts: pl.DataFrame = _NOBODY
 ) -> Explanation:
-    """Explain what joins `a` and `b` (`LINKS`, `HABITS`, and `FUNDERS` or `ACCOUNTS`, in any order).
+    """Explain what joins `a` and `b` (`LINKS`, `HABITS`, `ACCOUNTS`, in any order).
 
     Only accepted pairs are walked, so the answer explains a merge; where they do not connect, all pairs are, and the
     hops that are mere candidates say so.
@@ -101,7 +112,7 @@ def explain(
     pairs = pair_scores(links)
     accepted = [pair for pair in pairs if pair.accepted]
     route = _route(accepted, a, b) or _route(pairs, a, b)
-    hops = tuple(_hop(links, habits, funders, here, pair) for here, pair in route)
+    hops = tuple(_hop(links, habits, accounts, here, pair) for here, pair in route)
     families = sorted({family for hop in hops for family in hop.families})
     return Explanation(
         hops,
@@ -111,11 +122,11 @@ def explain(
     )
 
 
-def _hop(links: pl.DataFrame, habits: pl.DataFrame, funders: pl.DataFrame, here: bytes, pair: PairScore) -> Hop:
+def _hop(links: pl.DataFrame, habits: pl.DataFrame, accounts: pl.DataFrame, here: bytes, pair: PairScore) -> Hop:
     there = pair.b if here == pair.a else pair.a
     return Hop(
         *(here, there, Decimal(pair.tenths) / 10, pair.families, pair.accepted),
-        tuple(_notes(links, habits, funders, pair)),
+        tuple(_notes(links, habits, accounts, here, pair)),
     )
 
 
@@ -170,38 +181,53 @@ def _route(pairs: list[PairScore], a: bytes, b: bytes) -> list[tuple[bytes, Pair
     return route[::-1]
 
 
-def _notes(links: pl.DataFrame, habits: pl.DataFrame, funders: pl.DataFrame, pair: PairScore) -> Iterator[LinkNote]:
+def _notes(
+    links: pl.DataFrame, habits: pl.DataFrame, accounts: pl.DataFrame, here: bytes, pair: PairScore
+) -> Iterator[LinkNote]:
     rows = links.filter((pl.col("a") == pair.a) & (pl.col("b") == pair.b)).sort(
         ["weight", "heuristic", "chain_id"], descending=[True, False, False]
     )
-    told: set[str] = set()
-    columns = ("chain_id", "heuristic", "family", "weight", "evidence", "at")
-    for chain, heuristic, family, weight, txs, at in rows.select(columns).iter_rows():
-        funded = _funded(funders, chain, pair)
-        others = _siblings(links, funders, chain, heuristic, funded) if funded and heuristic in _OF_SIBLINGS else ()
+    seen: set[str] = set()
+    columns = ("chain_id", "heuristic", "family", "weight", "evidence", "at", "volition_a", "volition_b")
+    for chain, heuristic, family, weight, txs, at, *acted in rows.select(columns).iter_rows():
+        funded = _funded(accounts, chain, pair)
+        others = _siblings(links, accounts, chain, heuristic, funded) if funded and heuristic in _OF_SIBLINGS else ()
         sharing = (funded[1], *others) if others and funded else (pair.a, pair.b)
         common = _shared(habits, chain, sharing) if family == "fee" else ()
-        yield LinkNote(chain, heuristic, family, weight, tuple(txs), at, family not in told, funded, others, common)
-        told.add(family)
+        told = _told(accounts, chain, pair) if heuristic == "sole_owner" else None
+        both = (bool(acted[0]), bool(acted[1]))
+        sides = both if here == pair.a else both[::-1]
+        counts = family not in seen
+        yield LinkNote(chain, heuristic, family, weight, tuple(txs), at, sides, counts, funded, others, common, told)
+        seen.add(family)
 
 
-def _funded(funders: pl.DataFrame, chain_id: int, pair: PairScore) -> tuple[bytes, bytes] | None:
+def _told(accounts: pl.DataFrame, chain_id: int, pair: PairScore) -> Told | None:
+    """Say which end is a Safe that names the other as its only owner."""
+    here = accounts.filter((pl.col("chain_id") == chain_id) & pl.col("address").is_in([pair.a, pair.b]))
+    for safe, owners, as_of in here.select("address", "owners", "as_of").drop_nulls().iter_rows():
+        if owners == [pair.b if safe == pair.a else pair.a]:
+            return Told(safe, owners[0], as_of)
+    return None
+
+
+def _funded(accounts: pl.DataFrame, chain_id: int, pair: PairScore) -> tuple[bytes, bytes] | None:
     """Say which end was the first to fund the other: funder, wallet."""
-    first = funders.filter((pl.col("chain_id") == chain_id) & pl.col("address").is_in([pair.a, pair.b]))
+    first = accounts.filter((pl.col("chain_id") == chain_id) & pl.col("address").is_in([pair.a, pair.b]))
     known = dict(first.select("address", "funder").iter_rows())
     ways = ((pair.a, pair.b), (pair.b, pair.a))
     return next(((funder, wallet) for funder, wallet in ways if known.get(wallet) == funder), None)
 
 
 def _siblings(
-    links: pl.DataFrame, funders: pl.DataFrame, chain_id: int, heuristic: str, funded: tuple[bytes, bytes]
+    links: pl.DataFrame, accounts: pl.DataFrame, chain_id: int, heuristic: str, funded: tuple[bytes, bytes]
 ) -> tuple[bytes, ...]:
     """List the other wallets of the funder about which the same evidence speaks."""
     funder, wallet = funded
     near = links.filter((pl.col("chain_id") == chain_id) & (pl.col("heuristic") == heuristic))
     ends = {end for end, other in (*near.select("a", "b").iter_rows(), *near.select("b", "a").iter_rows())
             if other == funder}  # fmt: skip
-    mine = funders.filter((pl.col("chain_id") == chain_id) & (pl.col("funder") == funder))["address"]
+    mine = accounts.filter((pl.col("chain_id") == chain_id) & (pl.col("funder") == funder))["address"]
     return tuple(sorted((ends & {*mine}) - {wallet}))
 
 

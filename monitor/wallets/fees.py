@@ -18,7 +18,20 @@ from monitor.facts.fold import KEY
 from monitor.model.schema import HABITS, WANTED, empty
 from monitor.wallets.siblings import TRAITS
 
-__all__ = ["FEES", "NO_FEES", "SIGNED", "acted", "alike", "fees", "habits", "oldest", "sent", "signed", "used"]
+__all__ = [
+    "FEES",
+    "NO_FEES",
+    "SIGNED",
+    "acted",
+    "alike",
+    "fees",
+    "habits",
+    "oldest",
+    "parties",
+    "sent",
+    "signed",
+    "used",
+]
 
 SIGNED: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -48,7 +61,9 @@ ROUND = 1000
 TRANSFER_GAS = 21_000
 """What every plain transfer of native value takes."""
 _ADDRESS, _NUMBER = 20, 8
-_SIZE = _ADDRESS + 1 + 2 * _NUMBER
+_CALLED = _ADDRESS + 1 + 2 * _NUMBER
+"""Where in a read of kind fee the recipient stands."""
+_SIZE = _CALLED + _ADDRESS
 _WALLET = ["chain_id", "address"]
 _SETTING = ["chain_id", "address", "what", "value"]
 
@@ -116,6 +131,17 @@ def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
     named = {"kind": pl.lit("fee"), "target": pl.lit(b"")}
     wanted = told.filter(unknown).select(key).unique().sort(key).with_columns(**named)
     return found, wanted.select(pl.col(name).cast(kind) for name, kind in WANTED.items())
+
+
+def parties(reads: pl.DataFrame) -> pl.DataFrame:
+    """Say who signed transactions and whom they called, as far as READS of kind fee tell.
+
+    Columns chain_id, tx, sender, recipient.
+    """
+    result = pl.col("result").bin
+    answered = reads.filter((pl.col("kind") == "fee") & (result.size() == _SIZE))
+    ends = (result.slice(0, _ADDRESS).alias("sender"), result.slice(_CALLED, _ADDRESS).alias("recipient"))
+    return answered.select("chain_id", pl.col("payload").alias("tx"), *ends)
 
 
 def habits(fees: pl.DataFrame) -> pl.DataFrame:

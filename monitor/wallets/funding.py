@@ -34,12 +34,13 @@ FUNDERS: dict[str, pl.DataType] = {
     "token": pl.Binary(),
     "amount": AMOUNT,
     "sole": pl.Boolean(),
+    "used": pl.Boolean(),
     "out_degree": pl.Int64(),
 }
 """One row per chain and wallet.
 
-`at` = block seconds of the first inbound transfer, `sole` = nobody else ever funded the wallet, `out_degree` = distinct
-wallets the funder sent value to."""
+`at` = block seconds of the first inbound transfer, `sole` = nobody else ever funded the wallet, `used` = the wallet
+sent something from then on, `out_degree` = distinct wallets the funder sent value to."""
 
 FUNDINGS = {name: kind for name, kind in FUNDERS.items() if name != "out_degree"}
 DUST_FRACTION = 1000
@@ -105,6 +106,8 @@ def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Co
         .filter(pl.col("block_number") == pl.col("first_block"))
         .pipe(first_of_block)
         .rename({"recipient": "address", "sender": "funder", "block_time": "at"})
+        .join(_last_acts(transfers, wanted), on=["chain_id", "address"], how="left")
+        .with_columns((pl.col("acted_block") >= pl.col("block_number")).fill_null(value=False).alias("used"))
     )
     return first.select(pl.col(name).cast(kind) for name, kind in FUNDINGS.items())
 
@@ -113,6 +116,18 @@ def first_of_block(fundings: pl.DataFrame) -> pl.DataFrame:
     """Keep of each recipient's fundings (TRANSFERS) in one block the one that counts as the first."""
     order = ("chain_id", "recipient", "log_index", "nonce", "tx_hash", "sender", "token", "amount")
     return fundings.sort(*order).unique(["chain_id", "recipient"], keep="first", maintain_order=True)
+
+
+def _last_acts(transfers: pl.DataFrame, wallets: pl.DataFrame) -> pl.DataFrame:
+    """Find the block in which each wallet last sent something: chain_id, address, acted_block.
+
+    A native row is a transaction of its own or what its contract moved; anybody can log a token transfer of nothing.
+    """
+    sent = transfers.filter((pl.col("amount") > 0) | (pl.col("kind") == "native"))
+    theirs = sent.select("chain_id", pl.col("sender").alias("address"), "block_number").join(
+        wallets, on=["chain_id", "address"], how="semi"
+    )
+    return theirs.group_by("chain_id", "address").agg(pl.col("block_number").max().alias("acted_block"))
 
 
 def with_degrees(fundings: pl.DataFrame, degrees: pl.DataFrame) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import OWNER
 from monitor.wallets.linking import Links
 from monitor.wallets.links import links, payments
+from monitor.wallets.owners import NO_OWNED
 
 __all__ = ["Grouped", "Grouping", "Seen", "grouped"]
 
@@ -46,6 +47,7 @@ class Seen(NamedTuple):
     """Transfers that went and came since the last look, where that is known."""
     folded: pl.DataFrame | None = None
     """Keys of the leases of which something else may be said than at the last look, where that is known."""
+    owned: pl.DataFrame = NO_OWNED
 
 
 class Grouped(NamedTuple):
@@ -98,7 +100,8 @@ class Grouping:
             among = pl.col("lease_id").is_in(folded.get_column("lease_id").unique().implode())
             leases, events = picked(leases, among), picked(events, among)
         self.looked = kept.become(
-            *(seen.transfers, leases, payments(leases, events), seen.persons, seen.labels, seen.fees, moved, among)
+            *(seen.transfers, leases, payments(leases, events), seen.persons, seen.labels, seen.fees, moved, among),
+            owned=seen.owned,
         )
         self.moved = kept.moved_wallets
         scores = pair_scores(kept.of(self.looked), accepted=True)
@@ -124,7 +127,7 @@ def grouped(seen: Seen) -> Grouped:
     leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees, *_ = seen
     funders = first_funders(transfers, persons, contracts)
     busy = hubs(transfers, labels, contracts, hub_degree)
-    found = links(leases, lease_events, transfers, funders, busy, labels, fees)
+    found = links(leases, lease_events, transfers, funders, busy, labels, fees, seen.owned)
     entities = Entities()
     entities.become(pair_scores(found, accepted=True), _owners(labels))
     return Grouped(funders, busy, found, entities.groups, stays(transfers))

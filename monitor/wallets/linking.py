@@ -27,8 +27,9 @@ from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
 from monitor.wallets.inorder import Ordered
 from monitor.wallets.labels import LABELS, OWNER
-from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, without
+from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, sole_owners, without
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
+from monitor.wallets.owners import NO_OWNED, OWNED
 from monitor.wallets.rarity import Counts
 from monitor.wallets.siblings import TRAITS, siblings, traits
 
@@ -50,7 +51,8 @@ _SENT = ("chain_id", "sender", "recipient", "amount", "tx_hash", "block_time")
 class News(NamedTuple):
     """What changed: rows that went and came.
 
-    TRANSFERS, LEASED, PAYMENTS (`monitor.wallets.links`), PERSONS, LABELS, FEES (`monitor.wallets.fees`).
+    TRANSFERS, LEASED, PAYMENTS (`monitor.wallets.links`), PERSONS, LABELS, FEES (`monitor.wallets.fees`), OWNED
+    (`monitor.wallets.owners`).
     """
 
     transfers: Delta
@@ -59,6 +61,7 @@ class News(NamedTuple):
     persons: Delta
     labels: Delta
     fees: Delta = Delta(NO_FEES, NO_FEES)
+    owned: Delta = Delta(NO_OWNED, NO_OWNED)
 
 
 class Links:
@@ -74,6 +77,7 @@ class Links:
         self._persons = Held(PERSONS, numbers, "address")
         self._labels = Held(LABELS, numbers, "address")
         self._fees = Held(FEES, numbers, "address")
+        self._owned = Held(OWNED, numbers, "safe", "owner")
         self._degrees = Counterparties(numbers)
         self._hubs = Held(NAMED, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
@@ -88,7 +92,7 @@ class Links:
         self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
-        self._owned = self._bridges = empty(LABELS)
+        self._labelled = self._bridges = empty(LABELS)
         known = hubs_among(empty(DEGREES), empty(LABELS), self._sources, hub_degree)
         self._contracts = self._hubs.change(Delta(known.clear(), known)).wallets("address")
 
@@ -125,6 +129,7 @@ class Links:
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
         labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None, among: pl.Expr | None = None,
+        *, owned: pl.DataFrame = NO_OWNED,
     ) -> pl.Series:  # fmt: skip
         """Take these frames as all there is; as `update`.
 
@@ -141,17 +146,20 @@ class Links:
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),
                 self._labels.difference(labels.select(LABELS.keys())),
                 self._fees.difference(fees.select(FEES.keys())),
+                self._owned.difference(owned.select(OWNED.keys())),
             )
         )
 
     def update(self, news: News) -> pl.Series:
         """Take in what changed; returns the wallets whose links were looked at again, each once."""
-        tables = (self._transfers, self._leases, self._payments, self._persons, self._labels, self._fees)
+        tables = (
+            *(self._transfers, self._leases, self._payments, self._persons, self._labels, self._fees, self._owned),
+        )
         changes = (table.change(delta) for table, delta in zip(tables, news, strict=True))
-        moved, leased, paid, met, named, priced = changes
+        moved, leased, paid, met, named, priced, ruled = changes
         if not (named.gone.is_empty() and named.fresh.is_empty()):
             labels = self._labels.frame()
-            self._owned, self._bridges = (labels.filter(pl.col("kind") == kind) for kind in (OWNER, BRIDGE))
+            self._labelled, self._bridges = (labels.filter(pl.col("kind") == kind) for kind in (OWNER, BRIDGE))
         touched = moved.wallets("sender", "recipient")
         self.moved_wallets = self._numbers.addresses(touched)
         changed, stepped = self._degrees.take(moved, (SMALL, MEDIUM, LARGE))
@@ -162,7 +170,8 @@ class Links:
         begun = together(
             stepped, hubs, told, self._have(told), funded.wallets("address", "funder"), sunk.wallets("renter", "sink"),
             leased.wallets("renter", "payer"), paid.wallets("payer", "renter"),
-            self._returned(moved), self._cross(moved, named),
+            self._returned(moved), self._cross(moved, named), ruled.wallets("safe", "owner"),
+            self._owned.near(safe=touched, owner=touched).wallets("safe", "owner"),
             self._declared_anew(named, together(touched, leased.wallets("renter", "payer", "provider"))),
         )  # fmt: skip
         wallets = together(begun, self._fundings.near(address=begun).wallets("funder"))
@@ -258,7 +267,7 @@ class Links:
     def _declared_anew(self, named: Changed, met: Ids) -> Ids:
         """List all wallets of labelled owners when one of them was told of or met, else none."""
         no_more = named.gone.filter(pl.col("kind") == OWNER)
-        owned = self._numbers.among(self._owned.get_column("address"), no_more.get_column("address"))
+        owned = self._numbers.among(self._labelled.get_column("address"), no_more.get_column("address"))
         return owned if np.isin(owned, together(named.wallets("address"), met)).any() else NOBODY
 
     def _judge(self, wallets: Ids) -> pl.DataFrame:
@@ -274,9 +283,11 @@ class Links:
         paid = self._payments.near(payer=payers)
         sunk = self._sunk.near(renter=together(wallets, kin), sink=wallets)
         crossed = self._matches.near(giver=wallets, taker=wallets)
+        owned = self._owned.near(safe=wallets, owner=wallets)
+        safes = owned.wallets("safe", "owner")
         ends = together(
             wallets, kin, quiet, payers, paid.wallets("renter"), sunk.wallets("renter", "sink"),
-            crossed.wallets("giver", "taker"),
+            crossed.wallets("giver", "taker"), safes,
         )  # fmt: skip
         hubs = self._hubs.near(address=ends).frame()
         leases = self._leases.near(renter=ends, payer=ends).frame()
@@ -289,6 +300,7 @@ class Links:
             self._fundings.near(address=wallets, funder=np.intersect1d(wallets, quiet)).wallets("address"),
             self._payments.near(renter=wallets, payer=wallets).wallets("renter"),
         )
+        ruled = self._transfers.near(sender=safes).frame(*_SENT, "nonce")
         found = judged(
             family,
             paid.frame(),
@@ -297,18 +309,18 @@ class Links:
             self._transfers.near(sender=back).frame(*_SENT),
             leases,
             hubs,
-            pl.concat([self._declare(wallets), fees]),
+            pl.concat([self._declare(wallets), fees, sole_owners(owned.frame(), ruled)]),
         )
         return _ending(found, self._numbers.addresses(wallets))
 
     def _declare(self, wallets: Ids) -> pl.DataFrame:
-        owners = self._numbers.among(self._owned.get_column("address"))
+        owners = self._numbers.among(self._labelled.get_column("address"))
         whose = owners if np.isin(owners, wallets).any() else NOBODY
         seen = (
             self._leases.near(renter=whose, payer=whose, provider=whose).frame(),
             self._transfers.near(sender=whose, recipient=whose).frame(),
         )
-        return declared(self._owned if len(whose) else empty(LABELS), *seen)
+        return declared(self._labelled if len(whose) else empty(LABELS), *seen)
 
     def _among(self, frame: pl.DataFrame, wallets: Ids, column: str = "address") -> pl.DataFrame:
         named = self._numbers.addresses(wallets).alias(column).to_frame()

@@ -1,9 +1,12 @@
 """Links between wallets: what they share, how much it weighs, and the transactions that show it.
 
 Heuristics by family: `first_funder`, `shared_funder` (funding), `funded_to_lease` (timing), `leased_alike` (market),
-`payer`, `siblings_payer` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink), `bridge_match`
-(bridge), `same_fee`, `siblings_fee` (fee), `owner_label` (declared). Wallets that share a funder, payer or sink are
-linked to the shared wallet, not to each other, so links grow with the wallets and not with their square.
+`payer`, `siblings_payer`, `sole_owner` (authority), `return_flow` (flow), `shared_sink`, `siblings_sink` (sink),
+`bridge_match` (bridge), `same_fee`, `siblings_fee` (fee), `owner_label` (declared). Wallets that share a funder, payer
+or sink are linked to the shared wallet, not to each other, so links grow with the wallets and not with their square.
+
+Each link says which side acted. Who funds or pays acts, and who was funded does by sending anything from then on; who
+is paid for, sent to or named by a Safe does not. To set alike fees or to have one label takes no act towards the other.
 """
 
 from __future__ import annotations
@@ -15,14 +18,26 @@ import polars as pl
 from monitor.facts.bounds import believable_amount
 from monitor.model.schema import LINKS, empty
 from monitor.wallets.bridges import bridge_matches, crossings
-from monitor.wallets.evidence import DECLARED_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
+from monitor.wallets.evidence import ALONE_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.fees import NO_FEES, alike, used
 from monitor.wallets.hubs import degrees
 from monitor.wallets.inorder import ORDER
 from monitor.wallets.labels import OWNER
+from monitor.wallets.owners import NO_OWNED, controlled
 from monitor.wallets.siblings import rarity, siblings, traits
 
-__all__ = ["PAYMENTS", "SUNK", "declared", "judged", "links", "payments", "same_fees", "sinks", "without"]
+__all__ = [
+    "PAYMENTS",
+    "SUNK",
+    "declared",
+    "judged",
+    "links",
+    "payments",
+    "same_fees",
+    "sinks",
+    "sole_owners",
+    "without",
+]
 
 _FOUND: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -33,6 +48,8 @@ _FOUND: dict[str, pl.DataType] = {
     "tenths": pl.Int64(),
     "tx": pl.Binary(),
     "at": pl.Int64(),
+    "volition_x": pl.Boolean(),
+    "volition_y": pl.Boolean(),
 }
 PAYMENTS: dict[str, pl.DataType] = {
     "market": pl.String(),
@@ -55,6 +72,10 @@ SUNK: dict[str, pl.DataType] = {
 """`degree` = the step up to which the sink's counterparties go: 20, 50 or 200."""
 _SHARED = 2
 """Wallets that must share a thing before it is shared."""
+_BOTH, _FIRST, _NEITHER = (True, True), (True, False), (False, False)
+_ACTED = ("volition_x", "volition_y")
+_Acts = tuple[bool | pl.Expr, bool | pl.Expr]
+"""Whether x and y acted."""
 
 
 def links(
@@ -65,6 +86,7 @@ def links(
     hubs: pl.DataFrame,
     labels: pl.DataFrame,
     fees: pl.DataFrame = NO_FEES,
+    owned: pl.DataFrame = NO_OWNED,
 ) -> pl.DataFrame:
     """Find all links (`LINKS`), one row per chain, pair and heuristic, `a` < `b`, sorted.
 
@@ -75,7 +97,8 @@ def links(
     kin = siblings(without(funders, hubs, "funder", "address"), leases, weight)
     paid = payments(leases, lease_events)
     crossed = bridge_matches(crossings(transfers, labels))
-    named = pl.concat([declared(labels, leases, transfers), same_fees(fees, weight, kin, paid)])
+    told = (declared(labels, leases, transfers), same_fees(fees, weight, kin, paid), sole_owners(owned, transfers))
+    named = pl.concat(told)
     found = judged(kin, paid, sunk, crossed, transfers, leases, hubs, named)
     return found.sort(ORDER)
 
@@ -90,8 +113,9 @@ def judged(
     hubs: pl.DataFrame,
     named: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back; `declared`, `same_fees`.
+    """Weigh what was found: `siblings`, `payments`, `sinks`, `bridge_matches`, transfers back.
 
+    `named` = what `declared`, `same_fees` and `sole_owners` say.
     A link comes out whole when all rows about either of its wallets are given, and those of its wallets' siblings.
     Rows come in any order.
     """
@@ -100,10 +124,10 @@ def judged(
         [
             *_funding(kin),
             _payer(paid),
-            _among_siblings(kin, paid, "payer", "siblings_payer", "authority", pl.lit(80)),
+            _among_siblings(kin, paid, "payer", "siblings_payer", "authority", pl.lit(80), _FIRST),
             flows.join(_trade(leases), on=["chain_id", "x", "y"], how="anti"),
-            _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86)),
-            _row(crossed, "giver", "taker", "bridge_match", "bridge", pl.lit(40)),
+            _among_siblings(kin, sunk, "sink", "siblings_sink", "sink", _by_degree("degree", 86, 86), _BOTH),
+            _row(crossed, "giver", "taker", "bridge_match", "bridge", pl.lit(40), _BOTH),
             named,
         ]
     )
@@ -114,6 +138,8 @@ def judged(
         .with_columns(
             pl.when(ours).then(pl.col("x")).otherwise(pl.col("y")).alias("a"),
             pl.when(ours).then(pl.col("y")).otherwise(pl.col("x")).alias("b"),
+            pl.when(ours).then(pl.col("volition_x")).otherwise(pl.col("volition_y")).alias("volition_a"),
+            pl.when(ours).then(pl.col("volition_y")).otherwise(pl.col("volition_x")).alias("volition_b"),
         )
     )
     return (
@@ -123,6 +149,7 @@ def judged(
             (pl.col("tenths").max().cast(pl.Decimal(38, 1)) * pl.lit(Decimal("0.1"))).alias("weight"),
             pl.col("tx").drop_nulls().unique(maintain_order=True).head(MAX_EVIDENCE).alias("evidence"),
             pl.col("at").max(),
+            pl.col("volition_a", "volition_b").any(),
         )
         .select(pl.col(name).cast(kind) for name, kind in LINKS.items())
     )
@@ -155,14 +182,16 @@ def without(frame: pl.DataFrame, hubs: pl.DataFrame, *columns: str) -> pl.DataFr
 
 
 def _row(
-    frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr, tx: str = "tx", at: str = "at"
-) -> pl.DataFrame:
+    frame: pl.DataFrame, x: str, y: str, heuristic: str, family: str, tenths: pl.Expr, acts: _Acts, *,
+    tx: str = "tx", at: str = "at",
+) -> pl.DataFrame:  # fmt: skip
     """Shape found evidence; rows without weight say nothing and fall away. Needs chain_id and the columns named."""
     if frame.is_empty():
         return empty(_FOUND)
     told = {
         "chain_id": pl.col("chain_id"), "x": pl.col(x), "y": pl.col(y), "heuristic": pl.lit(heuristic),
         "family": pl.lit(family), "tenths": tenths, "tx": pl.col(tx), "at": pl.col(at),
+        **{name: pl.lit(act) if isinstance(act, bool) else act for name, act in zip(_ACTED, acts, strict=True)},
     }  # fmt: skip
     shaped = frame.select(told[name].cast(kind).alias(name) for name, kind in _FOUND.items())
     return shaped.filter(pl.col("tenths") > 0)
@@ -189,15 +218,15 @@ def _funding(kin: pl.DataFrame) -> list[pl.DataFrame]:
     leased = kin.filter(pl.col("leased_at").is_not_null()).with_columns(
         pl.max_horizontal("at", "leased_at").alias("both_at")
     )
-    pair = ("funder", "address")
+    pair, acts = ("funder", "address"), (True, pl.col("used"))
     return [
-        _row(kin, *pair, "first_funder", "funding", _by_degree("out_degree", sole, 80), "tx_hash"),
-        _row(kin, *pair, "shared_funder", "funding", shared, "tx_hash"),
+        _row(kin, *pair, "first_funder", "funding", _by_degree("out_degree", sole, 80), acts, tx="tx_hash"),
+        _row(kin, *pair, "shared_funder", "funding", shared, acts, tx="tx_hash"),
         *(
-            _row(leased, *pair, "funded_to_lease", "timing", pl.col("timing"), tx, "both_at")
+            _row(leased, *pair, "funded_to_lease", "timing", pl.col("timing"), acts, tx=tx, at="both_at")
             for tx in ("tx_hash", "lease_tx")
         ),
-        _row(leased, *pair, "leased_alike", "market", pl.col("market"), "lease_tx", "leased_at"),
+        _row(leased, *pair, "leased_alike", "market", pl.col("market"), acts, tx="lease_tx", at="leased_at"),
     ]
 
 
@@ -205,12 +234,13 @@ def _payer(paid: pl.DataFrame) -> pl.DataFrame:
     """Someone who pays for another wallet's lease can act for it; the more renters, the less it says."""
     counted = paid.with_columns(pl.col("renter").n_unique().over("chain_id", "payer").alias("renters"))
     weight = pl.when(pl.col("renters") <= MEDIUM).then(pl.lit(80)).when(pl.col("renters") <= LARGE).then(pl.lit(30))
-    return _row(counted, "payer", "renter", "payer", "authority", weight)
+    return _row(counted, "payer", "renter", "payer", "authority", weight, _FIRST)
 
 
 def _among_siblings(
-    kin: pl.DataFrame, found: pl.DataFrame, value: str, heuristic: str, family: str, weight: pl.Expr
-) -> pl.DataFrame:
+    kin: pl.DataFrame, found: pl.DataFrame, value: str, heuristic: str, family: str, weight: pl.Expr,
+    acts: _Acts,
+) -> pl.DataFrame:  # fmt: skip
     """Link funder and wallet where two wallets of one funder also share `value` (a payer or a sink)."""
     theirs = found.rename({"renter": "address"}).drop("provider", strict=False)
     joined = kin.select("chain_id", "funder", "address").join(theirs, on=["chain_id", "address"], how="inner")
@@ -220,7 +250,7 @@ def _among_siblings(
     shared = joined.with_columns(pl.col("address").n_unique().over(group).alias("sharing")).filter(
         (pl.col("sharing") >= _SHARED) & (pl.col(value) != pl.col("funder"))
     )
-    return _row(shared, "funder", "address", heuristic, family, weight)
+    return _row(shared, "funder", "address", heuristic, family, weight, acts)
 
 
 def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
@@ -229,7 +259,7 @@ def _return_flow(moved: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> 
     backed = paid.select("chain_id", pl.col("renter").alias("sender"), pl.col("payer").alias("recipient"))
     pairs = pl.concat([funded, backed]).unique()
     back = believed(moved.join(pairs, on=["chain_id", "sender", "recipient"], how="semi"))
-    return _row(back, "sender", "recipient", "return_flow", "flow", pl.lit(40), "tx_hash", "block_time")
+    return _row(back, "sender", "recipient", "return_flow", "flow", pl.lit(40), _BOTH, tx="tx_hash", at="block_time")
 
 
 def believed(transfers: pl.DataFrame) -> pl.DataFrame:
@@ -270,7 +300,7 @@ def sinks(
 
 
 def _shared_sink(sunk: pl.DataFrame) -> pl.DataFrame:
-    return _row(sunk, "renter", "sink", "shared_sink", "sink", _by_degree("degree", 82, 80))
+    return _row(sunk, "renter", "sink", "shared_sink", "sink", _by_degree("degree", 82, 80), _FIRST)
 
 
 def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
@@ -287,7 +317,7 @@ def declared(labels: pl.DataFrame, leases: pl.DataFrame, transfers: pl.DataFrame
     chains = seen.group_by("y").agg(pl.col("chain_id").min())
     star = owned.with_columns(pl.col("y").sort().first().over("label").alias("x")).join(chains, on="y", how="inner")
     blank = star.with_columns(pl.lit(None, dtype=pl.Binary()).alias("tx"), pl.lit(None, dtype=pl.Int64()).alias("at"))
-    return _row(blank, "x", "y", "owner_label", "declared", pl.lit(DECLARED_TENTHS))
+    return _row(blank, "x", "y", "owner_label", "declared", pl.lit(ALONE_TENTHS), _NEITHER)
 
 
 def same_fees(fees: pl.DataFrame, rarity: pl.DataFrame, kin: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
@@ -296,9 +326,17 @@ def same_fees(fees: pl.DataFrame, rarity: pl.DataFrame, kin: pl.DataFrame, paid:
         return empty(_FOUND)
     found = alike(fees, rarity, kin, paid)
     return pl.concat(
-        _row(found.filter(pl.col("heuristic") == name), "x", "y", name, "fee", pl.col("tenths"))
+        _row(found.filter(pl.col("heuristic") == name), "x", "y", name, "fee", pl.col("tenths"), _NEITHER)
         for name in ("same_fee", "siblings_fee")
     )
+
+
+def sole_owners(owned: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:
+    """Safes and the one owner whose signature is enough (`monitor.wallets.owners`)."""
+    if owned.is_empty():
+        return empty(_FOUND)
+    acts = (True, pl.col("willed"))
+    return _row(controlled(owned, transfers), "safe", "owner", "sole_owner", "authority", pl.col("tenths"), acts)
 
 
 def _trade(leases: pl.DataFrame) -> pl.DataFrame:

@@ -93,17 +93,17 @@ async def test_a_transaction_gives_what_its_sender_set_for_fees():
     old["gasPrice"], old["gas"] = hex(7 * 10**9), hex(500_000)
     new["maxPriorityFeePerGas"] = hex(1_337_000_000)
     absurd["maxPriorityFeePerGas"] = hex(2**200)
-    absurd["type"] = "0x2"
+    absurd["type"], absurd["to"] = "0x2", None
     del priceless["gasPrice"], priceless["maxPriorityFeePerGas"]
     asked = [Wanted(31337, 1, "fee", b"", bytes.fromhex(tx["hash"][2:])) for tx in block.transactions]
     async with Node(chain).running() as node, client(node.url, attempts=1) as rpc:
         found = await ChainReads(rpc, 9).fetch(asked)
         (moved,) = await ChainReads(rpc, 9).fetch([asked[0]._replace(block_number=0)])
-    told = {read.payload: read for read in found}
+    told, called = {read.payload: read for read in found}, bytes.fromhex(old["to"][2:])
     assert [told[item.payload].result for item in asked] == [
-        sender + b"\x00" + (7 * 10**9).to_bytes(8) + (500_000).to_bytes(8),
-        sender + b"\x01" + (1_337_000_000).to_bytes(8) + (21_000).to_bytes(8),
-        sender + b"\x01" + (2**63 - 1).to_bytes(8) + (21_000).to_bytes(8),
+        sender + b"\x00" + (7 * 10**9).to_bytes(8) + (500_000).to_bytes(8) + called,
+        sender + b"\x01" + (1_337_000_000).to_bytes(8) + (21_000).to_bytes(8) + called,
+        sender + b"\x01" + (2**63 - 1).to_bytes(8) + (21_000).to_bytes(8) + bytes(20),
         None,
     ]
     assert told[asked[3].payload].failure == "the transaction names no price of gas"

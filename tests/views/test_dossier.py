@@ -41,6 +41,8 @@ def joined(members=(11, 12)):
             "weight": Decimal(weight),
             "evidence": [tx(member), tx(member + at)],
             "at": T0,
+            "volition_a": True,
+            "volition_b": True,
         }
         for member in members
         for at, (heuristic, family, weight) in enumerate(

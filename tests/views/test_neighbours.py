@@ -9,7 +9,7 @@ from tests.facts.rows import who
 
 def link(a, b, *families, txs=()):
     ends = sorted((who(a), who(b)))
-    return [(1, *ends, f"h-{family}", family, Decimal(9), list(txs), 0) for family in families]
+    return [(1, *ends, f"h-{family}", family, Decimal(9), list(txs), 0, True, True) for family in families]
 
 
 LINKED = pl.DataFrame(

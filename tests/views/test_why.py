@@ -17,11 +17,13 @@ from tests.surfaces_fixture import CHAIN, frame, snapshot, tx, wallet
 A, B, C, FUNDER = (wallet(n) for n in (1, 2, 3, 9))
 
 
-def link(a, b, heuristic, family, weight):
+def link(a, b, heuristic, family, weight, *, acted=True):
+    """One of `a` and `b` is the funder, who acts."""
     low, high = sorted((a, b))
     return {
         "chain_id": CHAIN, "a": low, "b": high, "heuristic": heuristic, "family": family, "weight": Decimal(weight),
         "evidence": [tx(n) for n in range(7)], "at": 0,
+        "volition_a": True if low == FUNDER else acted, "volition_b": acted if low == FUNDER else True,
     }  # fmt: skip
 
 
@@ -29,7 +31,7 @@ def strong(wallet):
     return [
         link(FUNDER, wallet, "first_funder", "funding", "11.8"),
         link(FUNDER, wallet, "shared_funder", "funding", "8.9"),
-        link(FUNDER, wallet, "payer", "authority", "8.0"),
+        link(FUNDER, wallet, "payer", "authority", "8.0", acted=False),
     ]
 
 
@@ -68,16 +70,36 @@ def test_the_outcome_comes_first_and_what_is_added_adds_up():
     ]
 
 
-def test_what_one_side_can_bring_about_alone_is_told():
-    shown = known(strong(A), {A: "one"})
+def test_what_one_side_brought_about_alone_is_told():
+    shown = known([*strong(A), link(FUNDER, A, "leased_alike", "market", "2.0", acted=False)], {A: "one"})
     [hop] = why_row(why(shown, FUNDER, A))["path"]
-    assert {link["heuristic"]: link["volition"] for link in hop["links"]} == {
-        "first_funder": "both", "shared_funder": "both", "payer": "one",
+    assert {link["heuristic"]: (link["volition"], link["volition_a"], link["volition_b"]) for link in hop["links"]} == {
+        "first_funder": ("both", True, True), "shared_funder": ("both", True, True),
+        "payer": ("one", True, False), "leased_alike": ("one", True, False),
     }  # fmt: skip
-    lines = text(shown, FUNDER, A)
-    at = lines.index("    one paid for a lease of the other")
-    assert lines[at + 1] == "    anybody can pay for a lease unasked"
+    [back] = why_row(why(shown, A, FUNDER))["path"]
+    assert {(link["volition_a"], link["volition_b"]) for link in back["links"]} == {(True, True), (False, True)}
+    lines, x = text(shown, A, FUNDER), fmt.short(fmt.address(FUNDER))
+    at = lines.index("    one paid for a lease of the other") + 1
+    assert lines[at] == f"    only {x} acted: anybody can pay for a lease unasked"
+    assert f"    only {x} acted: what came was not used yet, and anybody can be sent value unasked" in lines
+    assert "    both acted" in lines
     assert set(UNASKED) < set(MEANING)
+
+
+def test_a_safe_and_its_owner_are_explained_by_what_the_safe_said():
+    safe, owner = sorted((A, B))
+    row = {**link(A, B, "sole_owner", "authority", "3.0"), "volition_a": True, "volition_b": False, "evidence": []}
+    told = {"chain_id": CHAIN, "address": safe, "kind": "safe", "owners": [owner], "threshold": 1, "as_of": 77}
+    shown = msgspec.structs.replace(known([row], {A: "one", B: "two"}), accounts=frame(ACCOUNTS, [told]))
+    lines = text(shown)
+    x, y = (fmt.short(fmt.address(one)) for one in (safe, owner))
+    assert f"    {x} is a Safe, and {y} alone its owner" in lines
+    assert f"    only {x} acted: anybody can make a Safe that names another its owner" in lines
+    assert "    it names no other owner, and no other needs to sign, as of block 77" in lines
+    [[only]] = [hop["links"] for hop in why_row(why(shown, A, B))["path"]]
+    assert only["safe"] == {"address": fmt.address(safe), "owner": fmt.address(owner), "as_of": 77}
+    assert (only["volition"], only["volition_a" if safe == A else "volition_b"]) == ("one", True)
 
 
 def test_candidates_and_crowds_that_were_cut_are_told_apart():

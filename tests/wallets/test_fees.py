@@ -82,7 +82,7 @@ def test_only_what_a_wallet_signed_itself_counts_and_what_is_unknown_is_wanted()
         who(1) + b"\0" + DEFAULT.to_bytes(8) + (21_000).to_bytes(8),
         who(7) + b"\1" + ODD.to_bytes(8) + (500_000).to_bytes(8),
     ]
-    rows = [(1, 10 + n, "fee", b"", bytes([n]) * 32, raw, None) for n, raw in enumerate(answers)]
+    rows = [(1, 10 + n, "fee", b"", bytes([n]) * 32, raw + who(9), None) for n, raw in enumerate(answers)]
     failed = (1, 13, "fee", b"", bytes([3]) * 32, None, "the transaction is not known to the node")
     found, wanted = fees(acted, pl.DataFrame([*rows, failed], schema=READS, orient="row"))
     assert dict(found.schema) == FEES

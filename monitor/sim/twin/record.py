@@ -42,6 +42,7 @@ class Fee(NamedTuple):
     block_number: int
     tx_hash: bytes
     sender: bytes
+    recipient: bytes
     tip: int
 
 
@@ -90,7 +91,7 @@ class Record:
         self.transfers.append(
             RawTransfer(self.number, self._block_hash, self._tx_hash, self._tx_index, sender, to, value, nonce)
         )
-        self.fees.append(Fee(self.number, self._tx_hash, sender, tip))
+        self.fees.append(Fee(self.number, self._tx_hash, sender, to, tip))
 
     def emit(self, contract: str, address: bytes, event: str, *args: Any) -> None:
         """Write a log of a compiled contract's event, arguments in declaration order."""

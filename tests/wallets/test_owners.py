@@ -8,9 +8,9 @@ import pytest
 from monitor.model.schema import READS
 from monitor.wallets.grouping import Grouping, grouped
 from monitor.wallets.owners import NO_OWNED, OWNED, owned
-from tests.facts.rows import MARKET, token_log, tx, who
+from tests.facts.rows import MARKET, native_tx, token_log, tx, who
 from tests.wallets.test_adversarial import apart, group, same
-from tests.wallets.worlds import Rows, crowd, lease, native_tx, pay, seen, send
+from tests.wallets.worlds import Rows, crowd, lease, pay, seen, send
 
 SAFE, OTHER, OWNER, COSIGNER, STRANGER = 700, 701, 50, 51, 60
 SINGLETON = b"\x41" * 20

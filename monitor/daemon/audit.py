@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ from monitor.chain.distrust import Distrust
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
-from monitor.daemon.watch import contract_wants
+from monitor.daemon.watch import contract_wants, followed
 from monitor.errors import InputError
 from monitor.ledger.reader import Reader
 from monitor.model.page import PLACE
 from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import Fragment, LogFilter, Want, filters
-from monitor.sync.plan import plan
+from monitor.sync.fragment import Want, filters
+from monitor.sync.plan import Job, plan
+from monitor.views.assemble import read_rows
 from monitor.views.bundle import Bundle
 
 __all__ = ["Audit", "Difference", "audit"]
@@ -37,53 +38,84 @@ class Difference(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """What was compared: `blocks` of coverage, `logs` of the ledger; how many differ, and the first of them."""
+    """What was compared, and what came of it."""
 
-    blocks: int
     logs: int
+    """Logs of the ledger that were compared."""
+    contracts: int
+    """Contracts of markets, those that factories made among them, and events that are read of any contract."""
+    wallets: int
+    """Wallets whose token transfers were compared."""
+    missing: Spans
+    """Blocks of the range that the ledger does not cover for all of these contracts: nothing is said of them."""
     differing: int
     differences: Sequence[Difference]
+    """The first of those that differ."""
 
 
 async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints: ChainConfig) -> Audit:
-    """Read the logs of the bound contracts over the covered part of a span again and compare them.
+    """Read all logs again that the ledger says it covers of a span, and compare them: of contracts, and of wallets.
 
     `endpoints` is the chain with the endpoints to ask. Raises InputError when nothing of the span is covered,
     LedgerError, ChainUnreachable.
     """
     chain_id = endpoints.id
-    fragments = [want.fragment for want in contract_wants(chain_id, bundle.bound)]
     with Reader(Path(config.ledger.path)) as reader:
-        covered = reader.coverage(chain_id)
-        wants = [
-            Want(fragment, part.start, part.stop)
-            for fragment in fragments
-            for part in covered.get(fragment.key, Spans()) & Spans((span,))
-        ]
+        with reader.snapshot():
+            covered = reader.coverage(chain_id)
+            children = read_rows(reader, bundle, None).children
+        contracts = contract_wants(chain_id, [*bundle.bound, *children])
+        wallets = followed(covered, [token for chain, token in bundle.tokens if chain == chain_id])
+        wants = [*_parts(contracts, covered, span), *_parts(wallets, covered, span)]
         if not wants:
             message = f"{name}: the ledger covers no block of {span.start}-{span.last}"
             raise InputError(message, hint="`monitor status` says what it covers")
-        held = reader.scan(
-            [*LOG_ROWS],
-            pl.any_horizontal(map(fits, _filters(fragments)))
-            & pl.col("block_number").is_between(span.start, span.last),
-            chain_id=chain_id,
-        )
-    async with RpcClient(name, chain_id, endpoints.rpc, timeout_seconds=endpoints.timeout_seconds) as rpc:
-        await rpc.check()
-        sizer, distrust = Sizer(endpoints.max_span), Distrust(rpc, endpoints.distrust, endpoints.distrust_ranges)
-        jobs = plan(wants, {}, span.last, span.last, endpoints.max_span)
-        found = [(await fetch_logs(rpc, job, sizer, distrust)).logs for job in jobs]
-    blocks = sum(want.stop - want.start for want in wants if want.stop is not None)
-    return _compared(held, pl.concat([pl.DataFrame(schema=LOG_ROWS), *found]), blocks)
+        async with RpcClient(name, chain_id, endpoints.rpc, timeout_seconds=endpoints.timeout_seconds) as rpc:
+            await rpc.check()
+            sizer, distrust = Sizer(endpoints.max_span), Distrust(rpc, endpoints.distrust, endpoints.distrust_ranges)
+            here, differences = [pl.DataFrame(schema=_PLACES)], [pl.DataFrame(schema=_DIFFERENCES)]
+            for job in plan(wants, {}, span.last, span.last, endpoints.max_span):
+                held = _held(reader, chain_id, job)
+                found = (await fetch_logs(rpc, job, sizer, distrust)).logs
+                here.append(held.select(*PLACE))
+                differences.append(_compared(held, found))
+    rows = pl.concat(differences).unique().sort(*PLACE, "what")
+    missing = Spans()
+    for want in contracts:
+        missing |= _within(want, span) - covered.get(want.fragment.key, Spans())
+    return Audit(
+        pl.concat(here).unique().height,
+        len(contracts),
+        len({want.fragment.wallet for want in wants} - {b""}),
+        missing,
+        rows.height,
+        [Difference(*row) for row in rows.head(_SHOWN).iter_rows()],
+    )
 
 
-def _filters(fragments: Sequence[Fragment]) -> list[LogFilter]:
-    kinds = sorted({fragment.kind for fragment in fragments})
-    return [wanted for kind in kinds for wanted in filters([item for item in fragments if item.kind == kind])]
+def _within(want: Want, span: Span) -> Spans:
+    return Spans.of(max(want.start, span.start), span.stop if want.stop is None else min(want.stop, span.stop))
 
 
-def _compared(held: pl.DataFrame, found: pl.DataFrame, blocks: int) -> Audit:
+def _parts(wants: Iterable[Want], covered: Mapping[str, Spans], span: Span) -> list[Want]:
+    return [
+        Want(want.fragment, part.start, part.stop)
+        for want in wants
+        for part in covered.get(want.fragment.key, Spans()) & _within(want, span)
+    ]
+
+
+_PLACES = {name: LOG_ROWS[name] for name in PLACE}
+_DIFFERENCES = {**_PLACES, "what": pl.String()}
+
+
+def _held(reader: Reader, chain_id: int, job: Job) -> pl.DataFrame:
+    asked = pl.any_horizontal(map(fits, filters(job.fragments)))
+    within = pl.col("block_number").is_between(job.span.start, job.span.last)
+    return reader.scan([*LOG_ROWS], asked & within, chain_id=chain_id)
+
+
+def _compared(held: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     columns = [name for name in LOG_ROWS if name != "block_time"]
     here, there = held.select(columns), found.select(columns)
     ours = here.join(there, on=columns, how="anti").select(*PLACE)
@@ -94,5 +126,4 @@ def _compared(held: pl.DataFrame, found: pl.DataFrame, blocks: int) -> Audit:
         ours.join(both, on=PLACE, how="anti").with_columns(what=pl.lit("only in the ledger")),
         theirs.join(both, on=PLACE, how="anti").with_columns(what=pl.lit("only at the node")),
     ]
-    rows = pl.concat(parts).sort(PLACE)
-    return Audit(blocks, here.height, rows.height, [Difference(*row) for row in rows.head(_SHOWN).iter_rows()])
+    return pl.concat(parts)

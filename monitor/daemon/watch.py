@@ -20,7 +20,7 @@ from monitor.sync.fragment import (
 )
 from monitor.wallets.watch import LAST_AWAITED
 
-__all__ = ["Watched", "admitted", "contract_wants", "needed", "wants"]
+__all__ = ["Watched", "admitted", "contract_wants", "followed", "needed", "wants"]
 
 
 class Watched(NamedTuple):
@@ -114,6 +114,14 @@ def contract_wants(chain_id: int, bound: Iterable[Bound]) -> list[Want]:
             lives.setdefault(fragment, []).append(item)
     order = sorted(lives.items(), key=lambda pair: pair[0].key)
     return [Want(fragment, *_life(roles)) for fragment, roles in order]
+
+
+def followed(covered: Mapping[str, Spans], tokens: Iterable[bytes]) -> list[Want]:
+    """List the wallets' transfers of these tokens that a ledger covers, by its coverage, whatever names them now."""
+    money = tuple(sorted(set(tokens)))
+    wallets = (bytes.fromhex(key.rpartition(":")[2]) for key in sorted(covered) if key.startswith("erc20:"))
+    found = [transfers_fragment(wallet, money) for wallet in wallets]
+    return [Want(fragment, part.start, part.stop) for fragment in found for part in covered.get(fragment.key, Spans())]
 
 
 def _life(roles: Sequence[Bound]) -> tuple[int, int | None]:

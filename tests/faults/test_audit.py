@@ -5,10 +5,51 @@ from __future__ import annotations
 import pytest
 
 from tests.fakenode import faults
-from tests.fakenode.chain import dense
+from tests.fakenode.chain import Chain, Log, Tx, dense
 from tests.fakenode.node import Node
 from tests.fakenode.truth import lay_out
+from tests.markets.chain_of_logs import encoded
+from tests.markets.test_lint import written
 from tests.node.drive import monitor
+
+FACTORY, POOL, TOKEN, TENANT, HOST = (bytes([place]) * 20 for place in range(0x61, 0x66))
+MADE, RENTED = "Made(address indexed pool)", "Rented(uint256 indexed id, address indexed tenant, address host)"
+MOVED = "Transfer(address indexed sender, address indexed to, uint256 value)"
+FACTORIES = f"""
+[market]
+id = "pools"
+title = "Pools"
+source = "made up"
+verified = "2026-11-22"
+paid_until = "job"
+
+[[token]]
+chain = 31337
+address = "0x{TOKEN.hex()}"
+symbol = "T"
+decimals = 6
+
+[[deployment]]
+chain = 31337
+network = "local"
+role = "factory"
+address = "0x{FACTORY.hex()}"
+
+[[event]]
+role = "factory"
+decl = "{MADE}"
+verb = "child.register"
+key = "pool"
+child = "pool"
+
+[[event]]
+role = "pool"
+decl = "{RENTED}"
+verb = "lease.open"
+key = "id"
+set.renter = "tenant"
+set.provider = "host"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +75,40 @@ async def test_a_ledger_is_held_against_another_node(chain, tmp_path):
             "block 31, log 7: only in the ledger",
         ]
         assert "2 differ" in missing.err
+
+
+def pools(*, kept: bool) -> Chain:
+    """A factory, its pool with two leases, the tenant's payments; without the second of each unless they are `kept`."""
+    chain = Chain()
+
+    def log(address: bytes, text: str, *values: object) -> Log:
+        topics, data = encoded(text, list(values))
+        return Log(address, tuple(topics), data)
+
+    chain.mine(Tx((log(FACTORY, MADE, POOL),)))
+    for number in (1, 2):
+        logs = (log(POOL, RENTED, number, TENANT, HOST), log(TOKEN, MOVED, TENANT, HOST, 5_000_000 + number))
+        chain.mine(Tx(logs if kept or number == 1 else ()))
+    chain.mine()
+    chain.final = chain.safe = chain.head
+    return chain
+
+
+async def test_what_factories_made_and_wallets_moved_is_compared_too(tmp_path):
+    markets = tmp_path / "markets"
+    markets.mkdir()
+    written(markets, FACTORIES)
+    async with Node(pools(kept=True)).running() as node, Node(pools(kept=False)).running() as less:
+        place = lay_out(tmp_path / "work", [node.url])
+        place.config.write_text(f'market_path = ["{markets}"]\n' + place.config.read_text())
+        assert (await monitor(place, "backfill")).code == 0
+        same = await monitor(place, "verify", "--chain", "fake", "--range", "0-9", "--endpoint", node.url)
+        assert (same.code, same.out) == (0, ""), same.err
+        assert "5 logs compared, of 4 contracts and 2 wallets; none differ" in same.err
+        assert "5 blocks are not read yet for some contract, the first 5" in same.err
+        other = await monitor(place, "verify", "--chain", "31337", "--range", "0-4", "--endpoint", less.url)
+    assert other.code == 1, other.err
+    assert other.out.splitlines() == ["block 3, log 0: only in the ledger", "block 3, log 1: only in the ledger"]
 
 
 async def test_a_node_that_does_not_answer(chain, tmp_path):

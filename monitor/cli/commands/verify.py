@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @click.argument("directory", required=False)
-@click.option("--chain", help="Hold the ledger's logs of this chain against a node, instead of an export.")
+@click.option(
+    "--chain",
+    metavar="NAME",
+    help="Hold the ledger's logs of this chain, by name or id, against a node instead of an export.",
+)
 @click.option("--range", "blocks", metavar="A-B", help="With --chain: the blocks, both included.")
 @click.option("--endpoint", metavar="URL", help="With --chain: the node to ask [default: the chain's own].")
 def command(directory: str | None, chain: str | None, blocks: str | None, endpoint: str | None) -> int:
     """Recompute sizes, row counts and SHA-256 of an export in DIRECTORY; exit 1 when anything differs.
 
-    With --chain, read the logs of the markets' contracts again from another node and compare them with the ledger's:
-    exit 1 when they differ, 3 when the node cannot be asked.
+    With --chain, read the logs that the ledger covers again from another node and compare them: those of the markets'
+    contracts, of what factories made, and the followed wallets' transfers. Exit 1 when they differ, 3 when the node
+    cannot be asked.
     """
     from monitor.errors import InputError
 
@@ -56,6 +61,7 @@ def _chain(name: str, span: Span, endpoint: str | None) -> int:
     from monitor.views.bundle import load_bundle
 
     config = load_config().config
+    name = {str(item.id): known for known, item in config.chains.items()}.get(name, name)
     if name not in config.chains:
         message = f"there is no chain {name} in the configuration"
         raise InputError(message, hint="`monitor config show` lists the tables [chains.…]")
@@ -73,11 +79,19 @@ def _told(name: str, span: Span, found: Audit) -> int:
         click.echo(f"block {one.block}, log {one.log_index}: {one.what}")
     if found.differing > len(found.differences):
         click.echo(f"and {found.differing - len(found.differences)} more")
+    where = f"{name}, blocks {span.start}-{span.last}"
     click.echo(
-        f"{name}, blocks {span.start}-{span.last}: {found.logs} logs over {found.blocks} blocks of coverage compared, "
+        f"{where}: {found.logs} logs compared, of {found.contracts} contracts and {found.wallets} wallets; "
         f"{found.differing or 'none'} differ",
         err=True,
     )
+    if found.missing:
+        first, blocks = next(iter(found.missing)), sum(span.blocks for span in found.missing)
+        click.echo(
+            f"{where}: {blocks} blocks are not read yet for some contract, the first {first.start}: nothing is said of "
+            "them",
+            err=True,
+        )
     return 1 if found.differing else 0
 
 

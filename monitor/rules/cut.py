@@ -6,20 +6,42 @@ A rule does not know whether it looks at all there is: for whom facts were cut d
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
 
 from monitor.facts.fold import DEPOSITS, KEY
-from monitor.rules.facts import Facts
+from monitor.rules.facts import Facts, chosen
 
-__all__ = ["mates", "of_providers", "of_tenants", "settled"]
+__all__ = ["Circle", "carry", "circle", "mates", "of_providers", "of_tenants", "settled"]
 
-_WHOLE = (
-    "clusters", "daily", "founders", "groups", "heads", "medians", "origins", "paying", "renters", "sizes", "strangers",
-    "suppliers", "unfunded", "venues",
-)  # fmt: skip
-"""What `Facts` says of the market as a whole, or of a wallet whatever its leases."""
+_WHOLE: dict[str, tuple[str, ...]] = {
+    "heads": (),
+    "clusters": ("members",),
+    "strangers": ("hubs",),
+    "founders": ("funders", "hubs"),
+    "suppliers": ("supply",),
+    "daily": (),
+    "medians": (),
+    "paying": (),
+    "renters": (),
+    "sizes": (),
+    "venues": (),
+    "origins": (),
+    "unfunded": ("renters", "funders"),
+    "groups": ("origins", "clusters"),
+}
+"""What `Facts` says of the market as a whole, or of a wallet whatever its leases, and all that it follows from; of what
+follows from more than that, nothing is named."""
+
+
+def carry(before: Facts, after: Facts) -> None:
+    """Let stand what is said of the market as a whole where all that it follows from is what it was."""
+    for name, sources in _WHOLE.items():
+        pairs = ((getattr(before, source), getattr(after, source)) for source in sources)
+        if sources and all(one is other or one.equals(other) for one, other in pairs):
+            after.__dict__[name] = getattr(before, name)
 
 
 def settled(facts: Facts) -> Facts:
@@ -39,14 +61,11 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     own = facts.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")
     wallets = mates(facts, own).implode()
     leases = facts.leases.filter(pl.col("renter").is_in(wallets) | pl.col("provider").is_in(wallets))
-    history = _history(facts, leases)
+    history = chosen(facts.lease_events, leases.select(KEY))
     payers = _payers(leases, history)
     if len(payers):
-        theirs = _paid(facts.lease_events, payers)
-        paid = facts.leases.filter(pl.col("payer").is_in(payers.implode())).select(KEY)
-        keys = pl.concat([leases.select(KEY), paid, theirs.select(KEY)]).unique()
-        leases = facts.leases.join(keys, on=KEY, how="semi", maintain_order="left")
-        history = _history(facts, leases)
+        leases = chosen(facts.leases, pl.concat([leases.select(KEY), facts.paid(payers)]).unique())
+        history = chosen(facts.lease_events, leases.select(KEY))
     return _narrow(facts, leases=leases, lease_events=history)
 
 
@@ -57,30 +76,33 @@ def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
     return _narrow(facts, **frames)
 
 
-def mates(facts: Facts, wallets: pl.Series) -> pl.Series:
-    """List the wallets, each once, and whoever is in a group or has an origin with them."""
+class Circle(NamedTuple):
+    """Rows of `Facts.groups` and `Facts.origins`, all of those groups and origins."""
+
+    groups: pl.DataFrame
+    origins: pl.DataFrame
+
+
+def circle(facts: Facts | Circle, wallets: pl.Series) -> Circle:
+    """Pick the groups and origins that some wallets have."""
     ours = wallets.alias("address").to_frame()
-    found = [ours.get_column("address")]
-    for frame, name in ((facts.groups, "group"), (facts.origins, "origin")):
-        shared = frame.join(ours, on="address", how="semi").select(name).unique()
-        found.append(frame.join(shared, on=name, how="semi").get_column("address"))
-    return pl.concat(found).unique()
+    groups = facts.groups.join(ours, on="address", how="semi").select("group").unique()
+    origins = facts.origins.join(ours, on="address", how="semi").select("origin").unique()
+    return Circle(
+        facts.groups.join(groups, on="group", how="semi"), facts.origins.join(origins, on="origin", how="semi")
+    )
+
+
+def mates(facts: Facts | Circle, wallets: pl.Series) -> pl.Series:
+    """List the wallets, each once, and whoever is in a group or has an origin with them."""
+    near = circle(facts, wallets)
+    return pl.concat([wallets.alias("address"), *(frame.get_column("address") for frame in near)]).unique()
 
 
 def _narrow(facts: Facts, **frames: pl.DataFrame) -> Facts:
     narrow = msgspec.structs.replace(facts, **frames)
     narrow.__dict__.update({name: getattr(facts, name) for name in _WHOLE})
     return narrow
-
-
-def _history(facts: Facts, leases: pl.DataFrame) -> pl.DataFrame:
-    ids = leases.get_column("lease_id").unique().implode()
-    near = facts.lease_events.filter(pl.col("lease_id").is_in(ids))
-    return near.join(leases.select(KEY), on=KEY, how="semi", maintain_order="left")
-
-
-def _paid(history: pl.DataFrame, payers: pl.Series) -> pl.DataFrame:
-    return history.filter(pl.col("verb").is_in(DEPOSITS) & pl.col("actor").is_in(payers.implode()))
 
 
 def _payers(leases: pl.DataFrame, history: pl.DataFrame) -> pl.Series:

@@ -19,7 +19,7 @@ from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
 
-__all__ = ["DAY", "POSITION", "ChainContext", "Facts"]
+__all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen"]
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
@@ -34,6 +34,7 @@ _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
 
 Near = Callable[[pl.Series, str], pl.DataFrame]
+Paid = Callable[[pl.Series], pl.DataFrame]
 
 
 class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """Per market what its events can carry: `verb`, and `verb.column` for each column they set."""
     near: Near | None = None
     """Finds `transfers` by wallets and side, in any order; without it they are searched from end to end."""
+    payers: Paid | None = None
+    """Finds payments for leases of others by payer (`monitor.wallets.links.PAYMENTS`), as `near`."""
 
     @property
     def as_of(self) -> dict[int, int]:
@@ -91,6 +94,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def clusters(self) -> pl.DataFrame:
         """Columns address, cluster_id; one row per wallet."""
         return self.members.select("address", "cluster_id").unique().sort("address")
+
+    def about(self, leases: pl.DataFrame, lease_events: pl.DataFrame) -> Facts:
+        """Give the same facts with other leases; who is in which cluster stays."""
+        narrow = msgspec.structs.replace(self, leases=leases, lease_events=lease_events)
+        narrow.__dict__["clusters"] = self.clusters
+        return narrow
 
     @cached_property
     def venues(self) -> pl.DataFrame:
@@ -218,6 +227,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         summed = both.group_by("unit", (pl.col("when") // DAY).alias("day")).agg(pl.col("milli").sum().alias("all"))
         return summed.sort("unit", "day")
 
+    def paid(self, wallets: pl.Series) -> pl.DataFrame:
+        """List the leases of others that some wallets paid for (keys, each once or more often)."""
+        if self.payers is not None:
+            return self.payers(wallets).select(KEY)
+        theirs = pl.col("verb").is_in(DEPOSITS) & pl.col("actor").is_in(wallets.implode())
+        opened = self.leases.filter(pl.col("payer").is_in(wallets.implode()))
+        return pl.concat([opened.select(KEY), self.lease_events.filter(theirs).select(KEY)])
+
     @property
     def moves(self) -> pl.LazyFrame:
         """Transfers that moved value from one wallet to another, as TRANSFERS with `at` and `position`.
@@ -283,13 +300,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return hours.filter(whole > 0).select("chain_id", "provider", "cluster_id", percent)
 
 
+def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Pick the rows of some leases (KEY), in their order; numbers of few are looked for before keys are compared."""
+    few = frame.filter(pl.col("lease_id").is_in(keys.get_column("lease_id").unique().implode()))
+    return few.join(keys, on=KEY, how="semi", maintain_order="left")
+
+
 def _named_payments(facts: Facts, leases: pl.DataFrame) -> pl.DataFrame:
-    ids = leases.get_column("lease_id").implode()
-    history = facts.lease_events.filter(pl.col("lease_id").is_in(ids))
-    narrow = msgspec.structs.replace(facts, leases=leases, lease_events=history)
-    narrow.__dict__.update(clusters=facts.clusters)
-    paid = narrow.deposits.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
-    return paid.select("market", "chain_id").unique().sort("market", "chain_id")
+    paid = facts.about(leases, chosen(facts.lease_events, leases.select(KEY))).deposits
+    named = paid.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
+    return named.select("market", "chain_id").unique().sort("market", "chain_id")
 
 
 def _moving(transfers: pl.LazyFrame) -> pl.LazyFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -12,14 +12,16 @@ from monitor.model.lead import Finding, Lead
 from monitor.rules.cut import of_providers, of_tenants, settled
 from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
-from monitor.rules.news import Near, Told, near
+from monitor.rules.news import Near, Told, Whom, near
 from monitor.rules.registry import all_rules, problems
 from monitor.rules.rule import Facts, Outcome, Override, Rule, settle
 from monitor.rules.score import counts
 
 __all__ = ["Judgement", "Judging", "judge"]
 
+T = TypeVar("T", str, bytes)
 Overrides = Mapping[str, Mapping[str, Override]]
+_NOBODY = Near(frozenset(), frozenset(), frozenset())
 
 
 class Judgement(NamedTuple):
@@ -82,13 +84,14 @@ class _Asked:
         facts: Facts,
         overrides: Overrides,
         before: _Before | None,
-        whom: tuple[Near, Near] | None,
+        whom: Whom | None,
     ) -> None:
         self._facts = facts
         self._overrides = overrides
         self._before = before
         self._held = before.said if before and whom else {}
         self._whom = whom
+        self._widest = whom[2, True] if whom else _NOBODY
         self._cuts: dict[frozenset[str] | frozenset[bytes], Facts] = {}
 
     def of(self, rule: Rule) -> Outcome:
@@ -98,7 +101,7 @@ class _Asked:
             return Outcome((), (f"{rule.id}: switched off",))
         if self._whom is None or rule.scope == "market":
             return rule.check(self._facts, params)
-        whom, held = self._whom[rule.ages], self._held[rule.id]
+        whom, held = self._whom[rule.hops, rule.ages], self._held[rule.id]
         if rule.scope == "providers":
             outcome = rule.check(self._providers(whom.providers), params)
             stands = [each for each in held.findings if _subject(each) not in whom.providers]
@@ -116,7 +119,7 @@ class _Asked:
         params, _ = settle(rule, self._overrides.get(rule.id, {}))
         if not params["enabled"]:
             return Outcome((), (f"{rule.id}: switched off",))
-        whom = Near(frozenset(), frozenset(), frozenset()) if self._whom is None else self._whom[rule.ages]
+        whom = _NOBODY if self._whom is None else self._whom[rule.hops, rule.ages]
         again = frozenset(fresh) | (whom.clusters & frozenset(spoken))
         outcome = rule.check(self._tenants(again), params)
         stands = [
@@ -135,13 +138,18 @@ class _Asked:
 
     def _tenants(self, clusters: frozenset[str]) -> Facts:
         if clusters not in self._cuts:
-            self._cuts[clusters] = of_tenants(self._facts, clusters)
+            self._cuts[clusters] = of_tenants(self._within(clusters, self._widest.clusters, self._tenants), clusters)
         return self._cuts[clusters]
 
     def _providers(self, wallets: frozenset[bytes]) -> Facts:
         if wallets not in self._cuts:
-            self._cuts[wallets] = of_providers(self._facts, pl.Series(sorted(wallets), dtype=pl.Binary()))
+            whole = self._within(wallets, self._widest.providers, self._providers)
+            self._cuts[wallets] = of_providers(whole, pl.Series(sorted(wallets), dtype=pl.Binary()))
         return self._cuts[wallets]
+
+    def _within(self, some: frozenset[T], all_near: frozenset[T], cut: Callable[[frozenset[T]], Facts]) -> Facts:
+        """Give what `some` are cut out of: what was cut out for all who are near, where they are among these."""
+        return cut(all_near) if some < all_near else self._facts
 
 
 def _by_id(finding: Finding) -> str:

@@ -14,16 +14,17 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.fold import KEY
 from monitor.facts.folding import above
 from monitor.facts.prices import WEEK, priced, reference
-from monitor.rules.cut import mates
-from monitor.rules.facts import DAY, Facts
+from monitor.rules.cut import carry, circle, mates
+from monitor.rules.facts import DAY, Facts, chosen
 
-__all__ = ["Near", "Told", "near"]
+__all__ = ["Near", "Told", "Whom", "near"]
 
 _PEOPLE = ("renter", "payer", "beneficiary", "provider")
-_COMPARED = ("market", "chain_id", "gpu_model", "term", "week")
+_KIND = ("market", "chain_id", "gpu_model", "term")
+_COMPARED = (*_KIND, "week")
 _MANY = 20_000
 """Wallets with news above which everybody is judged again: most would be."""
 
@@ -47,6 +48,10 @@ class Near(NamedTuple):
     providers: frozenset[bytes]
 
 
+Whom = Mapping[tuple[int, bool], Near]
+"""Who is near for a rule, by its `hops` and whether it `ages`."""
+
+
 class _News(NamedTuple):
     """Rows of leases and of their history that stand in one look only."""
 
@@ -59,34 +64,42 @@ class _News(NamedTuple):
         return pl.concat([frame.select(KEY) for frame in self]).unique()
 
 
-class _Changed(NamedTuple):
-    """Wallets: in leases and offers that changed, in transfers, and those about whom something else is known."""
-
-    leased: pl.Series
-    moved: pl.Series
-    known: pl.Series
-
-
-def near(before: Facts, after: Facts, told: Told) -> tuple[Near, Near] | None:
-    """Say who may be judged otherwise: by what happened, and beside that with time alone; None means everybody."""
+def near(before: Facts, after: Facts, told: Told) -> Whom | None:
+    """Say who may be judged otherwise, by how far a rule looks and whether it ages; None means everybody."""
     if after.near is None or len(told.moved) > _MANY or not _alike(before, after):
         return None
     news = _news(before, after, told)
+    carry(before, after)
+    after.__dict__["renters"] = _renewed_renters(before, after, news.leases)
     after.__dict__["daily"] = _renewed_days(before, after, news)
-    leased = [*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)]
-    changed = _Changed(_distinct(leased), told.moved, _known(before, after))
+    leased = _distinct([*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)])
+    known, moved = _known(before, after), told.moved
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
     way = _Way(after, quiet)
-    beside = way.beside(_distinct([changed.moved, changed.known]))
-    core = _distinct([*changed, _partners(after, changed, way.past(changed.moved))])
-    wallets = _distinct([beside, *(mates(facts, core) for facts in (before, after))])
-    backers = _distinct([changed.known, *_backers(before, changed.known), *_backers(after, changed.known)])
-    hosts = _distinct([core, beside, way.beside(way.beside(backers))])
+    around = way.beside(known)
+    own = _distinct([leased, known, _partners(after, known, _distinct([known, leased]))])
+    # of rules that look at nobody's transfers, at those of wallets themselves, and at those of whoever dealt with them
+    core = (own, _distinct([own, moved]), _distinct([own, moved, _served(after, way.past(moved))]))
+    beside = (around, around, _distinct([around, way.beside(moved)]))
+    backers = _distinct([known, *_backers(before, known), *_backers(after, known)])
+    behind = (around, around, way.beside(way.beside(backers)))
     held = _running(before, after)
-    aged = _distinct([wallets, mates(after, held.get_column("renter").drop_nulls())])
-    return _named(before, after, wallets, hosts), _named(
-        before, after, aged, _distinct([hosts, held.get_column("provider")])
-    )
+    circles = [
+        circle(facts, _distinct([core[2], held.get_column("renter")]))
+        for facts in ((after,) if before.groups is after.groups else (before, after))
+    ]
+    aged = mates(circles[-1], _distinct([held.get_column("renter")]))
+    wallets = [
+        _distinct([near, *(mates(each, some) for each in circles)]) for some, near in zip(core, beside, strict=True)
+    ]
+    hosts = [_distinct(each) for each in zip(core, beside, behind, strict=True)]
+    homes = _homes(before, after, _distinct([wallets[2], aged]))
+    whom = {}
+    for hops in range(3):
+        whom[hops, False] = _named(homes, wallets[hops], hosts[hops])
+        older = _distinct([hosts[hops], held.get_column("provider")])
+        whom[hops, True] = _named(homes, _distinct([wallets[hops], aged]), older)
+    return whom
 
 
 def _alike(before: Facts, after: Facts) -> bool:
@@ -102,7 +115,7 @@ def _alike(before: Facts, after: Facts) -> bool:
 
 def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows that stand on one side only, told apart by 64 bits over all columns."""
-    if before is after:
+    if before is after or before.equals(after):
         return before.clear()
     one, other = before.hash_rows(), after.hash_rows()
     return pl.concat([before.filter(~one.is_in(other.implode())), after.filter(~other.is_in(one.implode()))])
@@ -111,14 +124,14 @@ def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 def _news(before: Facts, after: Facts, told: Told) -> _News:
     fresh = above(told.since, "block")
     return _News(
-        _differing(*(facts.leases.join(told.leases, on=KEY, how="semi") for facts in (before, after))),
+        _differing(*(chosen(facts.leases, told.leases) for facts in (before, after))),
         _differing(*(facts.lease_events.filter(fresh) for facts in (before, after))),
     )
 
 
 def _leased(before: Facts, after: Facts, news: _News) -> list[pl.Series]:
     """List the wallets of leases of which something is said, and of offers that changed."""
-    rows = pl.concat([facts.leases.join(news.keys, on=KEY, how="semi") for facts in (before, after)])
+    rows = pl.concat([chosen(facts.leases, news.keys) for facts in (before, after)])
     offers = [_differing(getattr(before, name), getattr(after, name)) for name in ("capacity", "supply")]
     return [
         *(rows.get_column(role) for role in _PEOPLE),
@@ -129,25 +142,34 @@ def _leased(before: Facts, after: Facts, news: _News) -> list[pl.Series]:
 
 def _begun(before: Facts, after: Facts) -> list[pl.Series]:
     """List who opened a lease at the very head: there it is held for no time yet."""
-    heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
-    fresh = after.leases.join(heads, on="chain_id", how="inner").filter(pl.col("opened_at") >= pl.col("now"))
+    fresh = _since_heads(before, after, pl.col("opened_at") >= pl.col("now"))
     return [fresh.get_column("renter"), fresh.get_column("provider")]
+
+
+def _renewed_renters(before: Facts, after: Facts, rows: pl.DataFrame) -> pl.DataFrame:
+    """Look up `Facts.renters` again among the wallets that leases with news have or are about otherwise known."""
+    others = _differing(before.clusters, after.clusters).get_column("address")
+    again = pl.col("renter").is_in(_distinct([rows.get_column("renter"), others]).implode())
+    theirs = after.about(after.leases.filter(again), after.lease_events.clear()).renters
+    known = before.renters.filter(again)
+    if known.height == theirs.height == known.join(theirs, on=known.columns, how="semi").height:
+        return before.renters
+    return pl.concat([before.renters.filter(~again), theirs])
 
 
 def _renewed_days(before: Facts, after: Facts, news: _News) -> pl.DataFrame:
     """Add up `Facts.daily` again for the days of leases with news and of all that was ever said of them."""
-    ids = news.keys.get_column("lease_id").implode()
-    opened = [facts.leases.filter(pl.col("lease_id").is_in(ids)).get_column("opened_at") for facts in (before, after)]
-    theirs = after.lease_events.filter(pl.col("lease_id").is_in(ids)).get_column("at")
+    keys = news.keys
+    opened = [chosen(facts.leases, keys).get_column("opened_at") for facts in (before, after)]
+    theirs = chosen(after.lease_events, keys).get_column("at")
     days = (pl.concat([*opened, theirs, news.said.get_column("at")]) // DAY).unique().implode()
     leases = after.leases.filter((pl.col("opened_at") // DAY).is_in(days))
     events = after.lease_events.filter((pl.col("at") // DAY).is_in(days))
-    paid = after.leases.join(events.select(KEY).unique(), on=KEY, how="semi")
-    parts = []
-    for unit, frames in (("milli", (leases, events.clear())), ("micro", (paid, events))):
-        narrow = msgspec.structs.replace(after, leases=frames[0], lease_events=frames[1])
-        narrow.__dict__["clusters"] = after.clusters
-        parts.append(narrow.daily.filter(pl.col("unit") == unit))
+    paid = chosen(after.leases, events.select(KEY).unique())
+    parts = [
+        after.about(leases, events.clear()).daily.filter(pl.col("unit") == "milli"),
+        after.about(paid, events).daily.filter(pl.col("unit") == "micro"),
+    ]
     stands = before.daily.filter(~pl.col("day").is_in(days))
     return pl.concat([stands, pl.concat(parts).filter(pl.col("day").is_in(days))]).sort("unit", "day")
 
@@ -159,14 +181,20 @@ def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series
     prices = priced(rows).group_by(*KEY, "renter", *_COMPARED[2:], "price").len().filter(pl.col("len") == 1)
     if prices.is_empty():
         return []
-    first = int(str(prices.get_column("week").min()))
+    first, last = (int(str(each)) for each in (prices.get_column("week").min(), prices.get_column("week").max()))
+    kinds = prices.select(_KIND).unique()
+    models = pl.col("gpu_model").is_in(kinds.get_column("gpu_model").implode())
     found = []
     for weeks, known in before.medians.items():
-        reach = after.leases.filter(pl.col("opened_at") >= (first - weeks) * WEEK)
-        recent = msgspec.structs.replace(after, leases=reach).priced
-        later = reference(recent, weeks).filter(pl.col("week") >= first)
-        after.medians[weeks] = pl.concat([known.filter(pl.col("week") < first), later]).sort(_COMPARED)
-        other = _differing(known, after.medians[weeks]).select(_COMPARED).unique()
+        within = pl.col("week").is_between(first, last + weeks)
+        reach = (pl.col("opened_at") // WEEK).is_between(first - weeks, last + weeks)
+        recent = after.about(after.leases.filter(models & reach), after.lease_events).priced.join(
+            kinds, on=_KIND, how="semi"
+        )
+        later = reference(recent, weeks).filter(within)
+        stale = known.filter(within).join(kinds, on=_KIND, how="semi")
+        after.medians[weeks] = pl.concat([known.join(stale, on=_COMPARED, how="anti"), later]).sort(_COMPARED)
+        other = _differing(stale, later).select(_COMPARED).unique()
         found.append(recent.join(other, on=_COMPARED, how="semi").get_column("renter"))
     return found
 
@@ -210,34 +238,54 @@ class _Way(NamedTuple):
         return _distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
 
 
-def _partners(facts: Facts, changed: _Changed, moved: pl.Series) -> pl.Series:
-    """List everybody in leases of wallets about whom something else is known, and whose leases any with news paid."""
-    known, payers = changed.known.implode(), _distinct([changed.known, changed.leased, moved]).implode()
-    people = pl.any_horizontal(pl.col(role).is_in(known) for role in _PEOPLE)
-    theirs = facts.leases.filter(people)
-    told = facts.lease_events.filter(
-        (pl.col("verb").is_in(DEPOSITS) & pl.col("actor").is_in(payers)) | pl.col("recipient").is_in(known)
-    )
-    paid = facts.leases.filter(pl.col("payer").is_in(payers))
-    topped = facts.leases.join(told.select(KEY).unique(), on=KEY, how="semi")
-    return _distinct([
-        *(theirs.get_column(role) for role in _PEOPLE), *(frame.get_column("renter") for frame in (paid, topped)),
-    ])  # fmt: skip
+def _partners(facts: Facts, known: pl.Series, payers: pl.Series) -> pl.Series:
+    """List everybody in leases of wallets about whom something else is known, and whose leases `payers` paid."""
+    served = _served(facts, payers)
+    if known.is_empty():
+        return served
+    theirs = facts.leases.filter(pl.any_horizontal(pl.col(role).is_in(known.implode()) for role in _PEOPLE))
+    refunded = facts.lease_events.filter(pl.col("recipient").is_in(known.implode())).select(KEY).unique()
+    back = chosen(facts.leases, refunded).get_column("renter")
+    return _distinct([served, back, *(theirs.get_column(role) for role in _PEOPLE)])
+
+
+def _served(facts: Facts, payers: pl.Series) -> pl.Series:
+    """List whose leases some wallets paid."""
+    return chosen(facts.leases, facts.paid(payers).unique()).get_column("renter")
 
 
 def _running(before: Facts, after: Facts) -> pl.DataFrame:
-    """Pick the leases whose end the clock still moves."""
-    heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
+    """Pick the leases whose end the clock still moves: columns renter, provider."""
     end = pl.coalesce("closed_at", "planned_end", "paid_until")
-    opened = after.leases.filter(pl.col("opened_at").is_not_null()).join(heads, on="chain_id", how="inner")
-    return opened.filter(end.is_null() | (end > pl.col("now")))
+    return _since_heads(before, after, pl.col("opened_at").is_not_null() & (end.is_null() | (end > pl.col("now"))))
 
 
-def _named(before: Facts, after: Facts, wallets: pl.Series, hosts: pl.Series) -> Near:
+def _since_heads(before: Facts, after: Facts, told: pl.Expr) -> pl.DataFrame:
+    """Pick the leases for which `told` holds, where `now` is their chain's head of both looks that is the lower."""
+    heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
+    now = pl.col("chain_id").replace_strict(heads.get_column("chain_id"), heads.get_column("now"), default=None)
+    return after.leases.lazy().with_columns(now.alias("now")).filter(told).select("renter", "provider").collect()
+
+
+class _Homes(NamedTuple):
+    """Rows of `Facts.clusters`, before and after: whole clusters of before, and whoever of these or asked for."""
+
+    before: pl.DataFrame
+    after: pl.DataFrame
+
+
+def _homes(before: Facts, after: Facts, wallets: pl.Series) -> _Homes:
+    gone = before.clusters.join(wallets.to_frame(), on="address", how="semi").select("cluster_id").unique()
+    parted = before.clusters.join(gone, on="cluster_id", how="semi")
+    asked = _distinct([wallets, parted.get_column("address")]).to_frame()
+    return _Homes(parted, after.clusters.join(asked, on="address", how="semi"))
+
+
+def _named(homes: _Homes, wallets: pl.Series, hosts: pl.Series) -> Near:
     ours = wallets.to_frame()
-    gone = before.clusters.join(ours, on="address", how="semi").select("cluster_id").unique()
-    parted = before.clusters.join(gone, on="cluster_id", how="semi").get_column("address")
-    stands = after.clusters.join(_distinct([wallets, parted]).to_frame(), on="address", how="semi")
+    gone = homes.before.join(ours, on="address", how="semi").select("cluster_id").unique()
+    parted = homes.before.join(gone, on="cluster_id", how="semi").get_column("address")
+    stands = homes.after.join(_distinct([wallets, parted]).to_frame(), on="address", how="semi")
     clusters = frozenset(stands.get_column("cluster_id"))
     return Near(clusters, clusters | frozenset(gone.get_column("cluster_id")), frozenset(hosts))
 

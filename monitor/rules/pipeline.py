@@ -118,7 +118,8 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
 
     Raises ConfigError for a wrong rule override.
     """
-    find, search = (grouped, None) if known is None else (known.grouping.become, known.grouping.near)
+    kept = None if known is None else known.grouping
+    find = grouped if kept is None else kept.become
     known = Known.nothing() if known is None else known
     events = inputs.events
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
@@ -154,7 +155,8 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         models=inputs.models,
         chains=inputs.chains,
         emits=emitted(events) if inputs.emits is None else inputs.emits,
-        near=search,
+        near=None if kept is None else kept.near,
+        payers=None if kept is None else kept.paid,
     )
     told = None if folded is None else Told(inputs.since, folded, known.grouping.moved)
     judgement = known.judging.become(facts, inputs.overrides, told)

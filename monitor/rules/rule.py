@@ -63,6 +63,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     dealt with them. Providers: leases with it, its offers, and transfers to it at two hops. What `Facts` says of the
     market as a whole counts for all.
     """
+    hops: Literal[0, 1, 2] = 2
+    """Whose transfers it looks at: nobody's, those of the wallets themselves, or of whoever dealt with them as well."""
     ages: bool = True
     """Whether leases that are held still say more with time alone."""
     market: Callable[[Facts], pl.DataFrame] | None = None

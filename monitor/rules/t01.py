@@ -114,4 +114,5 @@ RULE = Rule(
     inputs=("capacity offers", "leases with provider and GPU model", "clusters"),
     check=check,
     scope="providers",
+    hops=0,
 )

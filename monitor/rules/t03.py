@@ -137,5 +137,6 @@ RULE = Rule(
     inputs=("leases", "escrow deposits", "native and token transfers before the first lease"),
     check=check,
     scope="tenants",
+    hops=1,
     ages=False,
 )

@@ -171,5 +171,6 @@ RULE = Rule(
     inputs=("leases", "first funders from native and token transfers", "hub labels"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

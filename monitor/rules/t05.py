@@ -197,5 +197,6 @@ RULE = Rule(
     inputs=("escrow deposits with their payer", "clusters", "service labels"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

@@ -187,4 +187,5 @@ RULE = Rule(
     inputs=("leases with machine ids", "extensions and top-ups"),
     check=check,
     scope="tenants",
+    hops=0,
 )

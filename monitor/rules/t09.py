@@ -121,4 +121,5 @@ RULE = Rule(
     inputs=("leases with dollars per GPU-hour", "capacity offers", "clusters"),
     check=check,
     scope="tenants",
+    hops=0,
 )

@@ -112,5 +112,6 @@ RULE = Rule(
     inputs=("token transfers to tenants", "escrow deposits", "clusters"),
     check=check,
     scope="tenants",
+    hops=1,
     ages=False,
 )

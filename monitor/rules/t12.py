@@ -99,4 +99,5 @@ RULE = Rule(
     inputs=("leases with GPU count, provider and times", "clusters"),
     check=check,
     scope="tenants",
+    hops=0,
 )

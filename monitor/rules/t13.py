@@ -87,4 +87,5 @@ RULE = Rule(
     inputs=("declared regions of providers and machines", "attestations or heartbeats that carry a region"),
     check=check,
     scope="providers",
+    hops=0,
 )

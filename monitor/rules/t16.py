@@ -190,6 +190,7 @@ RULE = Rule(
     inputs=("leases with H100e", "escrow deposits in dollars", "dates of the legal file", "clusters"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
     market=_market,
 )

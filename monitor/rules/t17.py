@@ -66,5 +66,6 @@ RULE = Rule(
     inputs=("leases with GPU model and count", "clusters"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

@@ -60,5 +60,6 @@ RULE = Rule(
     inputs=("leases with GPU spelling and exact model", "the accelerator catalogue"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

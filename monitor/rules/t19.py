@@ -133,5 +133,6 @@ RULE = Rule(
     inputs=("leases with dollars per GPU-hour, model and promised length", "list prices as a band of sanity"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

@@ -119,4 +119,5 @@ RULE = Rule(
     inputs=("leases with provider", "first funders", "escrow deposits and transfers in dollars", "clusters"),
     check=check,
     scope="tenants",
+    hops=1,
 )

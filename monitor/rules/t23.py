@@ -87,4 +87,5 @@ RULE = Rule(
     inputs=("leases of all markets and chains with H100e", "clusters over chains"),
     check=check,
     scope="tenants",
+    hops=0,
 )

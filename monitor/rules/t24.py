@@ -91,4 +91,5 @@ RULE = Rule(
     inputs=("leases with provider", "first funders", "hub labels"),
     check=check,
     scope="tenants",
+    hops=0,
 )

@@ -50,5 +50,6 @@ RULE = Rule(
     inputs=("leases with GPU model", "the accelerator catalogue"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

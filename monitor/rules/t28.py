@@ -136,5 +136,6 @@ RULE = Rule(
     inputs=("refunds with recipient", "escrow deposits in dollars", "closings", "clusters"),
     check=check,
     scope="tenants",
+    hops=0,
     ages=False,
 )

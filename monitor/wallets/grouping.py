@@ -23,7 +23,7 @@ from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import OWNER
 from monitor.wallets.linking import Links
-from monitor.wallets.links import links, payments
+from monitor.wallets.links import PAYMENTS, links, payments
 from monitor.wallets.owners import NO_OWNED
 
 __all__ = ["Grouped", "Grouping", "Seen", "grouped"]
@@ -79,6 +79,10 @@ class Grouping:
     def near(self, wallets: pl.Series, side: str) -> pl.DataFrame:
         """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order."""
         return self._links[1].moved(wallets, side) if self._links else empty(TRANSFERS)
+
+    def paid(self, payers: pl.Series) -> pl.DataFrame:
+        """Give what some wallets paid for leases of others (`monitor.wallets.links.PAYMENTS`), as `near`."""
+        return self._links[1].paid(payers) if self._links else empty(PAYMENTS)
 
     def difference(self, transfers: pl.DataFrame) -> Moved | None:
         """Tell which transfers went and came since the last look by comparing all of them; None before the first."""

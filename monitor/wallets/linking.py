@@ -122,6 +122,10 @@ class Links:
         """Give the transfers whose sender or recipient is one of the wallets, in any order."""
         return self._transfers.near(**{side: self._numbers.among(wallets)}).frame()
 
+    def paid(self, payers: pl.Series) -> pl.DataFrame:
+        """Give the payments of some wallets for leases of others (PAYMENTS), in any order."""
+        return self._payments.near(payer=self._numbers.among(payers)).frame()
+
     def difference(self, transfers: pl.DataFrame) -> Moved:
         """Tell which transfers went and came since the last update, where these are all there is."""
         return Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))

@@ -5,7 +5,7 @@ A rule does not know whether it looks at all there is: for whom facts were cut d
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -14,33 +14,26 @@ import polars as pl
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.rules.facts import Facts, chosen
 
-__all__ = ["Circle", "carry", "circle", "mates", "of_providers", "of_tenants", "settled"]
+__all__ = ["OF_FRAMES", "OF_THESE", "Circle", "carry", "circle", "mates", "of_providers", "of_tenants", "settled"]
 
-_WHOLE: dict[str, tuple[str, ...]] = {
-    "heads": (),
-    "clusters": ("members",),
-    "strangers": ("hubs",),
-    "founders": ("funders", "hubs"),
-    "suppliers": ("supply",),
-    "daily": (),
-    "medians": (),
-    "paying": (),
-    "renters": (),
-    "sizes": (),
-    "venues": (),
-    "origins": (),
-    "unfunded": ("renters", "funders"),
-    "groups": ("origins", "clusters"),
-}
-"""What `Facts` says of the market as a whole, or of a wallet whatever its leases, and all that it follows from; of what
-follows from more than that, nothing is named."""
+OF_FRAMES = {
+    "clusters": ("members",), "strangers": ("hubs",), "founders": ("funders", "hubs"), "suppliers": ("supply",),
+    "supplied": ("supply", "capacity"),
+}  # fmt: skip
+"""What `Facts` says of the market as a whole, or of a wallet whatever its leases, and the frames it follows from."""
+OF_THESE = {
+    "origins": ("origins",), "groups": ("origins", "clusters"), "unfunded": ("renters", "funders"),
+    "places": ("venues", "suppliers"),
+}  # fmt: skip
+"""What else it says and follows from what is said; origins follow from transfers, and are compared themselves."""
+_WHOLE = (*OF_FRAMES, "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
 
 
-def carry(before: Facts, after: Facts) -> None:
-    """Let stand what is said of the market as a whole where all that it follows from is what it was."""
-    for name, sources in _WHOLE.items():
+def carry(before: Facts, after: Facts, follows: Mapping[str, tuple[str, ...]]) -> None:
+    """Let stand what all follows from what it was."""
+    for name, sources in follows.items():
         pairs = ((getattr(before, source), getattr(after, source)) for source in sources)
-        if sources and all(one is other or one.equals(other) for one, other in pairs):
+        if all(one is other or one.equals(other) for one, other in pairs):
             after.__dict__[name] = getattr(before, name)
 
 
@@ -73,7 +66,9 @@ def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
     """Narrow leases, offers and the supply's history to those of some providers."""
     theirs = pl.col("provider").is_in(wallets.implode())
     frames = {name: getattr(facts, name).filter(theirs) for name in ("leases", "capacity", "supply")}
-    return _narrow(facts, **frames)
+    narrow = _narrow(facts, **frames)
+    narrow.__dict__["supplied"] = {}
+    return narrow
 
 
 class Circle(NamedTuple):

@@ -19,7 +19,7 @@ from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
 
-__all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen"]
+__all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen", "milli_of"]
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
@@ -30,11 +30,14 @@ _HOURS_LIMIT = 10**12
 DAY = 86_400
 _FEW = 10_000
 """Wallets up to which transfers are looked up and not gone through."""
+_VENUE = ["market", "chain_id"]
 _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
 
 Near = Callable[[pl.Series, str], pl.DataFrame]
 Paid = Callable[[pl.Series], pl.DataFrame]
+OfSupply = Callable[..., pl.DataFrame]
+"""Takes SUPPLY, CAPACITY and whole numbers."""
 
 
 class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,14 +124,33 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return self.supply.select("market", "chain_id").unique()
 
     @cached_property
+    def places(self) -> list[tuple[str, int]]:
+        """Markets with leases or anything to say of their supply, and their chains, in order."""
+        return sorted({*self.venues.select("market", "chain_id").iter_rows(), *self.suppliers.iter_rows()})
+
+    @cached_property
+    def supplied(self) -> dict[tuple[OfSupply, tuple[int, ...]], pl.DataFrame]:
+        """What was asked of `of_supply`."""
+        return {}
+
+    def of_supply(self, work: OfSupply, *terms: int) -> pl.DataFrame:
+        """Say what `work` makes of supply, capacity and some thresholds alone, found once for as long as both stand."""
+        if (work, terms) not in self.supplied:
+            self.supplied[work, terms] = work(self.supply, self.capacity, *terms)
+        return self.supplied[work, terms]
+
+    @cached_property
     def paying(self) -> pl.DataFrame:
-        """Markets in which a payment names its lease and its token: market, chain_id."""
-        venue = ["market", "chain_id"]
-        opened = self.leases.filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null())
-        some = opened.group_by(venue, maintain_order=True).head(_WITNESSES)
-        found = _named_payments(self, some)
-        rest = opened.join(found, on=venue, how="anti")
-        return found if rest.is_empty() else pl.concat([found, _named_payments(self, rest)]).sort(venue)
+        """Markets in which a payment names its lease and its token, and one lease that shows it: KEY, renter."""
+        return self.witnesses(pl.lit(True))
+
+    def witnesses(self, among: pl.Expr) -> pl.DataFrame:
+        """Find such a lease per market `among` the leases; the first few of each market are looked at first."""
+        opened = self.leases.lazy().filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null())
+        keys = opened.filter(among).select(KEY).collect()
+        found = _named_payments(self, keys.group_by(_VENUE, maintain_order=True).head(_WITNESSES))
+        rest = keys.join(found, on=_VENUE, how="anti")
+        return found if rest.is_empty() else pl.concat([found, _named_payments(self, rest)]).sort(KEY)
 
     @cached_property
     def renters(self) -> pl.DataFrame:
@@ -245,17 +267,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     def dealt(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
         """Pick the transfers whose `side` (sender or recipient) stands in `wallets` (column `side`, maybe chain_id)."""
+        found = self._found(wallets, side)
+        return found if self.near is None else found.sort(CHAIN_ORDER)
+
+    def _found(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
         key = [name for name in ("chain_id", side) if name in wallets.columns]
-        if self.near is None:
-            return self.transfers.join(wallets.select(key), on=key, how="semi")
-        found = self.near(wallets.get_column(side).drop_nulls().unique(), side)
-        return found.join(wallets.select(key), on=key, how="semi").sort(CHAIN_ORDER)
+        near = self.transfers
+        if self.near is not None:
+            near = self.near(wallets.get_column(side).drop_nulls().unique(), side)
+        return near.join(wallets.select(key), on=key, how="semi")
 
     def payments(self, wallets: pl.DataFrame, side: str, *columns: str) -> pl.DataFrame:
-        """Pick columns of `moved`, also where the wallets are very many."""
+        """Pick columns of `moved`, in any order, also where the wallets are very many."""
         key = [name for name in ("chain_id", side) if name in wallets.columns]
         if self.near is not None and wallets.height < _FEW:
-            return self.moved(wallets, side).select(columns)
+            return _moving(self._found(wallets, side).lazy()).select(columns).collect()
         return self.moves.join(wallets.lazy().select(key).unique(), on=key, how="semi").select(columns).collect()
 
     def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
@@ -306,10 +332,11 @@ def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     return few.join(keys, on=KEY, how="semi", maintain_order="left")
 
 
-def _named_payments(facts: Facts, leases: pl.DataFrame) -> pl.DataFrame:
-    paid = facts.about(leases, chosen(facts.lease_events, leases.select(KEY))).deposits
-    named = paid.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
-    return named.select("market", "chain_id").unique().sort("market", "chain_id")
+def _named_payments(facts: Facts, keys: pl.DataFrame) -> pl.DataFrame:
+    """Say which of some leases (KEY) is the first of its market to have a payment that names it."""
+    paid = facts.about(chosen(facts.leases, keys), chosen(facts.lease_events, keys)).deposits
+    named = paid.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null()).select(*KEY, "renter")
+    return named.unique(KEY).sort(KEY).unique(_VENUE, keep="first", maintain_order=True)
 
 
 def _moving(transfers: pl.LazyFrame) -> pl.LazyFrame:

@@ -17,8 +17,8 @@ import polars as pl
 from monitor.facts.fold import KEY
 from monitor.facts.folding import above
 from monitor.facts.prices import WEEK, priced, reference
-from monitor.rules.cut import carry, circle, mates
-from monitor.rules.facts import DAY, Facts, chosen
+from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates
+from monitor.rules.facts import DAY, Facts, chosen, milli_of
 
 __all__ = ["Near", "Told", "Whom", "near"]
 
@@ -69,9 +69,14 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     if after.near is None or len(told.moved) > _MANY or not _alike(before, after):
         return None
     news = _news(before, after, told)
-    carry(before, after)
-    after.__dict__["renters"] = _renewed_renters(before, after, news.leases)
+    carry(before, after, OF_FRAMES)
+    others = _differing(before.clusters, after.clusters).get_column("address")
+    theirs = _distinct([news.leases.get_column("renter"), others])
+    after.__dict__["renters"] = _renewed_renters(before, after, theirs)
+    after.__dict__["sizes"] = _renewed_sizes(before, after, news.leases, others)
+    after.__dict__["paying"] = _renewed_witnesses(before, after, news.keys, others)
     after.__dict__["daily"] = _renewed_days(before, after, news)
+    carry(before, after, OF_THESE)
     leased = _distinct([*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)])
     known, moved = _known(before, after), told.moved
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
@@ -92,13 +97,13 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     wallets = [
         _distinct([near, *(mates(each, some) for each in circles)]) for some, near in zip(core, beside, strict=True)
     ]
-    hosts = [_distinct(each) for each in zip(core, beside, behind, strict=True)]
     homes = _homes(before, after, _distinct([wallets[2], aged]))
+    older, kept = set(aged), frozenset(held.get_column("provider").drop_nulls())
     whom = {}
-    for hops in range(3):
-        whom[hops, False] = _named(homes, wallets[hops], hosts[hops])
-        older = _distinct([hosts[hops], held.get_column("provider")])
-        whom[hops, True] = _named(homes, _distinct([wallets[hops], aged]), older)
+    for hops, parts in enumerate(zip(core, beside, behind, strict=True)):
+        ours, hosts = set(wallets[hops]), frozenset(_distinct(parts))
+        whom[hops, False] = homes.near(ours, hosts)
+        whom[hops, True] = homes.near(ours | older, hosts | kept)
     return whom
 
 
@@ -146,15 +151,35 @@ def _begun(before: Facts, after: Facts) -> list[pl.Series]:
     return [fresh.get_column("renter"), fresh.get_column("provider")]
 
 
-def _renewed_renters(before: Facts, after: Facts, rows: pl.DataFrame) -> pl.DataFrame:
-    """Look up `Facts.renters` again among the wallets that leases with news have or are about otherwise known."""
-    others = _differing(before.clusters, after.clusters).get_column("address")
-    again = pl.col("renter").is_in(_distinct([rows.get_column("renter"), others]).implode())
+def _renewed_renters(before: Facts, after: Facts, wallets: pl.Series) -> pl.DataFrame:
+    """Look up `Facts.renters` again among some wallets."""
+    again = pl.col("renter").is_in(wallets.implode())
     theirs = after.about(after.leases.filter(again), after.lease_events.clear()).renters
     known = before.renters.filter(again)
     if known.height == theirs.height == known.join(theirs, on=known.columns, how="semi").height:
         return before.renters
     return pl.concat([before.renters.filter(~again), theirs])
+
+
+def _renewed_sizes(before: Facts, after: Facts, rows: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
+    """Count `Facts.sizes` again for the sizes that leases in `rows` have, or those of some wallets."""
+    told = pl.col("renter").is_in(wallets.implode())
+    size = milli_of("h100e")
+    others = [facts.leases.lazy().filter(told).select(size).collect() for facts in (before, after)]
+    again = pl.concat([rows.select(size), *others]).to_series().unique().implode()
+    theirs = after.about(after.leases.filter(size.is_in(again)), after.lease_events.clear()).sizes
+    return pl.concat([before.sizes.filter(~pl.col("milli").is_in(again)), theirs])
+
+
+def _renewed_witnesses(before: Facts, after: Facts, keys: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
+    """Look for another lease in `Facts.paying` where something is said of one, or of its renter, or there was none."""
+    stand = before.paying.join(keys, on=KEY, how="anti").filter(~pl.col("renter").is_in(wallets.implode()))
+    known = [pl.lit(False), *(_at(market, chain_id) for market, chain_id in stand.select(_KIND[:2]).iter_rows())]
+    return pl.concat([stand, after.witnesses(~pl.any_horizontal(known))]).sort(KEY)
+
+
+def _at(market: str, chain_id: int) -> pl.Expr:
+    return (pl.col("market") == market) & (pl.col("chain_id") == chain_id)
 
 
 def _renewed_days(before: Facts, after: Facts, news: _News) -> pl.DataFrame:
@@ -268,26 +293,24 @@ def _since_heads(before: Facts, after: Facts, told: pl.Expr) -> pl.DataFrame:
 
 
 class _Homes(NamedTuple):
-    """Rows of `Facts.clusters`, before and after: whole clusters of before, and whoever of these or asked for."""
+    """Which cluster a wallet was in and is in: of whole clusters of before, and of whoever is of these or asked for."""
 
-    before: pl.DataFrame
-    after: pl.DataFrame
+    before: Mapping[bytes, str]
+    after: Mapping[bytes, str]
+
+    def near(self, wallets: set[bytes], hosts: frozenset[bytes]) -> Near:
+        """Name the clusters of some wallets, and of whoever was in a cluster with one."""
+        gone = frozenset(self.before[each] for each in wallets & self.before.keys())
+        parted = {each for each, name in self.before.items() if name in gone}
+        clusters = frozenset(self.after[each] for each in (wallets | parted) & self.after.keys())
+        return Near(clusters, clusters | gone, hosts)
 
 
 def _homes(before: Facts, after: Facts, wallets: pl.Series) -> _Homes:
     gone = before.clusters.join(wallets.to_frame(), on="address", how="semi").select("cluster_id").unique()
     parted = before.clusters.join(gone, on="cluster_id", how="semi")
     asked = _distinct([wallets, parted.get_column("address")]).to_frame()
-    return _Homes(parted, after.clusters.join(asked, on="address", how="semi"))
-
-
-def _named(homes: _Homes, wallets: pl.Series, hosts: pl.Series) -> Near:
-    ours = wallets.to_frame()
-    gone = homes.before.join(ours, on="address", how="semi").select("cluster_id").unique()
-    parted = homes.before.join(gone, on="cluster_id", how="semi").get_column("address")
-    stands = homes.after.join(_distinct([wallets, parted]).to_frame(), on="address", how="semi")
-    clusters = frozenset(stands.get_column("cluster_id"))
-    return Near(clusters, clusters | frozenset(gone.get_column("cluster_id")), frozenset(hosts))
+    return _Homes(dict(parted.iter_rows()), dict(after.clusters.join(asked, on="address", how="semi").iter_rows()))
 
 
 def _distinct(columns: Iterable[pl.Series]) -> pl.Series:

@@ -90,10 +90,9 @@ def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.Data
 
 def silent_markets(facts: Facts, rule: str, need: str, words: str) -> tuple[str, ...]:
     """Say which markets cannot be assessed because their events never carry `need` (`verb` or `verb.column`)."""
-    seen = pl.concat([facts.venues.select("market", "chain_id"), facts.suppliers]).unique()
     return tuple(
         f"{rule}: not assessable: {market} on chain {chain_id}: market emits no {words}"
-        for market, chain_id in seen.sort("market", "chain_id").iter_rows()
+        for market, chain_id in facts.places
         if need not in facts.emits.get(market, frozenset())
     )
 
@@ -107,7 +106,7 @@ def telling(text: pl.Expr) -> pl.Expr:
 def quiet_chains(facts: Facts, rule: str) -> tuple[str, ...]:
     """Say on which chains no transfers were read at all."""
     lines = []
-    for chain_id in facts.venues.get_column("chain_id").unique().sort():
+    for chain_id in sorted(set(facts.venues.get_column("chain_id"))):
         chain = facts.chains.get(chain_id)
         if chain is None or not (chain.token_transfers or chain.native_lookback_seconds):
             lines.append(f"{rule}: not assessable: chain {chain_id}: no transfers were read")

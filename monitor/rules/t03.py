@@ -87,7 +87,7 @@ def check(facts: Facts, params: Params) -> Outcome:
 def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
     needed = params["max_age_hours"] * HOUR
     blind = {}
-    for chain_id in facts.venues.get_column("chain_id").unique().sort():
+    for chain_id in sorted(set(facts.venues.get_column("chain_id"))):
         chain = facts.chains.get(chain_id)
         seen = chain.native_lookback_seconds if chain is not None else 0
         if seen < needed:

@@ -18,28 +18,19 @@ _PROVIDER = [*_VENUE, "provider"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge large attested providers that fell silent while their market went on."""
-    signs = facts.supply.filter(pl.col("verb").is_in(("attest", "heartbeat")) & pl.col("provider").is_not_null())
-    attested = signs.select(*_VENUE, "machine_id").unique()
-    offered = facts.capacity.join(attested, on=[*_VENUE, "machine_id"], how="semi").filter(
-        pl.col("provider").is_not_null()
-    )
-    size = offered.with_columns(milli_of("h100e").alias("milli")).group_by(_PROVIDER).agg(
-        pl.col("milli").sum(), pl.col("since").min(), pl.col("until").is_not_null().any().alias("withdrawn")
-    )  # fmt: skip
-    # a market that stopped as a whole proves nothing
-    newest = signs.group_by(_VENUE).agg(pl.col("at").max().alias("newest"))
-    life = signs.group_by(_PROVIDER).agg(pl.col("at").max().alias("last")).join(newest, on=_VENUE, how="inner")
-    left = facts.supply.filter(pl.col("verb") == "provider.remove").select(_PROVIDER).unique()
     quiet = params["silent_days"] * DAY
     silent = (
-        size.filter((pl.col("milli") >= params["min_h100e"] * 1000) & ~pl.col("withdrawn"))
-        .join(left, on=_PROVIDER, how="anti")
-        .join(life, on=_PROVIDER, how="inner")
+        facts.of_supply(_lives, params["min_h100e"] * 1000)
         .join(facts.heads, on="chain_id", how="inner")
         .filter(pl.min_horizontal("now", "newest") - pl.col("last") >= quiet)
     )
+    blind = [set(silent_markets(facts, "T14", verb, "attestation or heartbeat")) for verb in ("attest", "heartbeat")]
+    unseen = tuple(sorted(blind[0] & blind[1]))
+    if silent.is_empty():
+        return Outcome((), unseen)
     shown = (
-        signs.join(silent, on=_PROVIDER, how="semi")
+        _signs(facts.supply)
+        .join(silent, on=_PROVIDER, how="semi")
         .group_by(_PROVIDER)
         .agg(pl.struct(POSITION).sort().head(MAX_POSITIONS).alias("positions"))
     )
@@ -82,8 +73,33 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['silent_days']} d from within {params['max_days']} d on, nothing withdrawn, the market alive"
         ),
     )
-    blind = [set(silent_markets(facts, "T14", verb, "attestation or heartbeat")) for verb in ("attest", "heartbeat")]
-    return Outcome(found, tuple(sorted(blind[0] & blind[1])))
+    return Outcome(found, unseen)
+
+
+def _signs(supply: pl.DataFrame) -> pl.DataFrame:
+    return supply.filter(pl.col("verb").is_in(("attest", "heartbeat")) & pl.col("provider").is_not_null())
+
+
+def _lives(supply: pl.DataFrame, capacity: pl.DataFrame, least: int) -> pl.DataFrame:
+    """List attested providers of at least so many thousandths of H100e of whom nothing was withdrawn.
+
+    Adds milli, since, last (sign of life) and newest (of anybody in the market).
+    """
+    signs = _signs(supply)
+    attested = signs.select(*_VENUE, "machine_id").unique()
+    offered = capacity.join(attested, on=[*_VENUE, "machine_id"], how="semi").filter(pl.col("provider").is_not_null())
+    size = offered.with_columns(milli_of("h100e").alias("milli")).group_by(_PROVIDER).agg(
+        pl.col("milli").sum(), pl.col("since").min(), pl.col("until").is_not_null().any().alias("withdrawn")
+    )  # fmt: skip
+    # a market that stopped as a whole proves nothing
+    newest = signs.group_by(_VENUE).agg(pl.col("at").max().alias("newest"))
+    life = signs.group_by(_PROVIDER).agg(pl.col("at").max().alias("last")).join(newest, on=_VENUE, how="inner")
+    left = supply.filter(pl.col("verb") == "provider.remove").select(_PROVIDER).unique()
+    return (
+        size.filter((pl.col("milli") >= least) & ~pl.col("withdrawn"))
+        .join(left, on=_PROVIDER, how="anti")
+        .join(life, on=_PROVIDER, how="inner")
+    )
 
 
 RULE = Rule(

@@ -16,12 +16,13 @@ _OWNER = ["chain_id", "provider"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Look for identifiers whose owners overlap in time."""
-    real = telling(pl.col("hardware_id"))
-    told = _stays(facts).with_columns(pl.struct(POSITION).alias("position"))
+    told = facts.of_supply(_stays).with_columns(pl.struct(POSITION).alias("position"))
+    blind = silent_markets(facts, "T15", "attest.hardware_id", "hardware identifier")
+    if told.is_empty():
+        return Outcome((), blind)
     owners = facts.clusters.rename({"address": "provider", "cluster_id": "owner"})
     stays = (
-        told.filter(real)
-        .join(owners, on="provider", how="inner")
+        told.join(owners, on="provider", how="inner")
         .group_by("hardware_id", "owner")
         .agg(
             pl.col("at").min().alias("first"),
@@ -73,17 +74,17 @@ def check(facts: Facts, params: Params) -> Outcome:
             f">= {params['min_identifiers']} identifiers under two owners, overlapping by >= {params['min_days']} d"
         ),
     )
-    return Outcome(found, silent_markets(facts, "T15", "attest.hardware_id", "hardware identifier"))
+    return Outcome(found, blind)
 
 
-def _stays(facts: Facts) -> pl.DataFrame:
-    """Add to each attestation of an identifier `until` when the machine is known to have stood where it says.
+def _stays(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    """Add to each attestation of a telling identifier `until` when the machine is known to have stood where it says.
 
     That is its last sign of life, unless the machine attests something again: it may be another one from then on.
     """
     machine = ["market", "chain_id", "provider", "machine_id"]
     text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x").alias("hardware_id")
-    every = facts.supply.filter(pl.col("provider").is_not_null()).with_columns(text)
+    every = supply.filter(pl.col("provider").is_not_null()).with_columns(text)
     # most hardware has one provider for good: its machines are left out before rows are put in order
     owners = every.select("hardware_id", "provider").drop_nulls().unique().group_by("hardware_id").len()
     shared = every.join(owners.filter(pl.col("len") > 1), on="hardware_id", how="semi").select(machine).unique()
@@ -95,9 +96,10 @@ def _stays(facts: Facts) -> pl.DataFrame:
     )
     told = named.filter(pl.col("hardware_id").is_not_null()).sort("chain_id", "block", "log_index", *machine)
     newest = pl.col("at") == pl.col("at").max().over(machine)
-    return told.join(alive, on=machine, how="left", maintain_order="left").with_columns(
+    stood = told.join(alive, on=machine, how="left", maintain_order="left").with_columns(
         pl.when(newest).then(pl.coalesce("alive", "at")).otherwise("at").alias("until")
     )
+    return stood.filter(telling(pl.col("hardware_id")))
 
 
 RULE = Rule(

@@ -48,7 +48,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         (unit, *_hits(facts, series, day, unit, least, params))
         for day in rule_dates()
         for series, unit, least in kinds
-        if _in_reach(series, day)
+        if _in_reach(series, day, least)
     ]
     found = [
         finding
@@ -65,9 +65,11 @@ def _market(facts: Facts) -> pl.DataFrame:
     return facts.daily.filter(pl.any_horizontal(pl.lit(False), *told))
 
 
-def _in_reach(series: pl.DataFrame, day: RuleDate) -> bool:
-    """Tell whether anything happened in the days before a rule date that a surge would be in."""
-    return bool(series.select(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left").any()).item())
+def _in_reach(series: pl.DataFrame, day: RuleDate, least: int) -> bool:
+    """Tell whether any group did enough in the days before a rule date that a surge would be in."""
+    near = series.filter(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left"))
+    done = near.filter(pl.col("value") > 0).group_by("group").agg(pl.col("value").sum())
+    return bool((done.get_column("value") >= least).any())
 
 
 def _hits(

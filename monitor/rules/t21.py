@@ -32,9 +32,10 @@ def check(facts: Facts, params: Params) -> Outcome:
             "address", pl.col("label").alias("entry"), pl.col("source").alias("list"), pl.col("date").alias("list_date")
         )
     )
-    found = (*_direct(facts, listed), *_exposed(facts, listed, params), *_named(facts, params))
-    blind = () if listed.height else ("T21: not assessable: no list of addresses was imported",)
-    return Outcome(found, blind)
+    named = () if facts.names.is_empty() else _named(facts, params)
+    if listed.is_empty():
+        return Outcome(named, ("T21: not assessable: no list of addresses was imported",))
+    return Outcome((*_direct(facts, listed), *_exposed(facts, listed, params), *named))
 
 
 def _direct(facts: Facts, listed: pl.DataFrame) -> tuple[Finding, ...]:

@@ -18,19 +18,17 @@ _PROVIDER = [*_VENUE, "provider"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Compare each provider's last attestation of a site with its peers' and with what it has leased out."""
-    sites = facts.supply.filter((pl.col("verb") == "attest") & pl.col("region_provenance").is_not_null()).with_columns(
-        pl.struct(POSITION).alias("position")
-    )
     lapse = params["lapse_days"] * DAY
     last = (
-        sites.filter(pl.col("provider").is_not_null())
-        .group_by(_PROVIDER)
-        .agg(pl.col("at").max().alias("last"), pl.col("position").sort().tail(MAX_POSITIONS).alias("positions"))
+        facts.of_supply(_last)
         .join(facts.heads, on="chain_id", how="inner")
         .with_columns((pl.col("now") - pl.col("last") >= lapse).alias("lapsed"))
         .with_columns(((~pl.col("lapsed")).sum().over(_VENUE) * 100 // pl.len().over(_VENUE)).alias("peers_percent"))
     )
     lapsed = last.filter(pl.col("lapsed") & (pl.col("peers_percent") >= params["min_peers_percent"]))
+    blind = silent_markets(facts, "T29", "attest.region_raw", "attestation of a site")
+    if lapsed.is_empty():
+        return Outcome((), blind)
     leased = (
         of_providers(facts, lapsed.get_column("provider").unique())
         .tenancies.join(facts.heads, on="chain_id", how="inner")
@@ -59,7 +57,18 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['min_peers_percent']} % of the providers that ever attested still do"
         ),
     )
-    return Outcome(found, silent_markets(facts, "T29", "attest.region_raw", "attestation of a site"))
+    return Outcome(found, blind)
+
+
+def _last(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    """Say when each provider last attested a site, and where its attestations stand."""
+    attested = (pl.col("verb") == "attest") & pl.col("region_provenance").is_not_null()
+    sites = supply.filter(attested & pl.col("provider").is_not_null()).with_columns(
+        pl.struct(POSITION).alias("position")
+    )
+    return sites.group_by(_PROVIDER).agg(
+        pl.col("at").max().alias("last"), pl.col("position").sort().tail(MAX_POSITIONS).alias("positions")
+    )
 
 
 RULE = Rule(

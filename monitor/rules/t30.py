@@ -17,21 +17,17 @@ _STRONG = ("endpoint", "hardware", "reward sink")
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Pair providers by what they share: endpoint, hardware and reward sink are strong, gas funder and start weak."""
-    large = (
-        facts.capacity.filter(pl.col("provider").is_not_null())
-        .group_by(_OWNER)
-        .agg(milli_of("h100e").sum().alias("milli"))
-        .filter(pl.col("milli") >= params["min_h100e"] * 1000)
-        .select(_OWNER)
-    )
-    shared = pl.concat([_endpoints(facts), _hardware(facts), _sinks(facts), _funders(facts), _starts(facts)]).join(
-        large, on=_OWNER, how="semi"
-    )
+    large = facts.of_supply(_large, params["min_h100e"] * 1000)
+    said = [facts.of_supply(links) for links in (_endpoints, _hardware, _starts)]
+    shared = pl.concat([*said, _sinks(facts, large), _funders(facts, large)]).join(large, on=_OWNER, how="semi")
     group = ["chain_id", "kind", "key"]
     ordered = shared.sort(*group, "provider", "at", "position")
     few = ordered.unique([*group, "provider"], keep="first", maintain_order=True).filter(
         pl.len().over(group).is_between(2, params["max_owners"])
     )
+    blind = (*quiet_chains(facts, "T30"), *_no_endpoints(facts))
+    if few.is_empty():
+        return Outcome((), blind)
     pairs = few.join(few, on=group, how="inner", suffix="_other").filter(pl.col("provider") != pl.col("provider_other"))
     strong = pl.col("kind").is_in(_STRONG)
     tied = (
@@ -69,26 +65,32 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" than {params['max_owners']} owners share says nothing"
         ),
     )
-    return Outcome(found, (*quiet_chains(facts, "T30"), *_no_endpoints(facts)))
+    return Outcome(found, blind)
 
 
 def _link(frame: pl.DataFrame, kind: str, key: pl.Expr) -> pl.DataFrame:
     return frame.select(*_OWNER, pl.lit(kind).alias("kind"), key.cast(pl.String()).alias("key"), "at", "position")
 
 
-def _told(facts: Facts) -> pl.DataFrame:
-    named = facts.supply.filter((pl.col("verb") == "provider.upsert") & pl.col("provider").is_not_null())
+def _large(_: pl.DataFrame, capacity: pl.DataFrame, least: int) -> pl.DataFrame:
+    """List the providers that offer so many thousandths of H100e: chain_id, provider."""
+    sized = capacity.filter(pl.col("provider").is_not_null()).group_by(_OWNER).agg(milli_of("h100e").sum())
+    return sized.filter(pl.col("h100e") >= least).select(_OWNER)
+
+
+def _told(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    named = supply.filter((pl.col("verb") == "provider.upsert") & pl.col("provider").is_not_null())
     return named.with_columns(pl.struct(POSITION).alias("position")).sort("at", "block", "log_index")
 
 
-def _endpoints(facts: Facts) -> pl.DataFrame:
+def _endpoints(supply: pl.DataFrame, capacity: pl.DataFrame) -> pl.DataFrame:
     text = pl.col("endpoint").str.to_lowercase().str.strip_prefix("0x")
-    return _link(_told(facts).filter(telling(text).fill_null(False)), "endpoint", text)
+    return _link(_told(supply, capacity).filter(telling(text).fill_null(False)), "endpoint", text)
 
 
-def _hardware(facts: Facts) -> pl.DataFrame:
+def _hardware(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
     """Link hardware that one provider attests after another; at the same time is T15's question."""
-    told = facts.supply.filter((pl.col("verb") == "attest") & pl.col("provider").is_not_null())
+    told = supply.filter((pl.col("verb") == "attest") & pl.col("provider").is_not_null())
     text = pl.col("hardware_id").str.to_lowercase().str.strip_prefix("0x")
     named = told.with_columns(text.alias("hardware_id")).filter(telling(pl.col("hardware_id")).fill_null(False))
     # most hardware has one owner for good: it is left out before rows are put in order
@@ -99,40 +101,38 @@ def _hardware(facts: Facts) -> pl.DataFrame:
     return _link(placed, "hardware", pl.col("hardware_id"))
 
 
-def _sinks(facts: Facts) -> pl.DataFrame:
+def _starts(supply: pl.DataFrame, capacity: pl.DataFrame) -> pl.DataFrame:
+    """Pair providers that registered on one day."""
+    first = _told(supply, capacity).unique(_OWNER, keep="first", maintain_order=True)
+    return _link(first, "start", pl.col("at") // DAY)
+
+
+def _sinks(facts: Facts, owners: pl.DataFrame) -> pl.DataFrame:
     """Wallets that rewards go to: as registered, or as providers send them on; hubs and tenants are none."""
-    owners = facts.supply.select("chain_id", pl.col("provider").alias("sender")).drop_nulls().unique()
     sink = facts.strangers.rename({"address": "sink"})
     paid = (
-        facts.moved(owners, "sender")
+        facts.moved(owners.rename({"provider": "sender"}), "sender")
         .rename({"sender": "provider", "recipient": "sink"})
         .join(facts.renters.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
         .select(*_OWNER, "sink", "at", "position")
     )
-    said = _told(facts).rename({"beneficiary": "sink"}).filter(pl.col("sink").is_not_null()).select(paid.columns)
+    named = facts.of_supply(_told).rename({"beneficiary": "sink"})
+    said = named.filter(pl.col("sink").is_not_null()).select(paid.columns)
     both = pl.concat([said, paid]).filter(pl.col("sink") != pl.col("provider")).join(sink, on="sink", how="anti")
     return _link(both.sort("at", "sink"), "reward sink", pl.col("sink").bin.encode("hex"))
 
 
-def _funders(facts: Facts) -> pl.DataFrame:
-    owners = facts.supply.select(_OWNER).drop_nulls().unique()
+def _funders(facts: Facts, owners: pl.DataFrame) -> pl.DataFrame:
     spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
     begun = facts.founders.rename({"address": "provider"}).join(owners, on=_OWNER, how="semi")
     placed = begun.with_columns(pl.struct(e.alias(n) for n, e in zip(POSITION, spot, strict=True)).alias("position"))
     return _link(placed, "gas funder", pl.col("funder").bin.encode("hex"))
 
 
-def _starts(facts: Facts) -> pl.DataFrame:
-    """Pair providers that registered on one day."""
-    first = _told(facts).unique(_OWNER, keep="first", maintain_order=True)
-    return _link(first, "start", pl.col("at") // DAY)
-
-
 def _no_endpoints(facts: Facts) -> tuple[str, ...]:
-    venues = facts.supply.select("market", "chain_id").unique().sort("market", "chain_id")
     return tuple(
         f"T30: partly assessable: {market} on chain {chain_id}: market emits no provider endpoint"
-        for market, chain_id in venues.iter_rows()
+        for market, chain_id in sorted(facts.suppliers.iter_rows())
         if "provider.upsert.endpoint" not in facts.emits.get(market, frozenset())
     )
 

@@ -97,6 +97,7 @@ def test_judging_on_equals_judging_anew(seed):
     blocks = sorted(start + chance.randrange(DAYS * DAY_BLOCKS) for _ in range(ACTS))
     rows = each(*(act(chance, n, block) for n, block in enumerate(blocks)))
     late = [row for row in rows.logs if chance.randrange(5) == 0 and row["address"] == USDC]
+    late += [row for row in rows.native if chance.randrange(5) == 0]
     fixed: dict[str, Any] = {"overrides": ANY_SIZE, "hub_degree": HUB_DEGREE, "fee_transactions": 3}
     fixed["emits"] = emitted(events(*rows.events))
     known, last, final, spoken = Known.nothing(), start, 0, 0
@@ -106,7 +107,8 @@ def test_judging_on_equals_judging_anew(seed):
         head = max(final + 1, last + step * DAY_BLOCKS)
         seen = upto(rows, head)
         if look < LOOKS - 2:
-            seen = seen._replace(logs=[row for row in seen.logs if row not in late])
+            logs, sent = ([row for row in part if row not in late] for part in (seen.logs, seen.native))
+            seen = seen._replace(logs=logs, native=sent)
         now = {"chains": chain(head_block=head, head_time=time_of(head))} | fixed
         now["transfers"], _ = transfers(token_logs(*seen.logs), native(*seen.native))
         if look != LOOKS - 2:

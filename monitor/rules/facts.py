@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cached_property
+from typing import Protocol
 
 import msgspec
 import polars as pl
@@ -13,7 +14,7 @@ from monitor.facts.bounds import believable_amount
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
-from monitor.model.schema import H100E
+from monitor.model.schema import H100E, TRANSFERS
 from monitor.rules.hands import groups, origins
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
@@ -34,10 +35,16 @@ _VENUE = ["market", "chain_id"]
 _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
 
-Near = Callable[[pl.Series, str], pl.DataFrame]
 Paid = Callable[[pl.Series], pl.DataFrame]
 OfSupply = Callable[..., pl.DataFrame]
 """Takes SUPPLY, CAPACITY and whole numbers."""
+
+
+class Near(Protocol):
+    """Finds transfers by wallets and side, in any order: all columns of them, or some."""
+
+    def __call__(self, wallets: pl.Series, side: str, /, *columns: str) -> pl.DataFrame:
+        """Give the rows."""
 
 
 class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,18 +277,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         found = self._found(wallets, side)
         return found if self.near is None else found.sort(CHAIN_ORDER)
 
-    def _found(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
+    def _found(self, wallets: pl.DataFrame, side: str, *columns: str) -> pl.DataFrame:
         key = [name for name in ("chain_id", side) if name in wallets.columns]
         near = self.transfers
         if self.near is not None:
-            near = self.near(wallets.get_column(side).drop_nulls().unique(), side)
+            near = self.near(wallets.get_column(side).drop_nulls().unique(), side, *columns)
         return near.join(wallets.select(key), on=key, how="semi")
 
     def payments(self, wallets: pl.DataFrame, side: str, *columns: str) -> pl.DataFrame:
         """Pick columns of `moved`, in any order, also where the wallets are very many."""
         key = [name for name in ("chain_id", side) if name in wallets.columns]
         if self.near is not None and wallets.height < _FEW:
-            return _moving(self._found(wallets, side).lazy()).select(columns).collect()
+            told = {*columns, "chain_id", "sender", "recipient", "amount", *("block_time" for _ in {"at"} & {*columns})}
+            found = self._found(wallets, side, *(name for name in TRANSFERS if name in told))
+            at = pl.col("block_time").alias("at")
+            return _valued(found.lazy()).select(at if name == "at" else name for name in columns).collect()
         return self.moves.join(wallets.lazy().select(key).unique(), on=key, how="semi").select(columns).collect()
 
     def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
@@ -341,14 +351,18 @@ def _named_payments(facts: Facts, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _moving(transfers: pl.LazyFrame) -> pl.LazyFrame:
     spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
+    return _valued(transfers).with_columns(
+        pl.col("block_time").alias("at"),
+        pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
+    )
+
+
+def _valued(transfers: pl.LazyFrame) -> pl.LazyFrame:
+    """Pick what moved value from one wallet to another."""
     return (
         transfers.with_columns(believable_amount("amount"))
         .filter((pl.col("amount") > 0) & pl.col("recipient").is_not_null())
         .filter((pl.col("sender") != pl.col("recipient")) & (pl.col("sender") != ZERO_ADDRESS))
-        .with_columns(
-            pl.col("block_time").alias("at"),
-            pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
-        )
     )
 
 

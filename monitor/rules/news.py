@@ -165,9 +165,10 @@ def _renewed_sizes(before: Facts, after: Facts, rows: pl.DataFrame, wallets: pl.
     """Count `Facts.sizes` again for the sizes that leases in `rows` have, or those of some wallets."""
     told = pl.col("renter").is_in(wallets.implode())
     size = milli_of("h100e")
-    others = [facts.leases.lazy().filter(told).select(size).collect() for facts in (before, after)]
+    others = [facts.leases.lazy().filter(told).select(size).collect() for facts in (before, after) if len(wallets)]
     again = pl.concat([rows.select(size), *others]).to_series().unique().implode()
-    theirs = after.about(after.leases.filter(size.is_in(again)), after.lease_events.clear()).sizes
+    few = after.leases.select("market", "chain_id", "renter", "opened_at", "h100e").filter(size.is_in(again))
+    theirs = after.about(few, after.lease_events.clear()).sizes
     return pl.concat([before.sizes.filter(~pl.col("milli").is_in(again)), theirs])
 
 
@@ -227,15 +228,20 @@ def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series
 def _known(before: Facts, after: Facts) -> pl.Series:
     """List the wallets that are in another cluster, began otherwise, or became or no longer are a hub or a tenant."""
     told = {
-        "members": ["address", "cluster_id"],
+        "clusters": ["address", "cluster_id"],
         "funders": ["chain_id", "address", "funder", "at", "block_number", "tx_hash", "log_index", "kind"],
         "hubs": ["address", "reason"],
         "origins": ["chain_id", "address", "origin", "at", "out_degree", "hops", "positions"],
         "groups": ["address", "group"],
     }
-    pairs = ((getattr(before, name).select(own), getattr(after, name).select(own)) for name, own in told.items())
     tenants = _differing(before.renters, after.renters).get_column("renter")
-    return _distinct([tenants, *(_differing(*pair).get_column("address") for pair in pairs)])
+    sides = ((getattr(before, name), getattr(after, name), own) for name, own in told.items())
+    others = (
+        _differing(one.select(own), other.select(own)).get_column("address")
+        for one, other, own in sides
+        if one is not other
+    )
+    return _distinct([tenants, *others])
 
 
 def _backers(facts: Facts, wallets: pl.Series) -> list[pl.Series]:
@@ -260,7 +266,7 @@ class _Way(NamedTuple):
         loud = self.past(wallets)
         sides = (("sender", "recipient"), ("recipient", "sender"))
         near = self.facts.near
-        return _distinct(near(loud, one).get_column(other) for one, other in sides) if near else loud
+        return _distinct(near(loud, one, other).get_column(other) for one, other in sides) if near else loud
 
 
 def _partners(facts: Facts, known: pl.Series, payers: pl.Series) -> pl.Series:

@@ -76,9 +76,12 @@ class Grouping:
         self._stays = stays(empty(TRANSFERS))
         self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
 
-    def near(self, wallets: pl.Series, side: str) -> pl.DataFrame:
-        """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order."""
-        return self._links[1].moved(wallets, side) if self._links else empty(TRANSFERS)
+    def near(self, wallets: pl.Series, side: str, /, *columns: str) -> pl.DataFrame:
+        """Give the transfers of the last look whose sender or recipient is one of the wallets, in any order.
+
+        Of all columns, or some.
+        """
+        return self._links[1].moved(wallets, side, *columns) if self._links else empty(TRANSFERS)
 
     def paid(self, payers: pl.Series) -> pl.DataFrame:
         """Give what some wallets paid for leases of others (`monitor.wallets.links.PAYMENTS`), as `near`."""

@@ -118,9 +118,9 @@ class Links:
         ends = self._numbers.among(wallets)
         return self._links.near(a=ends, b=ends).frame()
 
-    def moved(self, wallets: pl.Series, side: str) -> pl.DataFrame:
-        """Give the transfers whose sender or recipient is one of the wallets, in any order."""
-        return self._transfers.near(**{side: self._numbers.among(wallets)}).frame()
+    def moved(self, wallets: pl.Series, side: str, *columns: str) -> pl.DataFrame:
+        """Give the transfers whose sender or recipient is one of the wallets, or these columns, in any order."""
+        return self._transfers.near(**{side: self._numbers.among(wallets)}).frame(*columns)
 
     def paid(self, payers: pl.Series) -> pl.DataFrame:
         """Give the payments of some wallets for leases of others (PAYMENTS), in any order."""

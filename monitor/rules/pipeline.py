@@ -188,13 +188,15 @@ def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
         moved, refused = transfers(inputs.token_logs, inputs.native)
     else:
         moved, refused = inputs.transfers, empty(QUARANTINE)
-    watch, hops, rows = empty(WATCH), empty(HOPS), None
+    watch, hops, rows, counted = empty(WATCH), empty(HOPS), None, moved
     if inputs.limits is not None:
         terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
-        watch, hops, rows = known.following.become(moved, persons, *terms, inputs.moved_since)
+        watch, hops, inside = known.following.become(moved, persons, *terms, inputs.moved_since)
+        # picking by a mark costs a fifth of picking by numbers
+        rows, counted = inside.arg_true(), moved.filter(inside)
     news = known.moving.become(moved, rows, inputs.moved_since)
-    moved = moved if rows is None else moved[rows]
-    return _Followed(watch, hops, moved, refused, known.grouping.difference(moved) if news is None else news)
+    news = known.grouping.difference(counted) if news is None else news
+    return _Followed(watch, hops, counted, refused, news)
 
 
 def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:

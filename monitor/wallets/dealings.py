@@ -27,7 +27,7 @@ _Stages = NDArray[np.uint16]
 _GROWTH = 2
 _SMALL = 1 << 13
 _ROOM = 8
-"""Columns grow by an eighth at least."""
+"""Columns grow an eighth beyond what is needed, so that not every block copies them."""
 _NOTHING = np.empty(0, np.uint32)
 
 
@@ -112,7 +112,8 @@ class Dealings:
         for name, column in columns.items():
             held = getattr(self, name)
             if self.height > len(held):
-                held = np.concatenate([held, np.empty(max(self.height - len(held), len(held) // _ROOM), held.dtype)])
+                room = self.height + self.height // _ROOM - len(held)
+                held = np.concatenate([held, np.empty(room, held.dtype)])
                 setattr(self, name, held)
             held[first : self.height] = column
 
@@ -151,9 +152,10 @@ class Dealings:
         kept: Places = rows[self.stages[rows] & _low(upto) != 0]
         return kept
 
-    def all_read(self) -> Places:
-        """List the rows that are read at any stage."""
-        return np.flatnonzero(self.stages[: self.height]).astype(np.uint32)
+    def marked(self) -> Flags:
+        """Say of each row whether it is read at any stage."""
+        read: Flags = self.stages[: self.height] != 0
+        return read
 
     def turned(self, upto: int) -> tuple[Ids, Ids]:
         """Name the wallets with a row that is read at a stage up to this since the last look, and that no longer is."""

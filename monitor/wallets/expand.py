@@ -51,11 +51,11 @@ class Reach(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); `rows` of the transfers `within` that watch."""
+    """`watch` (WATCH) with all within reach, sorted; `hops` (`HOPS`); whether each transfer is `within` that."""
 
     watch: pl.DataFrame
     hops: pl.DataFrame
-    rows: pl.Series
+    inside: pl.Series
 
 
 class _Terms(NamedTuple):
@@ -144,9 +144,12 @@ class Following:
         """List whose first lease is another than at the last look, with its block, null for none (`_PERSONS`)."""
         before, self._people = self._people, people.select(_PERSONS)
         people = self._people
+        if people.equals(before):
+            return people.clear()
         differ = [one.join(two, on=_PERSONS, how="anti") for one, two in ((people, before), (before, people))]
         wallets = pl.concat(differ).select(_PERSONS[:2]).unique()
-        first = people.group_by(_PERSONS[:2]).agg(pl.col("first_block").min())
+        near = people.filter(pl.col("address").is_in(wallets.get_column("address").implode()))
+        first = near.group_by(_PERSONS[:2]).agg(pl.col("first_block").min())
         return wallets.join(first, on=_PERSONS[:2], how="left")
 
     def _count(self, stage: int) -> tuple[Flags, Ids]:
@@ -163,16 +166,17 @@ class Following:
 
     def _expanded(self, moved: pl.DataFrame) -> Expanded:
         hops: list[tuple[int, int, int, int]] = []
-        rows = [np.empty(0, np.uint32)]
+        inside = np.zeros(moved.height, np.bool_)
         for chain_id, chain in self._chains.items():
             chain.rest()
-            rows.append(chain.rows.all_read() + np.uint32(_start(moved, chain_id)))
+            start = _start(moved, chain_id)
+            inside[start : start + chain.rows.height] = chain.rows.marked()
             counted = [(hop.taken, hop.left_out) for hop in chain.hops]
             hops += [(chain_id, at, *each) for at, each in enumerate(counted, 1) if any(each)]
         return Expanded(
             pl.concat([empty(WATCH), *(chain.watching.frame for chain in self._chains.values())]),
             pl.DataFrame(hops, schema=HOPS, orient="row"),
-            pl.Series("row", np.concatenate(rows)),
+            pl.Series("inside", inside),
         )
 
 

@@ -220,7 +220,7 @@ def test_going_on_tells_what_a_plain_look_at_everything_tells(seed):
         plain = Plainly(moved, people, limits, reach, labels)
         assert found.watch.equals(pl.DataFrame(list(plain.watch), schema=WATCH, orient="row").sort(list(WATCH)))
         assert found.hops.equals(pl.DataFrame(plain.hops, schema=HOPS, orient="row").sort("chain_id", "hop"))
-        assert moved[found.rows].rows(named=True) == plain.read()
+        assert moved.filter(found.inside).rows(named=True) == plain.read()
         world.turn()
 
 

@@ -26,7 +26,7 @@ def expanded(rows: Rows, reach: Reach, labels=None, limits=LIMITS):
 def evaluated(moved, rows, reach, labels, limits):
     persons = people(events(*rows.events), providers=True)
     found = Following().become(moved, persons, limits, reach, labels, [MARKET, USDC], {})
-    assert moved[found.rows].equals(within(moved, found.watch, limits))
+    assert moved.filter(found.inside).equals(within(moved, found.watch, limits))
     return found.watch, found.hops
 
 

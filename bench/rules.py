@@ -28,7 +28,7 @@ from monitor.rules.models import models
 from monitor.rules.names import NAMES
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import settle
-from monitor.wallets.clusters import members, nodes, stays, wallet_table
+from monitor.wallets.clusters import members, nodes, stays
 from monitor.wallets.funding import first_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS
@@ -161,7 +161,7 @@ def facts(lease_count: int, transfers: int) -> Facts:
     return Facts(
         leases=rented, lease_events=lease_events(events), transfers=moved, capacity=capacity(events, known),
         supply=supply(events, known), funders=funders, links=links, members=placed,
-        wallets=wallet_table(wallets, placed, labels, rented, {1: now}), hubs=busy, labels=labels, tokens=tokens,
+        hubs=busy, labels=labels, tokens=tokens,
         names=empty(NAMES), models=models(), emits=emitted(events),
         chains={1: ChainContext(chain_id=1, head_block=now // 12, head_time=now, native_lookback_seconds=YEAR)},
     )  # fmt: skip

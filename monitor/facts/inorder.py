@@ -1,24 +1,30 @@
 """Frames in order, kept so: what changed is put in its places, and the rows between them are neither moved nor copied.
 
-A frame is cut where rows go or come, and put together of the pieces; now and then it is made one piece again. So a
+A frame is cut where rows go or come, and put together of the pieces; now and then small pieces are made one again. So a
 change costs what it brings, however long the frame is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["extended", "replaced", "under"]
+__all__ = ["extended", "pieced", "replaced", "under"]
+
+Spans = NDArray[np.int64]
+"""Rows from and up to, two columns."""
 
 _MOST_PIECES = 64
-"""Pieces from which a frame is made one again."""
-_MANY = 2_000
-"""Keys from which sorting everything costs less than cutting."""
+"""Pieces from which small ones that follow on each other are made one,"""
+_LARGE = 8
+"""which are less than an eighth of the frame."""
+_MANY = 256
+"""Keys from which a frame is copied, for so many pieces cost more."""
 
 
 def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
@@ -26,28 +32,25 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
 
     `keys` has the first columns of `order`, none of them null.
     """
-    keys = keys.unique()
+    keys = keys.unique().sort(keys.columns)
+    rows = rows.sort(order)
+    went, came = (_spans(each, keys) for each in (frame, rows))
     if keys.height > _MANY:
-        stand = frame.join(keys, on=keys.columns, how="anti", maintain_order="left")
-        return pl.concat([stand, rows]).sort(order)
-    keys, rows = keys.sort(keys.columns), rows.sort(order)
-    went, came = (np.stack([_places(each, keys, side) for side in _SIDES]).T for each in (frame, rows))
+        stand = np.delete(np.arange(frame.height), _spread(went))
+        at = stand.searchsorted(went[:, 0]).repeat(came[:, 1] - came[:, 0])
+        order_now = np.insert(stand, at, frame.height + np.arange(rows.height))
+        return pl.concat([frame, rows], rechunk=True)[pl.Series(order_now)]
     pieces, last = [frame.clear()], 0
     for (first, stop), (begin, end) in zip(went.tolist(), came.tolist(), strict=True):
         pieces += [frame.slice(last, first - last), rows.slice(begin, end - begin)]
         last = stop
-    return _whole([*pieces, frame.slice(last)])
+    return pieced([*pieces, frame.slice(last)])
 
 
 def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
     keys = keys.unique().sort(keys.columns)
-    if keys.height > _MANY:
-        return frame.join(keys, on=keys.columns, how="semi", maintain_order="left")
-    first, stop = (_places(frame, keys, side) for side in _SIDES)
-    count = stop - first
-    rows = np.arange(count.sum()) + (first - count.cumsum() + count).repeat(count)
-    return frame[pl.Series(rows)]
+    return frame[pl.Series(_spread(_spans(frame, keys)))]
 
 
 def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl.DataFrame) -> pl.DataFrame:
@@ -59,27 +62,46 @@ def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl
         blocks = frame.get_column(block).slice(first, stop - first)
         settled = int(blocks.search_sorted(since.get(name, -1), "right"))
         pieces += [frame.slice(first, settled), rows.slice(begin, end - begin)]
-    return _whole(pieces)
+    return pieced(pieces)
 
 
 _Side = Literal["left", "right"]
 _SIDES: tuple[_Side, _Side] = ("left", "right")
 
 
-def _places(frame: pl.DataFrame, keys: pl.DataFrame, side: _Side) -> NDArray[np.int64]:
-    """Say where each of the sorted keys begins (left) or ends in a frame sorted by their columns."""
-    name, *rest = keys.columns
-    column = frame.get_column(name)
+def _spans(frame: pl.DataFrame, keys: pl.DataFrame) -> Spans:
+    """Say where the rows under each of the sorted keys stand in a frame sorted by their columns."""
+    return _among([frame.get_column(name) for name in keys.columns], keys.get_columns())
+
+
+def _among(columns: Sequence[pl.Series], keys: Sequence[pl.Series]) -> Spans:
+    (column, *rest), (wanted, *inner) = columns, keys
     if not rest:
-        return column.search_sorted(keys.get_column(name), side).to_numpy().astype(np.int64)
-    found = [np.zeros(0, np.int64)]
-    for value in keys.get_column(name).unique(maintain_order=True):
-        first, stop = (int(column.search_sorted(value, each)) for each in _SIDES)
-        inner = keys.filter(pl.col(name) == value).select(rest)
-        found.append(first + _places(frame.slice(first, stop - first), inner, side))
+        return np.stack([column.search_sorted(wanted, side).to_numpy() for side in _SIDES], axis=1).astype(np.int64)
+    found = [np.zeros((0, 2), np.int64)]
+    for value in wanted.unique(maintain_order=True):
+        (first, stop), (begin, end) = (
+            [int(each.search_sorted(value, side)) for side in _SIDES] for each in (column, wanted)
+        )
+        parts = [each.slice(first, stop - first) for each in rest], [each.slice(begin, end - begin) for each in inner]
+        found.append(first + _among(*parts))
     return np.concatenate(found)
 
 
-def _whole(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _spread(spans: Spans) -> NDArray[np.int64]:
+    """List the rows of spans (first, and the one after the last)."""
+    first, count = spans[:, 0], spans[:, 1] - spans[:, 0]
+    rows: NDArray[np.int64] = np.arange(count.sum()) + (first - count.cumsum() + count).repeat(count)
+    return rows
+
+
+def pieced(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put pieces together, of which the first says what columns there are."""
     frame = pl.concat([pieces[0], *(piece for piece in pieces[1:] if piece.height)])
-    return frame.rechunk() if frame.n_chunks() > _MOST_PIECES else frame
+    if frame.n_chunks() <= _MOST_PIECES:
+        return frame
+    lengths = np.array(frame.to_series().chunk_lengths())
+    ends = lengths.cumsum()
+    large = lengths > frame.height // _LARGE
+    cuts = np.unique([0, *ends[large], *(ends - lengths)[large], frame.height]).tolist()
+    return pl.concat([frame.slice(at, end - at).rechunk() for at, end in pairwise(cuts)])

@@ -14,11 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.inorder import pieced
 from monitor.model.schema import TRANSFERS, empty
 
 __all__ = ["Moved", "Moving"]
 
 _COUNTS = "_counts"
+_MANY = 256
+"""Rows that count otherwise from which all that count are picked anew."""
 
 
 class Moved(NamedTuple):
@@ -29,13 +32,17 @@ class Moved(NamedTuple):
 
 
 class _Chain(NamedTuple):
-    """Of one chain: whether each of the transfers up to a block counts, and all above it, with the same in a column."""
+    """Of one chain: whether each of the transfers up to a block counts, those that do, and all above it.
+
+    The last have in a column whether they count.
+    """
 
     settled: NDArray[np.bool_]
+    counted: pl.DataFrame
     above: pl.DataFrame
 
 
-_NOTHING = _Chain(np.zeros(0, np.bool_), empty(TRANSFERS | {_COUNTS: pl.Boolean()}))
+_NOTHING = _Chain(np.zeros(0, np.bool_), empty(TRANSFERS), empty(TRANSFERS | {_COUNTS: pl.Boolean()}))
 
 
 class Moving:
@@ -44,14 +51,15 @@ class Moving:
     def __init__(self) -> None:
         self._chains: dict[int, _Chain] = {}
 
-    def become(self, transfers: pl.DataFrame, rows: pl.Series | None, since: Mapping[int, int]) -> Moved | None:
-        """Take `transfers` (TRANSFERS, in chain order) as all there is, of which these `rows`, or all, count.
+    def become(
+        self, transfers: pl.DataFrame, inside: pl.Series | None, since: Mapping[int, int]
+    ) -> tuple[pl.DataFrame, Moved | None]:
+        """Take `transfers` (TRANSFERS, in chain order) as all there is, of which those `inside` count, marked, or all.
 
-        Up to the blocks of `since` they are as they were. None where nothing is known of a look before.
+        Up to the blocks of `since` they are as they were. Gives those that count, and what went and came; None where
+        nothing is known of a look before.
         """
-        counts = np.full(transfers.height, rows is None)
-        if rows is not None:
-            counts[rows.to_numpy()] = True
+        counts = np.ones(transfers.height, np.bool_) if inside is None else inside.to_numpy()
         before, self._chains = self._chains, {}
         told = []
         chain, block = transfers.get_column("chain_id"), transfers.get_column("block_number")
@@ -60,23 +68,49 @@ class Moving:
             upto = since.get(name, -1)
             settled = first + int(block.slice(first, stop - first).search_sorted(upto, "right"))
             above = transfers.slice(settled, stop - settled).with_columns(pl.Series(_COUNTS, counts[settled:stop]))
-            self._chains[name] = _Chain(counts[first:settled].copy(), above)
-            told.append(_told(before.get(name, _NOTHING), self._chains[name], upto, transfers.slice(first)))
+            was, marks = _settled(before.get(name, _NOTHING), upto), counts[first:settled].copy()
+            final = transfers.slice(first, settled - first)
+            other = np.flatnonzero(was.settled != marks) if len(was.settled) == len(marks) else None
+            self._chains[name] = now = _Chain(marks, _counted(was, marks, other, final), above)
+            told.append(None if other is None else _told(was, now, final, other))
+        parts = [(each.counted, each.above.filter(_COUNTS).drop(_COUNTS)) for each in self._chains.values()]
+        counted = pieced([empty(TRANSFERS), *(frame for pair in parts for frame in pair)])
         if not before or not since or None in told:
-            return None
+            return counted, None
         known = [each for each in told if each is not None]
-        return Moved(*(pl.concat([empty(TRANSFERS), *parts]) for parts in zip(*known, strict=True)))
+        return counted, Moved(*(pl.concat([empty(TRANSFERS), *parts]) for parts in zip(*known, strict=True)))
 
 
-def _told(was: _Chain, now: _Chain, upto: int, transfers: pl.DataFrame) -> Moved | None:
-    """Compare two looks at a chain whose `transfers` these are; None where they are not what they were."""
+def _settled(was: _Chain, upto: int) -> _Chain:
+    """Count with what is settled what is so up to a later block."""
     final = pl.col("block_number") <= upto
-    marks = np.concatenate([was.settled, was.above.filter(final).get_column(_COUNTS).to_numpy()])
-    if len(marks) != len(now.settled):
-        return None
-    other = np.flatnonzero(marks != now.settled)
-    turned, came = transfers[other], pl.Series(now.settled[other])
-    old, new = (frame.filter(~final & pl.col(_COUNTS)).drop(_COUNTS) for frame in (was.above, now.above))
+    came = was.above.filter(final)
+    marks = np.concatenate([was.settled, came.get_column(_COUNTS).to_numpy()])
+    counted = pieced([was.counted, came.filter(_COUNTS).drop(_COUNTS)])
+    return _Chain(marks, counted, was.above.filter(~final))
+
+
+def _counted(
+    was: _Chain, marks: NDArray[np.bool_], other: NDArray[np.int64] | None, final: pl.DataFrame
+) -> pl.DataFrame:
+    """Pick the settled transfers that count: as before, but for those that count otherwise."""
+    if other is None or len(other) > _MANY:
+        return final.filter(pl.Series(marks))
+    if not len(other):
+        return was.counted
+    pieces, last = [was.counted.clear()], 0
+    for row, place in zip(other.tolist(), was.settled.cumsum()[other].tolist(), strict=True):
+        # of those that counted so many stand before the row
+        at = place - int(was.settled[row])
+        pieces += [was.counted.slice(last, at - last), final.slice(row, int(marks[row]))]
+        last = place
+    return pieced([*pieces, was.counted.slice(last)])
+
+
+def _told(was: _Chain, now: _Chain, final: pl.DataFrame, other: NDArray[np.int64]) -> Moved:
+    """Compare two looks at a chain: of what is settled the rows that count otherwise, above that all."""
+    turned, came = final[other], pl.Series(now.settled[other])
+    old, new = (frame.filter(_COUNTS).drop(_COUNTS) for frame in (was.above, now.above))
     key = new.columns
     return Moved(
         pl.concat([turned.filter(~came), old.join(new, on=key, how="anti", nulls_equal=True)]),

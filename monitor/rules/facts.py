@@ -71,7 +71,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     funders: pl.DataFrame
     links: pl.DataFrame
     members: pl.DataFrame
-    wallets: pl.DataFrame
     hubs: pl.DataFrame
     labels: pl.DataFrame
     tokens: pl.DataFrame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
@@ -21,12 +22,13 @@ from monitor.rules.models import models
 from monitor.rules.names import NAMES
 from monitor.rules.news import Told
 from monitor.rules.rule import Override
-from monitor.wallets.clusters import cluster_table, members, nodes, wallet_table
+from monitor.wallets.clusters import cluster_table, wallet_table
 from monitor.wallets.expand import HOPS, Following, Reach
-from monitor.wallets.fees import fees, habits
+from monitor.wallets.fees import habits
 from monitor.wallets.grouping import Grouping, Seen, grouped
 from monitor.wallets.owners import owned
-from monitor.wallets.signing import Acts, Signing
+from monitor.wallets.placing import Placing
+from monitor.wallets.signing import Acts, News, Signing
 from monitor.wallets.watch import WATCH, Limits
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
@@ -86,16 +88,17 @@ class Known(NamedTuple):
     moving: Moving
     signing: Signing
     grouping: Grouping
+    placing: Placing
     judging: Judging
 
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Offers(), Following(), Moving(), Signing(), Grouping(), Judging())
+        return cls(Folding(), Offers(), Following(), Moving(), Signing(), Grouping(), Placing(), Judging())
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Everything known at one moment: `facts` for rules, the tables surfaces show, and the judgement."""
+class World(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
+    """Everything known at one moment: `facts` for rules, the judgement, and tables for surfaces, made when asked."""
 
     facts: Facts
     people: pl.DataFrame
@@ -104,13 +107,32 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Whose transfers to read over which blocks (`monitor.wallets.watch.WATCH`)."""
     hops: pl.DataFrame
     """How many wallets were followed, and left out (`monitor.wallets.expand.HOPS`)."""
-    clusters: pl.DataFrame
-    token_quarantine: pl.DataFrame
-    habits: pl.DataFrame
-    """What wallets set for fees again and again (HABITS)."""
+    nodes: pl.DataFrame
+    """The wallets that are clustered (`monitor.wallets.clusters.nodes`)."""
+    stays: pl.DataFrame
+    """When each wallet first and last sent or got anything (`monitor.wallets.clusters.STAYS`)."""
+    fees: pl.DataFrame
+    """What wallets set for fees (`monitor.wallets.fees.FEES`)."""
     fee_reads: pl.DataFrame
     """Reads (WANTED) that would tell more about fees."""
+    token_quarantine: pl.DataFrame
     judgement: Judgement
+
+    @cached_property
+    def wallets(self) -> pl.DataFrame:
+        """The wallets, sorted (WALLETS)."""
+        facts = self.facts
+        return wallet_table(self.nodes, facts.members, facts.labels, facts.leases, facts.as_of)
+
+    @cached_property
+    def clusters(self) -> pl.DataFrame:
+        """Their clusters, sorted (CLUSTERS)."""
+        return _with_leads(cluster_table(self.wallets), self.judgement)
+
+    @cached_property
+    def habits(self) -> pl.DataFrame:
+        """What wallets set for fees again and again (HABITS)."""
+        return habits(self.fees)
 
 
 def evaluate(inputs: Inputs, known: Known | None = None) -> World:
@@ -125,30 +147,28 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
     hardware = inputs.hardware(spelled)
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
-    terms = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
+    said = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
     offered, supplied = known.offers.become(events, inputs.since, hardware)
-    rented, history, persons = known.folding.become(events, inputs.since, terms)
+    rented, history, persons = known.folding.become(events, inputs.since, said)
     watch, hops, moved, refused, news = _followed(inputs, persons, known)
-    folded = None if known.folding.turned is None else known.folding.turned.keys
+    turned = known.folding.turned
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
-    priced, fee_reads = fees(known.signing.become(acts, folded, news), inputs.about)
-    now = (rented, history, moved, persons, inputs.labels, inputs.contracts, inputs.hub_degree, priced, news, folded)
-    funders, busy, found, groups, seen_at = find(Seen(*now, owned=owned(inputs.about)))
-    seen = nodes(persons, funders, found, busy, seen_at)
-    placed = members(seen, groups, known.grouping.names)
-    as_of = {chain_id: chain.head_time for chain_id, chain in inputs.chains.items()}
-    wallets = wallet_table(seen, placed, inputs.labels, rented, as_of)
+    since = None if turned is None or news is None else News(turned, news, known.grouping.near)
+    settings = known.signing.become(acts, inputs.about, since)
+    terms = inputs.labels, inputs.contracts, inputs.hub_degree, settings.fees
+    now = Seen(rented, history, moved, persons, *terms, news, turned, settings.changed, owned(inputs.about))
+    grouped_now, touched = find(now), known.grouping.touched
+    seen, placed = known.placing.become(persons, grouped_now, turned, touched)
     facts = Facts(
         leases=rented,
         lease_events=history,
         transfers=moved,
         capacity=offered,
         supply=supplied,
-        funders=funders,
-        links=found,
+        funders=grouped_now.funders,
+        links=grouped_now.links,
         members=placed,
-        wallets=wallets,
-        hubs=busy,
+        hubs=grouped_now.hubs,
         labels=inputs.labels,
         tokens=inputs.tokens,
         names=inputs.names,
@@ -158,17 +178,18 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         near=None if kept is None else kept.near,
         payers=None if kept is None else kept.paid,
     )
-    told = None if folded is None else Told(inputs.since, folded, known.grouping.moved)
+    told = None if turned is None or touched is None else Told(inputs.since, turned.keys, touched.moved)
     judgement = known.judging.become(facts, inputs.overrides, told)
     return World(
         facts=facts,
         people=persons,
         watch=watch,
         hops=hops,
-        clusters=_with_leads(cluster_table(wallets), judgement),
+        nodes=seen,
+        stays=grouped_now.stays,
+        fees=settings.fees,
+        fee_reads=settings.wanted,
         token_quarantine=refused,
-        habits=habits(priced),
-        fee_reads=fee_reads,
         judgement=judgement,
     )
 
@@ -188,15 +209,12 @@ def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
         moved, refused = transfers(inputs.token_logs, inputs.native)
     else:
         moved, refused = inputs.transfers, empty(QUARANTINE)
-    watch, hops, rows, counted = empty(WATCH), empty(HOPS), None, moved
+    watch, hops, inside = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
         terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
         watch, hops, inside = known.following.become(moved, persons, *terms, inputs.moved_since)
-        # picking by a mark costs a fifth of picking by numbers
-        rows, counted = inside.arg_true(), moved.filter(inside)
-    news = known.moving.become(moved, rows, inputs.moved_since)
-    news = known.grouping.difference(counted) if news is None else news
-    return _Followed(watch, hops, counted, refused, news)
+    moved, news = known.moving.become(moved, inside, inputs.moved_since)
+    return _Followed(watch, hops, moved, refused, known.grouping.difference(moved) if news is None else news)
 
 
 def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:

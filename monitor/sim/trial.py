@@ -68,7 +68,7 @@ def judge_world(trial: Trial) -> tuple[Assembled, Score]:
     with Reader(Path(trial.config.ledger.path)) as reader:
         found = assemble(reader, load_bundle(trial.config), trial.config)
     members: dict[str, set[str]] = {}
-    for cluster_id, address in found.world.facts.wallets.select("cluster_id", "address").iter_rows():
+    for cluster_id, address in found.world.facts.members.select("cluster_id", "address").iter_rows():
         members.setdefault(cluster_id, set()).add(to_checksum_address(address))
     leads = [
         Claim(

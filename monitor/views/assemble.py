@@ -253,7 +253,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     wallets, asides = accounts(
         world.people,
         facts.transfers,
-        facts.wallets,
+        world.nodes,
         facts.funders,
         rows.about,
         {chain.chain_id: chain.head for chain in rows.chains if chain.head is not None},

@@ -100,7 +100,7 @@ def snapshot(
         rules=tuple(map(_rule_info, all_rules())),
         leases=facts.leases,
         lease_events=_lease_history(found.events),
-        wallets=facts.wallets,
+        wallets=found.world.wallets,
         links=facts.links,
         clusters=found.world.clusters,
         capacity=facts.capacity,

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from monitor.facts.people import PEOPLE
 from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MEMBERS", "Names", "cluster_table", "members", "nodes", "spanned", "stays", "wallet_table"]
+__all__ = ["MEMBERS", "WALLET", "cluster_table", "members", "nodes", "spanned", "stays", "wallet_table"]
 
+WALLET = ["chain_id", "address"]
+"""What tells rows about wallets apart, and orders them."""
 MEMBERS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary(), "cluster_id": pl.String()}
 NODES: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -20,41 +23,22 @@ NODES: dict[str, pl.DataType] = {
     "first_seen": pl.Int64(),
     "last_seen": pl.Int64(),
 }
-
-
-_NAMED = {"anchor": pl.Binary(), "cluster_id": pl.String()}
-
-
-class Names:
-    """The ids of clusters by their anchor, worked out once; those of the last call are kept."""
-
-    def __init__(self) -> None:
-        self._known = pl.DataFrame(schema=_NAMED)
-
-    def of(self, anchors: pl.Series) -> pl.DataFrame:
-        """Name the clusters of these wallets: columns anchor, cluster_id."""
-        wanted = anchors.unique().to_frame("anchor")
-        known = self._known.join(wanted, on="anchor", how="semi")
-        fresh = wanted.join(known, on="anchor", how="anti")
-        ids = [stable_id("cluster", f"0x{anchor.hex()}") for anchor in fresh.get_column("anchor")]
-        self._known = pl.concat([known, fresh.with_columns(pl.Series("cluster_id", ids, dtype=pl.String()))])
-        return self._known
+STAYS = {name: PEOPLE[name] for name in PEOPLE if name != "role"}
+"""When wallets first and last sent or got anything, as `PEOPLE` says it of events."""
 
 
 def stays(transfers: pl.DataFrame) -> pl.DataFrame:
-    """Say when each wallet first and last sent or got anything: chain_id, address, first_at, last_at."""
-    sides = [
-        transfers.select("chain_id", pl.col(side).alias("address"), pl.col("block_time").alias("at"))
-        for side in ("sender", "recipient")
-    ]
-    spans = pl.concat(sides).group_by("chain_id", "address")
-    return spans.agg(pl.col("at").min().alias("first_at"), pl.col("at").max().alias("last_at"))
+    """Say when each wallet first and last sent or got anything (`STAYS`), sorted by wallet."""
+    block, at = pl.col("block_number"), pl.col("block_time")
+    spans = (block.alias("first_block"), block.alias("last_block"), at.alias("first_at"), at.alias("last_at"))
+    sides = [transfers.select("chain_id", pl.col(side).alias("address"), *spans) for side in ("sender", "recipient")]
+    return spanned([side.drop_nulls("address") for side in sides])
 
 
 def spanned(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Put the `stays` of several stretches of a history together."""
-    spans = pl.concat(parts).group_by("chain_id", "address")
-    return spans.agg(pl.col("first_at").min(), pl.col("last_at").max())
+    first, last = pl.col("first_block", "first_at").min(), pl.col("last_block", "last_at").max()
+    return pl.concat(parts).group_by(WALLET).agg(first, last).select(list(STAYS)).sort(WALLET)
 
 
 def nodes(
@@ -79,25 +63,23 @@ def nodes(
         .group_by("chain_id", "address")
         .agg(pl.col("role").filter(pl.col("role") != "").unique().sort().alias("roles"))
     )
-    wallet = ["chain_id", "address"]
     known = [
-        people.select(*wallet, "first_at", "last_at"),
-        stays.join(roles, on=wallet, how="semi").select(*wallet, "first_at", "last_at"),
+        people.select(*WALLET, "first_at", "last_at"),
+        stays.join(roles, on=WALLET, how="semi").select(*WALLET, "first_at", "last_at"),
     ]
     spans = (
         pl.concat(known)
-        .group_by(wallet)
+        .group_by(WALLET)
         .agg(pl.col("first_at").min().alias("first_seen"), pl.col("last_at").max().alias("last_seen"))
     )
-    joined = roles.join(spans, on=wallet, how="left")
+    joined = roles.join(spans, on=WALLET, how="left")
     return joined.select(pl.col(name).cast(kind) for name, kind in NODES.items()).sort("chain_id", "address")
 
 
-def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes], names: Names | None = None) -> pl.DataFrame:
+def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes]) -> pl.DataFrame:
     """Name every wallet's cluster (`MEMBERS`): the id comes from the earliest member, then the lowest address.
 
     One address is one wallet on every chain, since the key is the same. A wallet without links is a cluster of one.
-    `names` saves work where it is kept between looks.
     """
     group = pl.DataFrame(
         {"address": list(groups), "group": list(groups.values())}, schema={"address": pl.Binary(), "group": pl.Binary()}
@@ -108,8 +90,8 @@ def members(nodes: pl.DataFrame, groups: Mapping[bytes, bytes], names: Names | N
         .group_by("group", maintain_order=True)
         .agg(pl.col("address").first().alias("anchor"))
     )
-    ids = (Names() if names is None else names).of(anchors.get_column("anchor"))
-    named = anchors.join(ids, on="anchor", how="left")
+    ids = [stable_id("cluster", f"0x{anchor.hex()}") for anchor in anchors.get_column("anchor")]
+    named = anchors.select("group", pl.Series("cluster_id", ids, dtype=pl.String()))
     return placed.join(named, on="group", how="left").select(MEMBERS.keys()).sort("chain_id", "address")
 
 

@@ -108,7 +108,7 @@ def oldest(rows: pl.DataFrame, most: int) -> pl.DataFrame:
 
 
 def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read what wallets set in what they signed themselves (`FEES`), and list the reads (WANTED) still to be had."""
+    """Read what wallets set in what they signed themselves (`FEES`), and list the reads (WANTED) to be had; sorted."""
     # of this kind the target is empty, and the payload the transaction
     key = ["chain_id", "block_number", "payload"]
     answers = reads.filter(pl.col("kind") == "fee").select(*key, "result", "failure")
@@ -127,7 +127,7 @@ def fees(signed: pl.DataFrame, reads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
     limited = own.with_columns(pl.lit("gas limit").alias("what"), limit.alias("value")).filter(
         (pl.col("value") % ROUND == 0) & (pl.col("value") != TRANSFER_GAS)
     )
-    found = pl.concat([priced, limited]).select(FEES.keys()).unique()
+    found = pl.concat([priced, limited]).select(FEES.keys()).unique().sort(list(FEES))
     named = {"kind": pl.lit("fee"), "target": pl.lit(b"")}
     wanted = told.filter(unknown).select(key).unique().sort(key).with_columns(**named)
     return found, wanted.select(pl.col(name).cast(kind) for name, kind in WANTED.items())

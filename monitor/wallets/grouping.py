@@ -12,17 +12,19 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.facts.inputs import picked
+from monitor.facts.folding import Turned
+from monitor.facts.inorder import replaced, under
 from monitor.facts.moving import Moved
 from monitor.model.schema import TRANSFERS, empty
-from monitor.wallets.clusters import Names, spanned, stays
+from monitor.wallets.clusters import WALLET, spanned, stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
 from monitor.wallets.funding import first_funders
+from monitor.wallets.held import Delta
 from monitor.wallets.hubs import hubs
-from monitor.wallets.labels import OWNER
-from monitor.wallets.linking import Links
+from monitor.wallets.labels import LABELS, OWNER
+from monitor.wallets.linking import LEASED, PERSONS, Links, News
 from monitor.wallets.links import PAYMENTS, links, payments
 from monitor.wallets.owners import NO_OWNED
 
@@ -45,8 +47,10 @@ class Seen(NamedTuple):
     fees: pl.DataFrame = NO_FEES
     moved: Moved | None = None
     """Transfers that went and came since the last look, where that is known."""
-    folded: pl.DataFrame | None = None
-    """Keys of the leases of which something else may be said than at the last look, where that is known."""
+    turned: Turned | None = None
+    """Leases and people of which something else may be said than at the last look, where that is known."""
+    priced: Delta | None = None
+    """Fees that went and came, where that is known."""
     owned: pl.DataFrame = NO_OWNED
 
 
@@ -61,19 +65,28 @@ class Grouped(NamedTuple):
     """When each wallet first and last sent or got anything (`monitor.wallets.clusters.stays`)."""
 
 
+class Touched(NamedTuple):
+    """Whom the last look at links and groups may have found otherwise than the one before."""
+
+    looked: pl.Series
+    """Wallets whose links were found again: one that changed ends at one of them, and funders and hubs are among them
+    that did not fund, or were none, before."""
+    moved: pl.Series
+    """Wallets with a transfer that went or came."""
+    regrouped: AbstractSet[bytes]
+    """Wallets whose component was grouped again: nobody else's group changed."""
+
+
 class Grouping:
     """Links and groups between looks."""
 
     def __init__(self) -> None:
         self.entities = Entities()
-        self.names = Names()
-        self.looked: pl.Series = pl.Series("address", [], pl.Binary)
-        """Wallets whose links the last look found again: a link that changed ends at one of them."""
-        self.moved: pl.Series = self.looked
-        """Wallets with a transfer that went or came at the last look."""
-        self.regrouped: AbstractSet[bytes] = frozenset()
-        """Wallets whose component the last look grouped again: nobody else's cluster changed."""
+        self.touched: Touched | None = None
+        """None where all was found anew."""
         self._stays = stays(empty(TRANSFERS))
+        self._labels = empty(LABELS)
+        self._owned = NO_OWNED
         self._links: tuple[tuple[frozenset[bytes], int], Links] | None = None
 
     def near(self, wallets: pl.Series, side: str, /, *columns: str) -> pl.DataFrame:
@@ -94,39 +107,64 @@ class Grouping:
     def become(self, seen: Seen) -> Grouped:
         """Take what is seen as all there is."""
         fixed = (frozenset(seen.contracts), seen.hub_degree)
-        moved, folded = seen.moved, seen.folded
+        moved, news, anew = seen.moved, None, self._links is None or self._links[0] != fixed
         if self._links is None or self._links[0] != fixed:
-            moved = folded = None
+            moved = None
             self._links = (fixed, Links(*fixed))
             self.entities = Entities()
             self._stays = stays(empty(TRANSFERS))
+        elif seen.labels.equals(self._labels):
+            news = _news(seen, self._owned)
         kept = self._links[1]
-        leases, events, among = seen.leases, seen.lease_events, None
-        if folded is not None:
-            # Whose id is that of none of them stands as it was, and few are.
-            among = pl.col("lease_id").is_in(folded.get_column("lease_id").unique().implode())
-            leases, events = picked(leases, among), picked(events, among)
-        self.looked = kept.become(
-            *(seen.transfers, leases, payments(leases, events), seen.persons, seen.labels, seen.fees, moved, among),
-            owned=seen.owned,
-        )
-        self.moved = kept.moved_wallets
-        scores = pair_scores(kept.of(self.looked), accepted=True)
-        self.regrouped = self.entities.become(scores, _owners(seen.labels), self.looked)
-        self._stays = self._stay(seen.transfers, moved)
+        if news is None:
+            now = (seen.leases, payments(seen.leases, seen.lease_events), seen.persons, seen.labels, seen.fees)
+            looked = kept.become(seen.transfers, *now, moved, owned=seen.owned)
+        else:
+            looked = kept.update(news)
+        scores = pair_scores(kept.of(looked), accepted=True)
+        regrouped = self.entities.become(scores, _owners(seen.labels), looked)
+        touched = Touched(looked, kept.moved_wallets, regrouped)
+        self.touched, self._labels, self._owned = None if anew else touched, seen.labels, seen.owned
+        self._stays = self._stay(seen.transfers, moved, touched.moved)
         return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups, self._stays)
 
-    def _stay(self, transfers: pl.DataFrame, moved: Moved | None) -> pl.DataFrame:
+    def _stay(self, transfers: pl.DataFrame, moved: Moved | None, wallets: pl.Series) -> pl.DataFrame:
         """Add what came; look again at all transfers of wallets of which something went, or of all where most moved."""
-        if moved is None or len(self.moved) > self._stays.height // 2:
+        if moved is None or len(wallets) > self._stays.height // 2:
             return stays(transfers)
-        lost = pl.concat([moved.gone.get_column(side) for side in _SIDES]).drop_nulls().unique()
-        near = pl.concat([self.near(lost, side) for side in _SIDES])
-        again = stays(near).filter(pl.col("address").is_in(lost.implode()))
-        touched = pl.col("address").is_in(self.moved.implode())
-        theirs = self._stays.filter(touched & ~pl.col("address").is_in(lost.implode()))
-        came = spanned([theirs, again, stays(moved.fresh)])
-        return pl.concat([self._stays.filter(~touched), came])
+        gone, fresh = stays(moved.gone), stays(moved.fresh)
+        lost, ours = (pl.concat(parts).select(WALLET).unique() for parts in ([gone], [gone, fresh]))
+        near = pl.concat([self.near(lost.get_column("address"), side) for side in _SIDES])
+        parts = [
+            under(self._stays, ours).join(lost, on=WALLET, how="anti"),
+            stays(near).join(lost, on=WALLET, how="semi"),
+        ]
+        return replaced(self._stays, ours, spanned([*parts, fresh]), WALLET)
+
+
+def _news(seen: Seen, owned: pl.DataFrame) -> News | None:
+    """Say what changed under the same labels, where all of it is known."""
+    moved, turned, priced = seen.moved, seen.turned, seen.priced
+    if moved is None or turned is None or priced is None:
+        return None
+    both = (turned.was, turned.now)
+    leases, paid, persons = (
+        _delta(*pair)
+        for pair in (
+            [each.leases.select(LEASED.keys()) for each in both],
+            [payments(each.leases, each.history) for each in both],
+            [each.people.select(PERSONS.keys()).unique() for each in both],
+        )
+    )
+    labels = seen.labels.clear()
+    return News(Delta(*moved), leases, paid, persons, Delta(labels, labels), priced, _delta(owned, seen.owned))
+
+
+def _delta(was: pl.DataFrame, now: pl.DataFrame) -> Delta:
+    gone, fresh = (
+        one.join(other, on=one.columns, how="anti", nulls_equal=True) for one, other in ((was, now), (now, was))
+    )
+    return Delta(gone, fresh)
 
 
 def grouped(seen: Seen) -> Grouped:

@@ -155,11 +155,6 @@ class Held:
         looked = ((part, part.find(wanted)) for part in self._parts)
         return Near(self._empty, [(part, rows) for part, rows in looked if len(rows)])
 
-    def where(self, rows: pl.Expr) -> Near:
-        """Find the rows for which an expression holds; asks each of them."""
-        told = ((part, part.rows.select(rows.fill_null(value=False)).to_series().to_numpy()) for part in self._parts)
-        return Near(self._empty, [(part, np.flatnonzero(part.alive & holds).astype(np.uint32)) for part, holds in told])
-
     def change(self, delta: Delta) -> Changed:
         """Take rows away and add rows; those to take must be there, those to add must not."""
         gone, fresh = delta
@@ -184,13 +179,13 @@ class Held:
         _kill(held, places)
         return self._changed(gone.drop(_PLACE), fresh, {key: held.numbers(key)[places] for key in self._keys})
 
-    def difference(self, rows: pl.DataFrame, block: str | None = None, among: pl.Expr | None = None) -> Delta:
-        """Say what changes when `rows` are all there is, or all for which `among` holds.
+    def difference(self, rows: pl.DataFrame, block: str | None = None) -> Delta:
+        """Say what changes when `rows` are all there is.
 
         Stretches of numbers in the column `block` that look alike on both sides (count and 64 bits over all rows) are
         passed over: of history hardly anything changes.
         """
-        held = self.frame() if among is None else self.where(among).frame()
+        held = self.frame()
         if block is not None:
             held, rows = _unlike(held, rows, block)
         return Delta(

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.inorder import replaced
 from monitor.facts.moving import Moved
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
@@ -25,9 +26,8 @@ from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
-from monitor.wallets.inorder import Ordered
 from monitor.wallets.labels import LABELS, OWNER
-from monitor.wallets.links import PAYMENTS, SUNK, declared, judged, same_fees, sinks, sole_owners, without
+from monitor.wallets.links import ORDER, PAYMENTS, SUNK, declared, judged, same_fees, sinks, sole_owners, without
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
 from monitor.wallets.owners import NO_OWNED, OWNED
 from monitor.wallets.rarity import Counts
@@ -86,9 +86,9 @@ class Links:
         self._matches = Held(MATCHES, numbers, "giver", "taker")
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
-        self._ordered = Ordered(numbers)
+        self._ordered = empty(LINKS)
         self._behind = NOBODY
-        """Wallets whose links are not in order yet."""
+        """Wallets that are `a` of links which are not in order yet."""
         self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
         self._counts = Counts()
@@ -100,8 +100,13 @@ class Links:
     def links(self) -> pl.DataFrame:
         """All links, as `monitor.wallets.links.links` gives them."""
         behind, self._behind = self._behind, NOBODY
-        self._ordered.replace(behind, self._links.near(a=behind, b=behind).frame())
-        return self._ordered.frame
+        if len(behind):
+            rows = self._links.near(a=behind).frame()
+            chains = pl.concat([each.get_column("chain_id").unique() for each in (self._ordered, rows)]).unique()
+            begins = chains.to_frame().join(self._numbers.addresses(behind).alias("a").to_frame(), how="cross")
+            # In one piece, for rows with lists are picked from several a row at a time.
+            self._ordered = replaced(self._ordered, begins, rows, ORDER).rechunk()
+        return self._ordered
 
     @property
     def funders(self) -> pl.DataFrame:
@@ -132,21 +137,17 @@ class Links:
 
     def become(
         self, transfers: pl.DataFrame, leases: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame,
-        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None, among: pl.Expr | None = None,
+        labels: pl.DataFrame, fees: pl.DataFrame = NO_FEES, moved: Moved | None = None,
         *, owned: pl.DataFrame = NO_OWNED,
     ) -> pl.Series:  # fmt: skip
-        """Take these frames as all there is; as `update`.
-
-        `moved` tells of transfers what would have to be found; with `among`, leases and payments are all for which that
-        holds, and others stand.
-        """
+        """Take these frames as all there is; as `update`. `moved` tells of transfers what would have to be found."""
         if moved is None:
             moved = self.difference(transfers)
         return self.update(
             News(
                 Delta(*moved),
-                self._leases.difference(leases.select(LEASED.keys()), among=among),
-                self._payments.difference(payments.select(PAYMENTS.keys()), among=among),
+                self._leases.difference(leases.select(LEASED.keys())),
+                self._payments.difference(payments.select(PAYMENTS.keys())),
                 self._persons.difference(persons.select(PERSONS.keys()).unique()),
                 self._labels.difference(labels.select(LABELS.keys())),
                 self._fees.difference(fees.select(FEES.keys())),
@@ -179,8 +180,10 @@ class Links:
             self._declared_anew(named, together(touched, leased.wallets("renter", "payer", "provider"))),
         )  # fmt: skip
         wallets = together(begun, self._fundings.near(address=begun).wallets("funder"))
-        self._links.swap(self._judge(wallets), a=wallets, b=wallets)
-        self._behind = together(self._behind, wallets)
+        found = self._judge(wallets)
+        stood = self._links.near(a=wallets, b=wallets).wallets("a")
+        self._links.swap(found, a=wallets, b=wallets)
+        self._behind = together(self._behind, stood, self._numbers.among(found.get_column("a")))
         return self._numbers.addresses(wallets)
 
     def _name_hubs(self, changed: Ids, named: Ids) -> Ids:

@@ -21,12 +21,12 @@ from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import ALONE_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.fees import NO_FEES, alike, used
 from monitor.wallets.hubs import degrees
-from monitor.wallets.inorder import ORDER
 from monitor.wallets.labels import OWNER
 from monitor.wallets.owners import NO_OWNED, controlled
 from monitor.wallets.siblings import rarity, siblings, traits
 
 __all__ = [
+    "ORDER",
     "PAYMENTS",
     "SUNK",
     "declared",
@@ -70,6 +70,8 @@ SUNK: dict[str, pl.DataType] = {
     "at": pl.Int64(),
 }
 """`degree` = the step up to which the sink's counterparties go: 20, 50 or 200."""
+ORDER = ("chain_id", "a", "b", "heuristic")
+"""What LINKS are sorted by."""
 _SHARED = 2
 """Wallets that must share a thing before it is shared."""
 _BOTH, _FIRST, _NEITHER = (True, True), (True, False), (False, False)

@@ -4,7 +4,9 @@ from random import Random
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from monitor.facts import moving
 from monitor.facts.moving import Moving
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import TRANSFERS
@@ -25,10 +27,12 @@ def same(told, other):
     return told.sort("log_index").equals(other.sort("log_index"))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_what_went_and_came_is_the_difference(seed):
+@pytest.mark.parametrize("many", [0, 256])
+@pytest.mark.parametrize("seed", range(15))
+def test_what_went_and_came_is_the_difference(seed, many, monkeypatch):
     chance = Random(seed)
-    rows, moving, told, before = world(chance), Moving(), 0, pl.DataFrame(schema=TRANSFERS)
+    monkeypatch.setattr(moving, "_MANY", many)
+    rows, moving_on, told, before = world(chance), Moving(), 0, pl.DataFrame(schema=TRANSFERS)
     watched, final, heads = {5}, dict.fromkeys(range(1, CHAINS + 1), -1), {1: 10, 2: 0}
     for look in range(LOOKS):
         forked = {chain: chance.choice([upto + 1, upto + 2, BLOCKS]) for chain, upto in final.items()}
@@ -38,10 +42,11 @@ def test_what_went_and_came_is_the_difference(seed):
         near = [(pl.col("chain_id") == chain) & (pl.col("block_number") <= head) for chain, head in heads.items()]
         seen = rows.filter(pl.any_horizontal(near) & there)
         watched ^= {chance.randrange(9)}
-        ours = seen.select((pl.col("log_index") % 9).is_in(sorted(watched)).arg_true()).to_series()
+        ours = seen.select((pl.col("log_index") % 9).is_in(sorted(watched))).to_series()
         counted = ours if chance.randrange(5) else None
-        moved = moving.become(seen, counted, final if look else {})
-        now = seen if counted is None else seen[counted]
+        now = seen if counted is None else seen.filter(counted)
+        mine, moved = moving_on.become(seen, counted, final if look else {})
+        assert_frame_equal(mine, now)
         if moved is not None:
             told += 1
             assert same(moved.gone, before.join(now, on="log_index", how="anti"))
@@ -55,10 +60,12 @@ def test_what_went_and_came_is_the_difference(seed):
 
 
 def test_rows_that_are_not_what_they_were_are_not_told():
-    rows, moving = world(Random(1)), Moving()
+    rows, kept = world(Random(1)), Moving()
     since = dict.fromkeys(range(1, CHAINS + 1), BLOCKS)
-    assert moving.become(rows, None, {}) is None
-    moved = moving.become(rows, None, since)
+    assert kept.become(rows, None, {})[1] is None
+    moved = kept.become(rows, None, since)[1]
     assert moved
     assert all(frame.is_empty() for frame in moved)
-    assert moving.become(rows[1:], None, since) is None
+    counted, moved = kept.become(rows[1:], None, since)
+    assert moved is None
+    assert_frame_equal(counted, rows[1:])

@@ -15,8 +15,9 @@ from monitor.model.schema import LEASES, TRANSFERS
 from monitor.wallets import linking, links, siblings
 from monitor.wallets.fees import FEES
 from monitor.wallets.funding import first_funders
+from monitor.wallets.held import Delta
 from monitor.wallets.hubs import hubs
-from monitor.wallets.linking import PERSONS, Links
+from monitor.wallets.linking import LEASED, PERSONS, Links, News
 from monitor.wallets.owners import OWNED
 from tests.facts.rows import who
 from tests.wallets.worlds import label_rows
@@ -148,16 +149,17 @@ def anew(world):
 
 
 def taken(kept, world, before=None):
-    """Let `kept` become `world`; with the world `before`, it is told which leases differ, and given those alone."""
+    """Let `kept` become `world`; with the world `before`, it is told what went and came."""
     moved, leases, events, persons, labels, fees, owned = world
-    among = None
-    if before is not None:
-        pairs = [pair for at in (1, 2) for pair in ((before[at], world[at]), (world[at], before[at]))]
-        other = [one.join(two, on=one.columns, how="anti", nulls_equal=True)["lease_id"] for one, two in pairs]
-        among = pl.col("lease_id").is_in(pl.concat(other).implode())
-        leases, events = leases.filter(among), events.filter(among)
-    paid = links.payments(leases, events)
-    return kept.become(moved, leases, paid, persons, labels, fees, among=among, owned=owned)
+    now = (moved, leases.select(LEASED.keys()), links.payments(leases, events), persons, labels, fees)
+    if before is None:
+        return kept.become(*now, owned=owned)
+    moved, leases, events, *rest = before
+    was = (moved, leases.select(LEASED.keys()), links.payments(leases, events), *rest)
+    both = list(zip(was, (*now, owned), strict=True))
+    pairs = [[(one, other), (other, one)] for one, other in both]
+    anti = [[one.join(two, on=one.columns, how="anti", nulls_equal=True) for one, two in each] for each in pairs]
+    return kept.update(News(*(Delta(*each) for each in anti)))
 
 
 def equal(kept, world):

@@ -82,13 +82,16 @@ def admitted(
     Until then a hub may look like anybody else, for what shows it was not read. What was admitted `before` stays.
     """
     money = tuple(sorted(set(tokens)))
+    ordered = sorted(watched, key=lambda row: row.stage)
+    # what was read is asked of the stages below the last new row only: mostly there is none, and all are many
+    last = max((row.stage for row in ordered if not row.awaited and row not in before), default=0)
     whole = True
     kept: list[Watched] = []
-    for _, rows in groupby(sorted(watched, key=lambda row: row.stage), key=lambda row: row.stage):
+    for at, rows in groupby(ordered, key=lambda row: row.stage):
         stage = list(rows)
         kept += [row for row in stage if whole or row.awaited or row in before]
         needed = (_want(row, money, native) for row in stage if row.kind == "native" or money)
-        whole = whole and all(_is_read(want, read, upto) for want in needed)
+        whole = whole and (at >= last or all(_is_read(want, read, upto) for want in needed))
     return kept
 
 

@@ -162,3 +162,15 @@ def test_a_hub_is_not_read_whole_before_it_had_the_chance_to_show_itself():
     assert {row.stage for row in allowed} == {0, 2}
     assert {row.stage for row in admitted(looked, [USDC], {}, Span(0, 9_001), ())} == {0}
     assert admitted(looked, [USDC], {}, Span(0, 9_001), frozenset(looked)) == sorted(looked, key=lambda row: row.stage)
+
+
+def test_what_was_read_is_not_asked_where_nobody_new_hangs_on_it():
+    class Unasked(dict[str, Spans]):
+        def get(self, *_):
+            raise AssertionError
+
+    looked = [Watched(*row) for row in expanded(CHAIN, Reach(depth=2))[0].iter_rows()]
+    assert admitted(looked, [USDC], Unasked(), Span(0, 9_001), looked) == sorted(looked, key=lambda row: row.stage)
+    fresh = max(looked, key=lambda row: row.stage)._replace(address=who(77))
+    with pytest.raises(AssertionError):
+        admitted([*looked, fresh], [USDC], Unasked(), Span(0, 9_001), looked)

@@ -98,6 +98,8 @@ def _verdict(pair: Why) -> str:
         return f"one cluster, {pair.clusters[0]}: {steps}"
     if pair.found.disjoint:
         return f"two clusters, {' and '.join(pair.clusters)}: {steps} do not hold so many wallets together"
+    if all(hop.accepted or (len(hop.families) > 1 and hop.bits * 10 >= ACCEPT_TENTHS) for hop in pair.found.hops):
+        return f"not joined: {steps}, in at least one of which one side did nothing towards the other"
     needed = f"{ACCEPT_TENTHS // 10}.{ACCEPT_TENTHS % 10} bits of two families"
     return f"not joined: {steps}, of which at least one falls short of {needed}"
 

@@ -5,7 +5,9 @@ known owners (Hop transfers against signed handles and ENS grants); payer, timin
 starting points.
 
 The rule: per family the best link counts, up to the family's cap; families add up; two wallets merge when at least two
-families speak and the sum reaches 16.3 bits. That is a posterior of 95 % (4.3 bits) over a prior of -12 bits, the odds
+families speak, the sum reaches 16.3 bits, and each of the two did something towards the other, for anybody can pay for
+a stranger, send him value and imitate him. To be funded first is enough: all that wallet does, it does with that gas,
+and it may do so where nobody looks. The sum is a posterior of 95 % (4.3 bits) over a prior of -12 bits, the odds
 of a random pair among some 8,000 wallets with three per owner. A link of 20 bits merges by itself: a user's own label,
 or a key that was seen to use the Safe it alone controls.
 So a first funder (11.8) alone stays a candidate, and so does a first funder whose money went straight into a lease
@@ -52,6 +54,8 @@ MAX_EVIDENCE = 8
 SMALL, MEDIUM, LARGE = 20, 50, 200
 """Degrees up to which a shared counterparty is rare, uncommon, common; above the last it says nothing."""
 
+_SIDES = ("volition_a", "volition_b")
+
 
 class PairScore(NamedTuple):
     """Evidence between two wallets added up; `tenths` of a bit, `families` sorted, `accepted` when they merge."""
@@ -86,11 +90,12 @@ def pair_scores(links: pl.DataFrame, *, accepted: bool = False) -> list[PairScor
     best = (
         links.with_columns((pl.col("weight") * 10).cast(pl.Int64()).alias("tenths"))
         .group_by("a", "b", "family")
-        .agg(pl.col("tenths").max())
+        .agg(pl.col("tenths").max(), (pl.col(*_SIDES) | (pl.col("family") == "funding")).any())
         .with_columns(pl.min_horizontal("tenths", pl.col("family").replace_strict(CAPS, default=0)).alias("tenths"))
         .filter(pl.col("tenths") > 0)
     )
-    merging = (pl.col("tenths").max() >= ALONE_TENTHS) | ((pl.col("tenths").sum() >= ACCEPT_TENTHS) & (pl.len() > 1))
+    enough = (pl.col("tenths").sum() >= ACCEPT_TENTHS) & (pl.len() > 1)
+    merging = (pl.col("tenths").max() >= ALONE_TENTHS) | (enough & pl.all_horizontal(pl.col(*_SIDES).any()))
     pairs = best.group_by("a", "b").agg(pl.col("tenths").sum(), pl.col("family").sort(), merging.alias("merging"))
     listed = pairs.filter("merging") if accepted else pairs
     ordered = listed.sort(["tenths", "a", "b"], descending=[True, False, False])

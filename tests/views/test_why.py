@@ -107,6 +107,11 @@ def test_candidates_and_crowds_that_were_cut_are_told_apart():
     lines = text(known(weak, {A: "one", B: "two"}))
     assert lines[0] == "not joined: 2 hops, of which at least one falls short of 16.3 bits of two families"
     assert lines[-1] == "edge-disjoint paths: 0"
+    told = (("payer", "authority", "8.0"), ("shared_sink", "sink", "8.6"))
+    unasked = [link(FUNDER, A, *rest, acted=False) for rest in told]
+    assert text(known([*unasked, *strong(B)], {A: "one", B: "two"}))[0] == (
+        "not joined: 2 hops, in at least one of which one side did nothing towards the other"
+    )
     assert text(known(strong(A) + strong(B), {A: "one", B: "two"}))[0] == (
         "two clusters, one and two: 2 hops do not hold so many wallets together"
     )

@@ -10,8 +10,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from monitor.wallets.evidence import ACCEPT_TENTHS, pair_scores
 from monitor.wallets.grouping import Grouped, Grouping, grouped
 from tests.facts.rows import token_log, tx, who
+from tests.wallets.test_fees import DEFAULT, ODD, tips
+from tests.wallets.test_fees import crowd as others
 from tests.wallets.worlds import DAY_BLOCKS, Rows, broker, crowd, label_rows, lease, pay, seen, send
 
 NOTHING = Rows([], [], [])
@@ -163,6 +166,23 @@ def test_dust_from_a_victim_to_many_gives_it_no_family(dust):
     assert apart(found, 50, *strangers)
     assert len({group(found, n) for n in (50, 1, 2, 3, 4)}) == 1
     assert found.funders.filter(pl.col("address").is_in([who(n) for n in strangers]))["funder"].n_unique() == 12
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_who_pays_sends_to_and_imitates_a_stranger_is_not_one_with_it_unless_it_answers(answers):
+    """A lease of the victim paid, value sent by two wallets, its odd tip copied: it did nothing until it pays back."""
+    victim, one, other = 200, 201, 202
+    rows = crowd() + lease(4, victim, block=20_000, payer=who(one), provider=313)
+    for n in (victim, one, other):
+        rows += pay(4_000 + n, n, block=100 + n, nonce=n % 90) + lease(n, n, block=9_000 + n, provider=n + 130)
+    rows += send(one, victim, 500, block=21_000) + send(other, victim, 500, block=21_001, log=101)
+    rows += send(victim, one, 20, block=22_000) if answers else NOTHING
+    odd = [tips(n, ODD, ODD, ODD) for n in (victim, one)]
+    found = grouped(seen(rows)._replace(fees=pl.concat([*odd, others(DEFAULT, DEFAULT, DEFAULT)])))
+    (score,) = (pair for pair in pair_scores(found.links) if {pair.a, pair.b} == {who(victim), who(one)})
+    assert {"authority", "fee", "sink"} <= {*score.families}
+    assert score.tenths >= ACCEPT_TENTHS
+    assert apart(found, victim, one) == (not answers)
 
 
 def test_transfers_of_nothing_in_its_name_make_no_hub_of_a_victim():

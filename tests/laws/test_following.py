@@ -10,6 +10,7 @@ from monitor.facts.bounds import AMOUNT_LIMIT
 from monitor.facts.people import PEOPLE
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import TRANSFERS
+from monitor.wallets import dealings, held
 from monitor.wallets.expand import HOPS, Following, Reach
 from monitor.wallets.funding import DUST_FRACTION
 from monitor.wallets.labels import OWNER, SERVICES
@@ -209,6 +210,13 @@ class World:
         if chance.randrange(15) == 0:
             self.far[1] = self.limit()
         self.head = max(*self.final.values(), self.head + chance.choice([-2, 0, 1, 4, 10]))
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    """Let what is held stand in several parts in worlds of a few rows."""
+    for module in (dealings, held):
+        monkeypatch.setattr(module, "_SMALL", 2)
 
 
 @pytest.mark.parametrize("seed", range(12))

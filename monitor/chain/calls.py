@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eth_utils.address import to_checksum_address
+
 from monitor.chain.rpc import RpcClient
 from monitor.errors import NodeRefused
 
@@ -49,16 +51,15 @@ async def has_code(rpc: RpcClient, address: bytes) -> bool:
 
 async def erc20_decimals(rpc: RpcClient, token: bytes) -> int:
     """Ask an ERC-20 token for its decimals; raises NodeRefused when it does not answer with 0 to 36."""
-    from web3 import AsyncWeb3
     from web3.exceptions import Web3Exception
 
-    contract = connect(rpc).eth.contract(AsyncWeb3.to_checksum_address(token), abi=_DECIMALS_ABI)
+    contract = connect(rpc).eth.contract(to_checksum_address(token), abi=_DECIMALS_ABI)
     try:
         decimals = await contract.functions.decimals().call()
     except Web3Exception as error:
-        message = f"{rpc.name}: token 0x{token.hex()} does not tell its decimals"
+        message = f"{rpc.name}: token {to_checksum_address(token)} does not tell its decimals"
         raise NodeRefused(message, hint="give them in config.toml under the chain's `tokens`") from error
     if not isinstance(decimals, int) or not 0 <= decimals <= MAX_DECIMALS:
-        message = f"{rpc.name}: token 0x{token.hex()} says it has {str(decimals)[:20]} decimals"
+        message = f"{rpc.name}: token {to_checksum_address(token)} says it has {str(decimals)[:20]} decimals"
         raise NodeRefused(message, hint="give them in config.toml under the chain's `tokens`")
     return decimals

@@ -27,6 +27,8 @@ class Filter(NamedTuple):
     column: str
     help: str
     choices: tuple[str, ...] = ()
+    address: bool = False
+    """The text must be an address: a mistyped one would list nothing, as if there were nothing."""
 
 
 def at_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -74,13 +76,14 @@ def listing(
     @format_option()
     def command(at: str | None, limit: int | None, fmt: Format, **wanted: str | None) -> None:
         from monitor.views.columns import TABLES
+        from monitor.views.format import address
         from monitor.views.tables import export_rows
 
+        asked = {item: text for item in filters if (text := wanted.get(item.option)) is not None}
+        asked |= {item: str(address(parse_address(text))) for item, text in asked.items() if item.address}
         rows = export_rows(read_snapshot(at), table)
-        for item in filters:
-            text = wanted.get(item.option)
-            if text is not None:
-                rows = [row for row in rows if _matches(row[item.column], text)]
+        for item, text in asked.items():
+            rows = [row for row in rows if _matches(row[item.column], text)]
         show(rows[:limit], fmt, columns=TABLES[table].columns, short=short)
 
     for item in reversed(filters):

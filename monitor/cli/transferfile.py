@@ -72,7 +72,8 @@ def _read(path: Path) -> _Moves:
     raw = _table(path)
     missing = [name for name in REQUIRED if name not in raw.columns]
     if missing:
-        message = f"{path} has no column {missing[0]!r}"
+        found = ", ".join(raw.columns)[:80]
+        message = f"{path} has no column {missing[0]!r}, but {found!r}"
         raise InputError(message, hint=f"columns: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}")
     ends = [_text(raw, name) for name in REQUIRED]
     addresses = pl.concat(ends).drop_nulls().unique().sort()
@@ -201,7 +202,7 @@ def _table(path: Path) -> pl.DataFrame:
         # As text: a uint256 must not become a float that no longer says whether it is there.
         return pl.read_parquet(path) if magic == b"PAR1" else pl.read_csv(path, infer_schema=False)
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
+        message = f"{path} cannot be read: {error.strerror or error}"
         raise InputError(message, hint="check the path") from error
     except pl.exceptions.PolarsError as error:
         message = f"{path} is neither CSV nor Parquet: {str(error).partition(chr(10))[0]}"

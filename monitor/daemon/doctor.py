@@ -20,6 +20,7 @@ from monitor.hardware import catalogue
 from monitor.ledger.reader import Reader
 from monitor.markets.lint import check
 from monitor.rules.legal import is_stale, legal_status
+from monitor.views import format as shown
 from monitor.views.bundle import Bundle, load_bundle
 
 __all__ = ["Check", "examine"]
@@ -134,7 +135,7 @@ async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, b
     contracts = {item.address: item for item in bundle.bound if item.chain_id == chain.id and item.address}
     for address, item in sorted(contracts.items())[:_MAX_CONTRACTS]:
         if not await has_code(rpc, address):
-            detail = f"{label}: no code at 0x{address.hex()} ({item.market}, {item.role})"
+            detail = f"{label}: no code at {shown.address(address)} ({item.market}, {item.role})"
             checks.append(Check("fail", what, detail, "check the deployment's address and chain"))
     for (chain_id, token), info in sorted(bundle.tokens.items()):
         if chain_id == chain.id:

@@ -27,6 +27,7 @@ from monitor.ledger.writer import Writer
 from monitor.markets.load import Bound
 from monitor.sync.fragment import Want
 from monitor.views.bundle import Bundle
+from monitor.views.format import address
 
 __all__ = ["Engine", "Mode", "rest_after"]
 
@@ -164,7 +165,7 @@ class Engine:
             self.checked.add((chain.id, item.address))
             if code.strip("0x"):
                 continue
-            message = f"{name}: there is no code at 0x{item.address.hex()}, the {item.role} contract of {item.market}"
+            message = f"{name}: there is no code at {address(item.address)}, the {item.role} contract of {item.market}"
             own = self.config.markets.get(item.market)
             if own and name in own.deployments:
                 raise ConfigError(message, hint=f"check markets.{item.market}.deployments.{name} and the chain's id")

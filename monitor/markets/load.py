@@ -153,6 +153,11 @@ def load_markets(paths: Sequence[Path]) -> dict[str, Market]:
         if not folder.is_dir():
             problems.append(Problem(str(folder), 1, "no such folder of markets"))
             continue
+        if (folder / FILE).exists():
+            problems.append(
+                Problem(str(folder / FILE), 1, f"is one market; name the folder it stands in, {folder.parent}")
+            )
+            continue
         here: dict[str, Market] = {}
         for path in sorted(folder.glob(f"*/{FILE}")):
             market, found = _load(path)

@@ -71,6 +71,15 @@ def test_filters_keep_what_they_name(ledger):
     assert len(ledger.read("leases", "--limit", "3", "--format", "ndjson").ndjson()) == 3
 
 
+@pytest.mark.parametrize(
+    "argv", [("leases", "--provider", "0x12"), ("leases", "--renter", "tenant"), ("wallets", "--address", "")]
+)
+def test_what_is_no_address_is_refused_instead_of_matching_nothing(argv, ledger):
+    done = ledger.read(*argv)
+    assert (done.code, done.out) == (2, "")
+    assert "is no address" in done.err
+
+
 def test_a_misspelt_choice_is_refused(ledger):
     done = ledger.read("leases", "--status", "opened")
     assert (done.code, done.out) == (2, "")

@@ -47,7 +47,8 @@ async def test_status_names_contracts_that_changed_since_their_adapter_was_verif
     told = [line for line in out.splitlines() if line.startswith("upgraded: ")]
     assert len(told) == 2
     assert told[1] == (
-        f"upgraded: fluence diamond 0x{'c1' * 20} on chain 9999999 in block 7 of 2027-01-15T08:00:07Z, "
+        "upgraded: fluence diamond 0xC1C1c1c1C1C1C1c1c1C1C1C1c1C1C1C1c1C1c1c1 on chain 9999999 "
+        "in block 7 of 2027-01-15T08:00:07Z, "
         "after the adapter was last verified on 2026-11-22"
     )
     assert "hint: logs of a new layout stand in quarantine" in out

@@ -144,6 +144,12 @@ def test_config_shows_where_a_value_comes_from(tmp_path, monkeypatch):
     assert json.loads(run("config", "schema").out)["title"] == "Config"
 
 
+def test_a_folder_without_markets_is_not_ok(tmp_path):
+    done = run("markets", "check", str(tmp_path))
+    assert (done.code, done.out) == (2, "")
+    assert f"there is no market in {tmp_path}" in done.err
+
+
 def test_rules_and_markets_that_are_not_there():
     for argv in [("rules", "show", "T99"), ("markets", "show", "nosuch")]:
         done = run(*argv)

@@ -141,6 +141,27 @@ def test_the_two_options_go_together(tmp_path):
     assert clusters(tmp_path / "none.csv", tmp_path, code=2).startswith("monitor: error: ")
 
 
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (("--out", "TABLE"), "is the file of transfers itself"),
+        (("--out", "FOLDER"), "cannot be written: "),
+        (("--out", "NEW", "--at", "5"), "--at does not go with it"),
+        (("--out", "NEW", "--since", "5"), "--since does not go with it"),
+    ],
+)
+def test_what_cannot_be_done_with_a_file_is_said_and_nothing_is_written(extra, said, tmp_path):
+    table, text = tmp_path / "t.csv", f"from,to\n0x{'11' * 20},0x{'22' * 20}\n"
+    table.write_text(text)
+    names = {"TABLE": str(table), "FOLDER": str(tmp_path), "NEW": str(tmp_path / "new.csv")}
+    done = run("clusters", "--transfers", str(table), *(names.get(word, word) for word in extra))
+    assert done.code == 2, done.err
+    assert said in done.err
+    assert "None" not in done.err
+    assert not (tmp_path / "new.csv").exists()
+    assert table.read_text() == text
+
+
 def test_without_times_rarity_decides_and_neither_order_letters_nor_repeats_of_a_transaction_matter(tmp_path):
     pairs = [(wallet(a), wallet(b)) for a, b in [(1, 2), (2, 1), (2, 3), (3, 1)] * 2 + [(70, 70)]]
     rows = [(*pair, "polygon", "erc20", f"t{at}") for at, pair in enumerate(pairs)]

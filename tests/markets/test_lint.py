@@ -183,6 +183,13 @@ def test_all_faults_of_all_files_come_at_once(tmp_path):
     assert caught.value.hint
 
 
+def test_the_folder_of_one_market_is_not_taken_for_an_empty_folder_of_markets(tmp_path):
+    written(tmp_path, HEAD + GOOD)
+    assert load_markets([tmp_path])
+    with pytest.raises(MarketError, match=f"is one market; name the folder it stands in, {tmp_path}"):
+        load_markets([tmp_path / "m"])
+
+
 def test_a_wrong_declaration_is_named_with_its_line(tmp_path):
     text = HEAD + GOOD.replace("uint8[]", "uint7[]")
     written(tmp_path, text)

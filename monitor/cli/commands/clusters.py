@@ -27,6 +27,11 @@ def _clusters(transfers: str | None, out: str | None, since: str | None, **rest:
     if (transfers is None) != (out is None):
         message = "--transfers and --out go together"
         raise click.UsageError(message)
+    of_the_ledger = {"since": since, **{name: rest[name] for name in ("at", "limit", "id")}}
+    for name, value in of_the_ledger.items():
+        if transfers is not None and value is not None:
+            message = f"--transfers reads no ledger: --{name} does not go with it"
+            raise click.UsageError(message)
     if since is not None:
         _changes(since, rest["at"], rest["fmt"])
     elif transfers is None or out is None:
@@ -51,11 +56,14 @@ def _from_file(source: Path, target: Path) -> None:
     from monitor.cli.transferfile import cluster_file
     from monitor.errors import InputError
 
+    if target.exists() and source.exists() and target.samefile(source):
+        message = f"--out {target} is the file of transfers itself"
+        raise InputError(message, hint="name another file")
     rows = cluster_file(source, load_config().config)
     try:
         rows.write_csv(target)
     except OSError as error:
-        message = f"{target} cannot be written: {error.strerror}"
+        message = f"{target} cannot be written: {error.strerror or error}"
         raise InputError(message, hint="check the folder and its permissions") from error
     groups = rows["cluster_id"].n_unique()
     click.echo(f"wrote {len(rows)} addresses in {groups} clusters to {target}", err=True)

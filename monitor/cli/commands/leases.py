@@ -12,8 +12,8 @@ command = listing(
     ),
     filters=(
         Filter("market", "market", "Only this market."),
-        Filter("renter", "renter", "Only this renter (0x…)."),
-        Filter("provider", "provider", "Only this provider (0x…)."),
+        Filter("renter", "renter", "Only this renter (0x…).", address=True),
+        Filter("provider", "provider", "Only this provider (0x…).", address=True),
         Filter("status", "status", "Only this status.", ("ordered", "matched", "active", "closed", "disputed")),
     ),
 )

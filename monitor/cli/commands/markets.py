@@ -95,9 +95,13 @@ def quarantine(name: str | None, fmt: Format) -> None:
 )
 def check(folder: str | None, *, notes: bool) -> None:
     """Check every adapter (or those in FOLDER): expressions, roles, verbs, clashes; each problem with file and line."""
+    from monitor.errors import InputError
     from monitor.markets.advice import advice
 
     markets = _load(folder, checked=True)
+    if not markets:
+        message = f"there is no market in {folder}"
+        raise InputError(message, hint="a market is a folder in it, with a market.toml")
     remarks = advice(markets)
     for remark in remarks if notes else ():
         click.echo(remark.text())

@@ -31,6 +31,7 @@ def command(fmt: str) -> None:
     from monitor.config.resources import ledger_path
     from monitor.ledger.reader import Reader
     from monitor.views.clean import terminal
+    from monitor.views.format import address
 
     config = load_config().config
     with Reader(ledger_path(config.ledger.path)) as reader:
@@ -38,7 +39,7 @@ def command(fmt: str) -> None:
     if fmt == "json":
         found = msgspec.to_builtins(status)
         found["upgrades"] = [
-            {**msgspec.structs.asdict(row), "contract": _hex(row.contract), "tx_hash": _hex(row.tx_hash)}
+            {**msgspec.structs.asdict(row), "contract": address(row.contract), "tx_hash": _hex(row.tx_hash)}
             for row in status.upgrades
         ]
         for chain in found["chains"]:
@@ -78,9 +79,11 @@ def command(fmt: str) -> None:
 
 def _upgraded(rows: Sequence[UpgradeRow]) -> None:
     """Say which contracts were changed since their adapter was last verified."""
+    from monitor.views.format import address
+
     for row in rows[-_SHOWN:]:
         click.echo(
-            f"upgraded: {row.market} {row.role} {_hex(row.contract)} on chain {row.chain_id} "
+            f"upgraded: {row.market} {row.role} {address(row.contract)} on chain {row.chain_id} "
             f"in block {row.block_number} of {_time(row.block_time)}, "
             f"after the adapter was last verified on {row.verified}"
         )

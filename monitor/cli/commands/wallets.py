@@ -18,7 +18,7 @@ _listed = listing(
     filters=(
         Filter("cluster", "cluster_id", "Only members of this cluster."),
         Filter("role", "roles", "Only this role.", ("renter", "payer", "beneficiary", "provider", "funder", "hub")),
-        Filter("address", "address", "Only this wallet (0x…)."),
+        Filter("address", "address", "Only this wallet (0x…).", address=True),
     ),
 )
 

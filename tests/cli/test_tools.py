@@ -98,6 +98,19 @@ def test_status_says_the_same_in_words_and_json(ledger):
 
 
 @pytest.mark.node
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [(("export", ""), "DIRECTORY is empty"), (("dash", "--screenshot", "FOLDER"), "cannot be written: Is a directory")],
+)
+def test_a_place_that_cannot_be_written_is_said_in_words(argv, said, ledger, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = ledger.read(*(str(tmp_path) if word == "FOLDER" else word for word in argv))
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_verifies_until_a_byte_changes(ledger, tmp_path):
     folder = tmp_path / "export"
     done = ledger.run("export", str(folder))

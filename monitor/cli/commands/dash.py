@@ -83,7 +83,11 @@ def command(screenshot: str | None, keys: str) -> None:
         raise InputError(message, hint="`monitor leads list --format json` writes data; --screenshot writes a picture")
     with closing(LedgerSource(config, load_bundle(config))) as source:
         if screenshot:
-            shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
+            try:
+                shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
+            except OSError as error:
+                message = f"{screenshot} cannot be written: {error.strerror or error}"
+                raise InputError(message, hint="check the folder and its permissions") from error
             click.echo(f"wrote {screenshot}", err=True)
         else:
             MonitorApp(source).run()

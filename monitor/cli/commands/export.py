@@ -17,8 +17,12 @@ def command(directory: str, at: str | None) -> None:
 
     The same ledger and configuration give the same bytes. `monitor verify DIRECTORY` checks them.
     """
+    from monitor.errors import InputError
     from monitor.export import export
 
+    if not directory:
+        message = "DIRECTORY is empty"
+        raise InputError(message, hint="name a folder, or `.` for this one")
     manifest = export(read_snapshot(at), Path(directory))
     rows = sum(entry.rows for entry in manifest.files.values())
     click.echo(f"wrote {len(manifest.files)} tables, {rows} rows, and manifest.json to {directory}", err=True)

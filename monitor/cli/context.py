@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from monitor.config import Loaded
 
-__all__ = ["FORMATS", "Settings", "format_option", "load_config", "located", "settings"]
+__all__ = ["FORMATS", "Settings", "format_option", "load_config", "located", "login_name", "settings"]
 
 _LOADED = "monitor.loaded"
 FORMATS = ("table", "csv", "json", "ndjson")
@@ -40,6 +41,17 @@ def load_config() -> Loaded:
     loaded = load(chosen.config, overrides={"ledger.path": chosen.ledger} if chosen.ledger else None)
     click.get_current_context().find_root().meta[_LOADED] = loaded
     return loaded
+
+
+def login_name() -> str:
+    """Name the user who is logged in; raises InputError where the machine knows none, as in a bare container."""
+    from monitor.errors import InputError
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        message = "it is not known who decides: this user has no name here"
+        raise InputError(message, hint="name somebody with --reviewer, or export USER=…") from error
 
 
 def located(message: str, ctx: click.Context) -> str:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from monitor.cli.context import login_name
 from monitor.cli.main import exit_code, main
 from monitor.errors import (
     ChainUnreachable,
@@ -131,3 +132,13 @@ def test_a_reader_that_leaves_early_is_no_failure():
     command = f"set -o pipefail; {sys.executable} -m monitor markets list --format csv | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_user_without_a_name_is_asked_for_one(monkeypatch):
+    def unknown() -> str:
+        raise KeyError
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    with pytest.raises(InputError, match="not known who decides") as caught:
+        login_name()
+    assert "--reviewer" in (caught.value.hint or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from contextlib import closing
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import load_config
+from monitor.cli.context import load_config, login_name
 
 if TYPE_CHECKING:
     from monitor.config import Config
@@ -47,8 +46,7 @@ class LedgerSource:
         from monitor.ledger.writer import record_disposition
         from monitor.views.bundle import open_path
 
-        who = getpass.getuser()
-        record_disposition(open_path(self.config), lead_id, disposition, reason, who, int(time.time()))
+        record_disposition(open_path(self.config), lead_id, disposition, reason, login_name(), int(time.time()))
 
     def close(self) -> None:
         """Let go of the ledger."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.context import format_option, load_config
+from monitor.cli.context import format_option, load_config, login_name
 from monitor.cli.failon import EXIT_LEADS, at_or_above, fail_on_option
 from monitor.cli.listing import at_option, read_snapshot, show
 
@@ -86,7 +85,7 @@ def _review(name: str, disposition: str, help_text: str, *, needs_reason: bool) 
             message = "the reason is empty"
             raise InputError(message, hint='write --reason "why it is explained"')
         path = open_path(load_config().config)
-        who = reviewer or getpass.getuser()
+        who = reviewer or login_name()
         record_disposition(path, lead_id, disposition, why, who, int(time.time()))  # type: ignore[arg-type]
         click.echo(f"{lead_id}: {disposition or 'reopened'} by {who}", err=True)
 

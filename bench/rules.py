@@ -29,7 +29,7 @@ from monitor.rules.names import NAMES
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import settle
 from monitor.wallets.clusters import members, nodes, stays
-from monitor.wallets.funding import first_funders
+from monitor.wallets.funding import first_funders, token_funders
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS
 
@@ -154,13 +154,14 @@ def facts(lease_count: int, transfers: int) -> Facts:
     rented = leases(events, known, tokens, {}, {1: Decimal(12)})
     moved = transfer_rows(transfers, max(1, lease_count // LEASES_PER_RENTER))
     persons = people(events, providers=True)
-    funders, busy, links = first_funders(moved, persons, ()), hubs(moved, labels, (), 200), empty(LINKS)
+    funders, money = (find(moved, persons, ()) for find in (first_funders, token_funders))
+    busy, links = hubs(moved, labels, (), 200), empty(LINKS)
     wallets = nodes(persons, funders, links, busy, stays(moved))
     placed = members(wallets, {})
     now = T0 + YEAR + 60 * DAY
     return Facts(
         leases=rented, lease_events=lease_events(events), transfers=moved, capacity=capacity(events, known),
-        supply=supply(events, known), funders=funders, links=links, members=placed,
+        supply=supply(events, known), funders=funders, token_funders=money, links=links, members=placed,
         hubs=busy, labels=labels, tokens=tokens,
         names=empty(NAMES), models=models(), emits=emitted(events),
         chains={1: ChainContext(chain_id=1, head_block=now // 12, head_time=now, native_lookback_seconds=YEAR)},

@@ -49,6 +49,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Block time (seconds) of the newest evidence."""
     needs: tuple[str, ...] = ()
     """Families beside one of which the points count; without any the finding is a remark. It never makes a family."""
+    common: bool = False
+    """Whether good customers often look so: such findings alone make no lead, whatever their families."""
     screening: bool = False
     """Whether it is a direct match with a list, which opens a screening item by itself."""
     state: LeadState = "open"

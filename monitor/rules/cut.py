@@ -14,11 +14,22 @@ import polars as pl
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.rules.facts import Facts, chosen
 
-__all__ = ["OF_FRAMES", "OF_THESE", "Circle", "carry", "circle", "mates", "of_providers", "of_tenants", "settled"]
+__all__ = [
+    "OF_FRAMES",
+    "OF_THESE",
+    "Circle",
+    "carry",
+    "circle",
+    "mates",
+    "of_providers",
+    "of_tenants",
+    "payers_of",
+    "settled",
+]
 
 OF_FRAMES = {
-    "clusters": ("members",), "strangers": ("hubs",), "founders": ("funders", "hubs"), "suppliers": ("supply",),
-    "supplied": ("supply", "capacity"),
+    "clusters": ("members",), "strangers": ("hubs",), "founders": ("funders", "token_funders", "hubs"),
+    "suppliers": ("supply",), "supplied": ("supply", "capacity"),
 }  # fmt: skip
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases, and the frames it follows from."""
 OF_THESE = {
@@ -98,6 +109,12 @@ def _narrow(facts: Facts, **frames: pl.DataFrame) -> Facts:
     narrow = msgspec.structs.replace(facts, **frames)
     narrow.__dict__.update({name: getattr(facts, name) for name in _WHOLE})
     return narrow
+
+
+def payers_of(facts: Facts, renters: pl.Series) -> pl.Series:
+    """List who else paid for the leases of some wallets."""
+    leases = facts.leases.filter(pl.col("renter").is_in(renters.implode()))
+    return _payers(leases, chosen(facts.lease_events, leases.select(KEY)))
 
 
 def _payers(leases: pl.DataFrame, history: pl.DataFrame) -> pl.Series:

@@ -69,6 +69,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     capacity: pl.DataFrame
     supply: pl.DataFrame
     funders: pl.DataFrame
+    token_funders: pl.DataFrame
     links: pl.DataFrame
     members: pl.DataFrame
     hubs: pl.DataFrame
@@ -304,9 +305,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def founders(self) -> pl.DataFrame:
-        """First funders that are no hubs: FUNDERS."""
+        """First funders that are no hubs: FUNDERS; a wallet has two where gas and the first tokens came from two.
+
+        Nearly everybody's gas comes from an exchange: who sends the money tells more.
+        """
         hub = self.strangers.rename({"address": "funder"})
-        return self.funders.join(hub, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
+        both = pl.concat([self.funders, self.token_funders]).unique()
+        own = both.join(hub, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
+        return own.sort("chain_id", "address", "block_number", "kind")
 
     @cached_property
     def origins(self) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from monitor.wallets.funding import first_funders
+from monitor.wallets.funding import first_funders, token_funders
 
 __all__ = ["groups", "origins"]
 
@@ -53,7 +53,9 @@ def origins(
             (pl.col("hops") + gone.cast(pl.Int32())).alias("hops"),
             pl.when(gone).then(pl.concat_list("step", "positions")).otherwise("positions").alias("positions"),
         )
-    return reached.sort("chain_id", "address")
+    # the nearer and earlier way to one origin is told
+    ordered = reached.sort("chain_id", "address", "origin", "hops", "at", "positions")
+    return ordered.unique(["chain_id", "address", "origin"], keep="first", maintain_order=True)
 
 
 def _sources(
@@ -63,9 +65,9 @@ def _sources(
     contracts = hubs.filter(pl.col("reason") == "contract").get_column("address").to_list()
     # what a go-between got and passed on is all that its first funder is read from
     near = [dealt(between.rename({"address": side}), side) for side in _SIDES]
-    first = first_funders(pl.concat(near).unique(), between, contracts).join(
-        hubs.select(pl.col("address").alias("funder")), on="funder", how="anti"
-    )
+    moved = pl.concat(near).unique()
+    begun = pl.concat([find(moved, between, contracts) for find in (first_funders, token_funders)]).unique()
+    first = begun.join(hubs.select(pl.col("address").alias("funder")), on="funder", how="anti")
     sent = dealt(first.select("chain_id", pl.col("funder").alias("sender")).unique(), "sender")
     degree = sent.group_by("chain_id", pl.col("sender").alias("further")).agg(
         pl.col("recipient").n_unique().cast(pl.Int64()).alias("further_degree")

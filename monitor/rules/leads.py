@@ -1,4 +1,7 @@
-"""Findings → leads, per tenant cluster: two core families open a lead, a direct list match a screening item."""
+"""Findings → leads, per tenant cluster: two core families open a lead, a direct list match a screening item.
+
+One of the families must speak by something good customers seldom show (`Finding.common`).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from monitor.rules.legal import LegalFile
 from monitor.rules.measure import DAY, address_text, peaks
 from monitor.rules.registry import all_rules
 from monitor.rules.rule import Rule
-from monitor.rules.score import MIN_FAMILIES, core_families, counts, score, severity_of
+from monitor.rules.score import core_families, opened, score, severity_of
 
 __all__ = ["STALE_DAYS", "leads"]
 
@@ -40,15 +43,16 @@ def leads(findings: Iterable[Finding], facts: Facts, legal: LegalFile) -> list[L
     by_cluster: dict[str, list[Finding]] = {}
     for finding in findings:
         by_cluster.setdefault(finding.cluster_id, []).append(finding)
-    enough = {name: own for name, own in by_cluster.items() if len(core_families(own, rules)) >= MIN_FAMILIES}
+    enough = {name: at for name, own in by_cluster.items() if (at := opened(own, rules)) is not None}
     listed = {name: direct for name, own in by_cluster.items() if (direct := [item for item in own if item.screening])}
     if not enough and not listed:
         return []
     tenants = _tenants(of_tenants(facts, {*enough, *listed}), sorted({*enough, *listed}))
-    every = [position for own in (*enough.values(), *listed.values()) for item in own for position in item.evidence]
+    told = [*(by_cluster[name] for name in enough), *listed.values()]
+    every = [position for own in told for item in own for position in item.evidence]
     times = _times(facts, every)
     now = max(facts.as_of.values(), default=0)
-    made = [_lead(name, own, tenants[name], times, legal, rules, now) for name, own in enough.items()]
+    made = [_lead(name, by_cluster[name], at, tenants[name], times, legal, rules, now) for name, at in enough.items()]
     made += [_screening(name, own, tenants[name], times, legal, now) for name, own in listed.items()]
     return sorted(made, key=lambda lead: lead.lead_id)
 
@@ -56,15 +60,13 @@ def leads(findings: Iterable[Finding], facts: Facts, legal: LegalFile) -> list[L
 def _lead(
     cluster_id: str,
     findings: list[Finding],
+    completed: int,
     tenant: _Tenant,
     times: Mapping[tuple[int, int], int],
     legal: LegalFile,
     rules: Mapping[str, Rule],
     now: int,
 ) -> Lead:
-    families = sorted(core_families(findings, rules))
-    speaking = [finding for finding in findings if counts(finding, rules)]
-    completed = sorted(min(f.at for f in speaking if f.family == family) for family in families)[MIN_FAMILIES - 1]
     steps = max(int(finding.values.get("severity_steps", "0")) for finding in findings)
     state, history = _story(findings, completed, tenant, now)
     return Lead(
@@ -72,7 +74,7 @@ def _lead(
         lead_id=stable_id("lead", *(tenant.first or cluster_id).split(":", 2)),
         score=score(findings, rules),
         severity=severity_of(tenant.peak, tenant.usd, steps),
-        families=tuple(families),
+        families=tuple(sorted(core_families(findings, rules))),
         opened_at=completed,
         state=state,
         history=history,

@@ -189,6 +189,7 @@ def finding(
     caveats: tuple[str, ...] = (),
     scope: str = "",
     needs: tuple[str, ...] = (),
+    common: bool = False,
     screening: bool = False,
 ) -> Finding:
     """Make a finding of a rule; `scope` tells apart findings on one subject and cluster."""
@@ -209,5 +210,6 @@ def finding(
         leases=tuple(sorted(set(leases))),
         at=at,
         needs=needs,
+        common=common,
         screening=screening,
     )

@@ -17,7 +17,7 @@ import polars as pl
 from monitor.facts.fold import KEY
 from monitor.facts.folding import above
 from monitor.facts.prices import WEEK, priced, reference
-from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates
+from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates, payers_of
 from monitor.rules.facts import DAY, Facts, chosen, milli_of
 
 __all__ = ["Near", "Told", "Whom", "near"]
@@ -82,7 +82,7 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     quiet = before.strangers.join(after.strangers, on="address", how="semi").get_column("address")
     way = _Way(after, quiet)
     around = way.beside(known)
-    own = _distinct([leased, known, _partners(after, known, _distinct([known, leased]))])
+    own = _distinct([leased, known, _partners(after, known, _distinct([known, leased, payers_of(after, known)]))])
     # of rules that look at nobody's transfers, at those of wallets themselves, and at those of whoever dealt with them
     core = (own, _distinct([own, moved]), _distinct([own, moved, _served(after, way.past(moved))]))
     beside = (around, around, _distinct([around, way.beside(moved)]))

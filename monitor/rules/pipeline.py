@@ -166,6 +166,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         capacity=offered,
         supply=supplied,
         funders=grouped_now.funders,
+        token_funders=grouped_now.token_funders,
         links=grouped_now.links,
         members=placed,
         hubs=grouped_now.hubs,

@@ -18,7 +18,7 @@ from monitor.rules.rule import Rule
 __all__ = ["at_providers", "evidence", "per_cluster", "quiet_chains", "report", "silent_markets", "telling"]
 
 _FRAME = frozenset(
-    {"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs", "screening"}
+    {"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs", "common", "screening"}
 )
 _MIN_IDENTIFIER = 8
 _LISTED = 10
@@ -29,8 +29,8 @@ def report(rule: Rule, rows: pl.DataFrame, *, summary: str, threshold: str) -> t
     """Make one finding per row; every further column becomes a value.
 
     Needs subject (address or text), cluster_id, at, positions (list of structs), leases (list of text); may have
-    points, scope, caveat, needs, screening. `x_milli` is shown as `x` in H100e or H100e-hours, `x_micro` as `x_usd`,
-    addresses with their checksum, lists shortened. `summary` is a format string over these values.
+    points, scope, caveat, needs, common, screening. `x_milli` is shown as `x` in H100e or H100e-hours, `x_micro` as
+    `x_usd`, addresses with their checksum, lists shortened. `summary` is a format string over these values.
     """
     values = [name for name in rows.columns if name not in _FRAME]
     found = []
@@ -52,6 +52,7 @@ def report(rule: Rule, rows: pl.DataFrame, *, summary: str, threshold: str) -> t
                 caveats=(row["caveat"],) if row.get("caveat") else (),
                 scope=row.get("scope") or "",
                 needs=tuple(row.get("needs") or ()),
+                common=row.get("common") or False,
                 screening=row.get("screening", False),
             )
         )

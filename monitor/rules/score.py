@@ -9,7 +9,7 @@ from typing import Literal
 from monitor.model.lead import Finding
 from monitor.rules.rule import Rule
 
-__all__ = ["FAMILY_CAP", "MIN_FAMILIES", "core_families", "counts", "score", "severity_of"]
+__all__ = ["FAMILY_CAP", "MIN_FAMILIES", "core_families", "counts", "opened", "score", "severity_of"]
 
 FAMILY_CAP = 40
 MIN_FAMILIES = 2
@@ -30,6 +30,18 @@ def counts(finding: Finding, rules: Mapping[str, Rule]) -> bool:
 def core_families(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> frozenset[str]:
     """Name the families that speak."""
     return frozenset(finding.family for finding in findings if counts(finding, rules))
+
+
+def opened(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> int | None:
+    """Say when findings made a lead (block seconds): two families speak, one by what good customers seldom show."""
+    families: set[str] = set()
+    telling = False
+    for each in sorted((each for each in findings if counts(each, rules)), key=lambda each: each.at):
+        families.add(each.family)
+        telling = telling or not each.common
+        if telling and len(families) >= MIN_FAMILIES:
+            return each.at
+    return None
 
 
 def score(findings: Iterable[Finding], rules: Mapping[str, Rule]) -> int:

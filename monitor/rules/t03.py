@@ -65,6 +65,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             pl.concat_list("positions", pl.concat_list("funding")).alias("positions"),
             (age // HOUR).alias("age_hours"),
             pl.col("leases").list.len().alias("leases_opened"),
+            pl.lit(value=True).alias("common"),
             pl.when(customer).then(pl.lit(list(_OTHERS), dtype=pl.List(pl.String()))).alias("needs"),
         )
     )
@@ -111,7 +112,7 @@ def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     id="T03",
-    version=2,
+    version=3,
     title="Freshly funded renter wallet takes a large lease",
     family="funding",
     role="core",
@@ -126,7 +127,7 @@ RULE = Rule(
     ),
     lawful=(
         "every new customer starts with a new wallet: one that a hub funded makes no family of evidence",
-        "smart accounts and treasuries often use one wallet per project",
+        "smart accounts and treasuries use one wallet per project: beside other common signs it makes no lead",
     ),
     guidance="FATF 2020, red flags (new users with large first deposits); BIS May 2025 (first-time large buyers)",
     blind_spots=(

@@ -26,6 +26,8 @@ __all__ = ["RULE"]
 
 POINTS = 15
 HUB_POINTS = 5
+_FEW = 5
+"""One in so many of a sponsor's tenants may be tied to another, as two wallets of one customer are."""
 
 
 class _Payment(NamedTuple):
@@ -46,6 +48,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     paid = facts.deposits.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
     paid = paid.sort("at", maintain_order=True)
     crowds = _crowds(facts, paid, params["hub_renters"])
+    sponsors = _sponsors(facts, paid, params["open_tenants"])
     prices = token_prices(facts)
     found = []
     for (cluster_id, chain_id, token), payments in sorted(_by_cluster(facts, paid).items()):
@@ -53,7 +56,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         if window is not None:
             third = [payment for payment in window if payment.third]
             usd = dollars(((chain_id, token, payment.amount) for payment in third), prices)
-            found.append(_finding(cluster_id, (chain_id, token), window, usd, crowds, params))
+            found.append(_finding(cluster_id, (chain_id, token), window, usd, (crowds, sponsors), params))
     return Outcome(tuple(found), _blind_markets(facts))
 
 
@@ -62,6 +65,31 @@ def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
     third = paid.filter(pl.col("payer") != pl.col("renter"))
     many = third.group_by("payer").agg(pl.col("renter").n_unique()).filter(pl.col("renter") >= limit)
     return {*many.get_column("payer"), *facts.hubs.filter(pl.col("reason") == "degree").get_column("address")}
+
+
+def _sponsors(facts: Facts, paid: pl.DataFrame, least: int) -> set[bytes]:
+    """Find payers of several tenants that nothing ties together.
+
+    Hardly any have a hand in common, with one another or with the payer, and at most two thirds meet at one provider.
+    """
+    own = facts.clusters.rename({"address": "payer", "cluster_id": "own"})
+    served = paid.select("payer", "cluster_id").unique().join(own, on="payer", how="left")
+    others = served.filter(pl.col("cluster_id").ne_missing(pl.col("own")))
+    tenants = others.filter(pl.len().over("payer") >= least)
+    held = facts.groups.join(facts.clusters, on="address", how="inner")
+    hands = held.select("group", "cluster_id").unique().filter(pl.len().over("group") > 1)
+    placed = tenants.join(hands, on="cluster_id", how="left")
+    shared = placed.filter(pl.col("group").is_not_null() & (pl.len().over("payer", "group") > 1))
+    backed = placed.join(hands.rename({"cluster_id": "own"}), on=["own", "group"], how="semi")
+    tied = pl.concat([shared, backed]).select("payer", "cluster_id").unique().group_by("payer").len("tied")
+    places = (
+        paid.select("payer", "cluster_id", "provider").unique().join(tenants, on=["payer", "cluster_id"], how="semi")
+    )
+    met = places.group_by("payer", "provider").len().group_by("payer").agg(pl.col("len").max().alias("met"))
+    counted = tenants.group_by("payer").len("tenants").join(tied, on="payer", how="left").join(met, on="payer")
+    few_tied = pl.col("tied").fill_null(0) * _FEW <= pl.col("tenants")
+    apart = counted.filter(few_tied & (pl.col("met") * 3 <= pl.col("tenants") * 2))
+    return set(apart.get_column("payer"))
 
 
 def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
@@ -125,9 +153,10 @@ def _finding(
     scope: tuple[int, bytes],
     window: list[_Payment],
     usd: Decimal | None,
-    crowds: set[bytes],
+    known: tuple[set[bytes], set[bytes]],
     params: Params,
 ) -> Finding:
+    crowds, sponsors = known
     third = [payment for payment in window if payment.third]
     total = sum(payment.amount for payment in window)
     part = sum(payment.amount for payment in third)
@@ -136,7 +165,11 @@ def _finding(
     paid_for = Counter(renter for payment in third for renter in payment.renters)
     renter = min(paid_for, key=lambda each: (-paid_for[each], each))
     service_like = crowds.issuperset(payers)
-    caveat = ("every third payer deals with very many wallets and may be a service",) if service_like else ()
+    in_the_open = sponsors.issuperset(payers)
+    caveats = (
+        *(("every third payer deals with very many wallets and may be a service",) if service_like else ()),
+        *(("every third payer pays for tenants that nothing ties together, as sponsors do",) if in_the_open else ()),
+    )
     return finding(
         RULE,
         subject=address_text(renter),
@@ -156,7 +189,8 @@ def _finding(
         positions=[position for payment in third for position in payment.positions],
         leases=[lease for payment in third for lease in payment.leases],
         at=max(payment.at for payment in third),
-        caveats=caveat,
+        caveats=caveats,
+        common=in_the_open,
         scope=f"{scope[0]}:{scope[1].hex()}",
     )
 
@@ -172,7 +206,7 @@ def _blind_markets(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T05",
-    version=1,
+    version=2,
     title="Payer is not the renter",
     family="payment",
     role="core",
@@ -183,9 +217,11 @@ RULE = Rule(
         Parameter("min_payments", 2, "transactions", "by the same third payer in the window", 1, 1_000),
         Parameter("window_days", 30, "days", "any stretch of this length", 1, 3_650),
         Parameter("hub_renters", 200, "wallets", "a payer of this many renters looks like a service", 2, 1_000_000),
+        Parameter("open_tenants", 3, "tenants", "a payer of so many that nothing ties is a sponsor", 2, 1_000_000),
     ),
     lawful=(
         "relayers, paymasters and the owners of smart accounts pay for others by design",
+        "foundations, employers and treasuries pay for many who have nothing else in common",
         "gift cards, fiat on-ramps and employers look like third payers",
     ),
     guidance="FinCEN/BIS FIN-2023-GLOBALEXPORT (refuses detail on the end user); third payers as such: our reading",

@@ -148,6 +148,7 @@ def _finding(cluster_id: str, scope: str, crossed: tuple[int, list[_Run]], param
         leases=[lease_text(span.market, span.chain_id, span.lease_id) for span in leases],
         at=moment,
         scope=scope,
+        common=True,
     )
 
 
@@ -161,7 +162,7 @@ def _blind_markets(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T07",
-    version=1,
+    version=2,
     title="Rolling renewals that amount to ownership",
     family="lease",
     role="core",

@@ -12,6 +12,9 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _KEY = ["group", "gpu_model"]
+_LARGEST = 50
+"""Percent of the sold hours that one customer of an open reseller has, at most."""
+_OPENLY = "resold in the open: under the name that rents, to several customers"
 
 
 def check(facts: Facts, params: Params) -> Outcome:
@@ -20,8 +23,17 @@ def check(facts: Facts, params: Params) -> Outcome:
     price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
     sellers = facts.groups.rename({"address": "provider", "group": "seller"})
     apart = sized.filter(pl.col("group") == pl.col("cluster_id")).join(sellers, on="provider", how="inner")
-    sold = apart.group_by(pl.col("seller").alias("group"), "gpu_model").agg(
-        price.median().cast(pl.Int64()).alias("asked"), pl.col("lease").unique().sort().alias("sold")
+    sold = (
+        apart.rename({"group": "customer", "seller": "group"})
+        .with_columns(pl.col("milli_hours").sum().over(*_KEY, "customer").alias("bought"))
+        .group_by(_KEY)
+        .agg(
+            price.median().cast(pl.Int64()).alias("asked"),
+            pl.col("lease").unique().sort().alias("sold"),
+            pl.col("provider").unique().sort().alias("sellers"),
+            pl.col("customer").n_unique().alias("customers"),
+            (pl.col("bought").max() * 100 // pl.col("milli_hours").sum().clip(1)).alias("largest_percent"),
+        )
     )
     rented = (
         sized.join(sold.select(_KEY), on=_KEY, how="semi")
@@ -29,6 +41,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         .agg(
             *evidence(pl.col("milli_hours").sum().alias("rented"), pl.col("renter").sort().first().alias("subject")),
             pl.col("cluster_id").unique().sort().alias("cluster_ids"),
+            pl.col("renter").unique().alias("takers"),
             *(pl.col("opened_at").min().alias("begun"), pl.col("held_until").max().alias("ended")),
             price.median().cast(pl.Int64()).alias("paid"),
         )
@@ -39,8 +52,11 @@ def check(facts: Facts, params: Params) -> Outcome:
     hits = _overlapping(rented).filter(pl.col("paid") > 0).with_columns(
         markup, pl.min_horizontal(pl.col("hours") * 100 // pl.col("rented"), 100).alias("reoffered_percent")
     )  # fmt: skip
+    own_name = pl.col("sellers").list.set_difference("takers").list.len() == 0
+    crowd = (pl.col("customers") >= params["open_customers"]) & (pl.col("largest_percent") <= _LARGEST)
     rows = (
-        hits.filter(
+        hits.with_columns((own_name & crowd).alias("common"))
+        .filter(
             (pl.col("reoffered_percent") >= params["min_share_percent"])
             & (pl.col("rented") >= params["min_h100e_hours"] * 1000)
             & pl.col("markup_percent").is_between(params["min_markup_percent"], params["max_markup_percent"])
@@ -52,6 +68,8 @@ def check(facts: Facts, params: Params) -> Outcome:
             pl.col("gpu_model").alias("scope"),
             pl.col("gpu_model").alias("model"),
             pl.col("rented").alias("rented_hours_milli"),
+            *("customers", "common"),
+            pl.when("common").then(pl.lit(_OPENLY)).alias("caveat"),
         )
     )
     found = report(
@@ -96,7 +114,7 @@ def _unpriced(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T09",
-    version=1,
+    version=2,
     title="Reseller chain",
     family="relation",
     role="core",
@@ -107,6 +125,7 @@ RULE = Rule(
         Parameter("min_h100e_hours", 500, "H100e-hours", "rented at least", 0, 10**9),
         Parameter("min_markup_percent", 5, "percent", "median asked over median paid", 0, 10_000),
         Parameter("max_markup_percent", 100, "percent", "more is another kind of product", 1, 100_000),
+        Parameter("open_customers", 3, "customers", "of one name, none above half: resale in the open", 2, 1_000),
     ),
     lawful=(
         "aggregators and brokers resell in the open",

@@ -71,7 +71,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             pl.col("renter").sort().first().alias("subject"),
         )
         .sort(key)
-        .with_columns(pl.col("side").alias("scope"))
+        .with_columns(pl.col("side").alias("scope"), (pl.col("side") == "below").alias("common"))
     )
     found = report(
         RULE,
@@ -107,7 +107,7 @@ def _blind(facts: Facts, known: pl.DataFrame) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T19",
-    version=2,
+    version=3,
     title="Price far from the market",
     family="price",
     role="core",
@@ -121,7 +121,8 @@ RULE = Rule(
         Parameter("min_h100e", 8, "H100e", "leased at such prices at once", 1, 10**7),
     ),
     lawful=(
-        "spot against reserved, bundled storage, loyalty and bulk discounts; within public list prices none counts",
+        "spot against reserved, bundled storage; within public list prices no discount counts",
+        "loyalty and bulk discounts: a low price makes no lead beside other common signs",
         "a token that moved between the offer and the lease",
     ),
     guidance="FinCEN/BIS lists contain a price flag (unverified)",

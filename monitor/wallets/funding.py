@@ -19,6 +19,8 @@ __all__ = [
     "first_of_block",
     "inbound",
     "inbound_of",
+    "token_funders",
+    "tokens_only",
     "with_degrees",
 ]
 
@@ -89,6 +91,16 @@ def first_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Col
     value goes before tokens within one block. Hubs are named like anybody else; who may link is decided later.
     """
     return with_degrees(first_fundings(transfers, wallets, contracts), degrees(transfers))
+
+
+def token_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+    """Find who sent each wallet the first tokens it spent, as `first_funders`: gas and money may have two sources."""
+    return with_degrees(first_fundings(tokens_only(transfers), wallets, contracts), degrees(transfers))
+
+
+def tokens_only(transfers: pl.DataFrame) -> pl.DataFrame:
+    """Leave native transfers out."""
+    return transfers.filter(pl.col("kind") == "erc20")
 
 
 def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from monitor.wallets.clusters import WALLET, spanned, stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
-from monitor.wallets.funding import first_funders
+from monitor.wallets.funding import first_funders, token_funders
 from monitor.wallets.held import Delta
 from monitor.wallets.hubs import hubs
 from monitor.wallets.labels import LABELS, OWNER
@@ -55,9 +55,10 @@ class Seen(NamedTuple):
 
 
 class Grouped(NamedTuple):
-    """FUNDERS, HUBS and LINKS, and each linked wallet's group."""
+    """FUNDERS (in any value, and in tokens), HUBS and LINKS, and each linked wallet's group."""
 
     funders: pl.DataFrame
+    token_funders: pl.DataFrame
     hubs: pl.DataFrame
     links: pl.DataFrame
     groups: Mapping[bytes, bytes]
@@ -126,7 +127,9 @@ class Grouping:
         touched = Touched(looked, kept.moved_wallets, regrouped)
         self.touched, self._labels, self._owned = None if anew else touched, seen.labels, seen.owned
         self._stays = self._stay(seen.transfers, moved, touched.moved)
-        return Grouped(kept.funders, kept.hubs, kept.links, self.entities.groups, self._stays)
+        return Grouped(
+            kept.funders, kept.token_funders, kept.hubs, kept.links, self.entities.groups, self._stays
+        )  # fmt: skip
 
     def _stay(self, transfers: pl.DataFrame, moved: Moved | None, wallets: pl.Series) -> pl.DataFrame:
         """Add what came; look again at all transfers of wallets of which something went, or of all where most moved."""
@@ -175,7 +178,8 @@ def grouped(seen: Seen) -> Grouped:
     found = links(leases, lease_events, transfers, funders, busy, labels, fees, seen.owned)
     entities = Entities()
     entities.become(pair_scores(found, accepted=True), _owners(labels))
-    return Grouped(funders, busy, found, entities.groups, stays(transfers))
+    tokens = token_funders(transfers, persons, contracts)
+    return Grouped(funders, tokens, busy, found, entities.groups, stays(transfers))
 
 
 def _owners(labels: pl.DataFrame) -> dict[bytes, str]:

@@ -23,7 +23,7 @@ from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, 
 from monitor.wallets.counterparties import Counterparties
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
-from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
+from monitor.wallets.funding import FUNDINGS, first_fundings, tokens_only, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
 from monitor.wallets.labels import LABELS, OWNER
@@ -81,6 +81,7 @@ class Links:
         self._degrees = Counterparties(numbers)
         self._hubs = Held(NAMED, numbers, "address")
         self._fundings = Held(FUNDINGS, numbers, "address", "funder")
+        self._tokens = Held(FUNDINGS, numbers, "address", "funder")
         self._sunk = Held(SUNK, numbers, "renter", "sink")
         self._crossings = Held(CROSSINGS, numbers, "wallet")
         self._matches = Held(MATCHES, numbers, "giver", "taker")
@@ -112,6 +113,11 @@ class Links:
     def funders(self) -> pl.DataFrame:
         """All first funders, as `monitor.wallets.funding.first_funders` gives them."""
         return with_degrees(self._fundings.frame(), self._degrees.of(self._fundings.wallets("funder")))
+
+    @property
+    def token_funders(self) -> pl.DataFrame:
+        """All first funders in tokens, as `monitor.wallets.funding.token_funders` gives them."""
+        return with_degrees(self._tokens.frame(), self._degrees.of(self._tokens.wallets("funder")))
 
     @property
     def hubs(self) -> pl.DataFrame:
@@ -203,6 +209,7 @@ class Links:
         near = self._persons.near(address=wallets)
         persons = near.wallets("address")
         moved = self._transfers.near(sender=persons, recipient=persons).frame()
+        self._tokens.replace(first_fundings(tokens_only(moved), near.frame(), self._sources), address=wallets)
         return self._fundings.replace(first_fundings(moved, near.frame(), self._sources), address=wallets)
 
     def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:

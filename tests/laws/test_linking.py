@@ -14,7 +14,7 @@ from monitor.facts.lease_events import LEASE_EVENTS
 from monitor.model.schema import LEASES, TRANSFERS
 from monitor.wallets import linking, links, siblings
 from monitor.wallets.fees import FEES
-from monitor.wallets.funding import first_funders
+from monitor.wallets.funding import first_funders, token_funders
 from monitor.wallets.held import Delta
 from monitor.wallets.hubs import hubs
 from monitor.wallets.linking import LEASED, PERSONS, Links, News
@@ -145,7 +145,8 @@ def anew(world):
     moved, leases, events, persons, labels, fees, owned = world
     funders = first_funders(moved, persons, CONTRACTS)
     busy = hubs(moved, labels, CONTRACTS, HUB_DEGREE)
-    return funders, busy, links.links(leases, events, moved, funders, busy, labels, fees, owned)
+    tokens = token_funders(moved, persons, CONTRACTS)
+    return funders, tokens, busy, links.links(leases, events, moved, funders, busy, labels, fees, owned)
 
 
 def taken(kept, world, before=None):
@@ -163,7 +164,7 @@ def taken(kept, world, before=None):
 
 
 def equal(kept, world):
-    for mine, all_anew in zip((kept.funders, kept.hubs, kept.links), anew(world), strict=True):
+    for mine, all_anew in zip((kept.funders, kept.token_funders, kept.hubs, kept.links), anew(world), strict=True):
         assert_frame_equal(mine, all_anew)
 
 

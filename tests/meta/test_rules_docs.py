@@ -25,10 +25,13 @@ does not state that a law was broken.
 - **Score**: each rule up to its own maximum, each family up to {FAMILY_CAP} points, multipliers last. A `context` rule
   adds points to a lead but never makes a family; a `multiplier` scales a lead and never makes one; `off` runs only when
   asked to.
+- **Common signs**: most good customers show some: a new wallet (T03), months of renewals (T07), a discount (T19), a
+  sponsor that pays for tenants nothing ties together (T05), resale in the open (T09). They add points and complete a
+  lead beside something telling; alone, however many, they make none.
 - **Screening item**: a wallet that itself stands on a list opens one by itself. It is no lead about a pattern.
 - **Who is judged**: a cluster of wallets. Rules that ask what wallets do together also look at a **hand**: wallets
-  whose first value came from one wallet that is no hub, itself or over up to three wallets used once, and that wallet;
-  what a hand did is told of each cluster that took part.
+  whose first value, or first tokens, came from one wallet that is no hub, itself or over up to three wallets used once,
+  and that wallet; what a hand did is told of each cluster that took part.
 - **Severity**: medium, high, critical from {", ".join(f"{step:,}" for step in _H100E_STEPS)} H100-equivalents held at
   once, or from {", ".join(f"{step:,}" for step in _USD_STEPS)} dollars paid into escrow, whichever is worse. T07 raises
   it for very long holding.

@@ -48,6 +48,20 @@ def test_strangers_are_no_hand(rows, why):
     assert found(judged(rows, label_rows((60, "Some Exchange", "exchange"))), "T04") == [], why
 
 
+@pytest.mark.parametrize("between", [0, 1])
+@pytest.mark.parametrize("funder", [50, 60])
+def test_gas_from_an_exchange_does_not_hide_whose_money_it_is(between: int, funder: int):
+    rows = crowd()
+    for n in range(8):
+        at = START - 200 * HOUR_BLOCKS + 60 * n
+        row = [funder, *([600 + n] if between else []), 1 + n]
+        rows += each(*(pay(60, to, block=at - 30, nonce=n) for to in row[1:]))
+        rows += each(*(send(a, b, 9_000, block=at + 3 * k, log=80 + n) for k, (a, b) in enumerate(pairwise(row))))
+        rows += lease(n, 1 + n, block=START + n, days=20, provider=300 + n)
+    found_in = found(judged(rows, label_rows((60, "Some Exchange", "exchange"))), "T04")
+    assert {finding.values["renters"] for finding in found_in} == ({"8"} if funder == 50 else set())
+
+
 def test_what_a_hand_did_is_told_of_each_cluster_once():
     rows = crowd()
     for n in range(3):

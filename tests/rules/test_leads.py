@@ -12,14 +12,14 @@ from monitor.rules.score import severity_of
 from monitor.rules.wording import lead_text
 from tests.facts.rows import DAY, event, time_of, who
 from tests.rules.judged import found, judged
-from tests.wallets.worlds import DAY_BLOCKS, HOUR_BLOCKS, Rows, broker, crowd, label_rows, lease, pay
+from tests.wallets.worlds import DAY_BLOCKS, HOUR_BLOCKS, Rows, broker, crowd, label_rows, lease, pay, send
 
 START = 20_000
 RULES = {rule.id: rule for rule in all_rules()}
 
 
 def landlord() -> Rows:
-    """A broker whose four wallets each keep eight H100s for over three months."""
+    """A broker whose four wallets each keep sixteen H100s for over three months."""
     rows = broker()
     for n in range(4):
         block = START + 5 * HOUR_BLOCKS + n
@@ -27,16 +27,18 @@ def landlord() -> Rows:
             at = block + renewal * 9 * DAY_BLOCKS
             rows += Rows([event("lease.extend", f"L{n}", block=at, log=40 + n, extend_seconds=10 * DAY)], [], [])
     machines = {"L0": "a", "L1": "b", "L2": "c", "L3": "d"}
-    return Rows([e | {"machine_id": machines[e["lease_id"]]} for e in rows.events], rows.logs, rows.native)
+    size = {"lease.open": {"gpu_count": 16}}
+    events = [e | {"machine_id": machines[e["lease_id"]]} | size.get(e["verb"], {}) for e in rows.events]
+    return Rows(events, rows.logs, rows.native)
 
 
 def test_a_broker_that_keeps_machines_is_one_lead():
     world = judged(crowd() + landlord())
     (lead,) = world.judgement.leads
     assert lead.families == ("funding", "lease")
-    assert lead.typologies == ("T03", "T07")
-    assert lead.score == 10 + 15
-    assert lead.h100e == "32.000"
+    assert lead.typologies == ("T03", "T04", "T07")
+    assert lead.score == 10 + 25 + 15
+    assert lead.h100e == "64.000"
     assert lead.severity == "medium"
     assert lead.confidence == "uncalibrated"
     assert lead.opened_at == time_of(START + 5 * HOUR_BLOCKS) + 90 * DAY
@@ -69,6 +71,20 @@ def test_a_single_long_term_customer_is_no_lead():
     world = judged(rows)
     assert found(world, "T07")
     assert world.judgement.leads == ()
+
+
+def test_common_signs_alone_are_no_lead_however_many():
+    rows = crowd() + pay(50, 1, block=START - 60)
+    rows += lease(1, 1, block=START, days=60, machine_id="m")
+    rows += lease(2, 1, block=START + 60 * DAY_BLOCKS, days=60, machine_id="m")
+    world = judged(rows)
+    assert {finding.rule for finding in world.judgement.findings} == {"T03", "T07"}
+    assert world.judgement.leads == ()
+    late = START + 120 * DAY_BLOCKS
+    telling = send(60, 1, 50_000, block=late) + lease(3, 1, block=late + 60)
+    (lead,) = judged(rows + telling, label_rows((60, "Some Mixer", "mixer"))).judgement.leads
+    assert lead.typologies == ("T03", "T06", "T07")
+    assert lead.opened_at == time_of(late)
 
 
 def test_payroll_that_pays_for_staff_is_no_lead():

@@ -59,7 +59,7 @@ def test_a_draft_drops_flags_and_keeps():
     softer = compare(facts, {"T07": {"min_days": 3_000}}, live)
     assert [change.change for change in softer.leads] == ["flagged"]
     harder = compare(facts, live, overlaid(live, {"T07": {"min_days": 3_000}}))
-    assert [(change.change, change.live_score, change.draft_score) for change in harder.leads] == [("dropped", 25, 0)]
+    assert [(change.change, change.live_score, change.draft_score) for change in harder.leads] == [("dropped", 50, 0)]
     (rate,) = [rate for rate in harder.rules if rate.rule == "T07"]
     assert (rate.live_findings, rate.draft_findings, rate.live_clusters, rate.draft_clusters) == (1, 0, 1, 0)
     assert rate.tenants > 1

@@ -6,7 +6,7 @@ import msgspec
 
 from monitor.model.lead import Finding
 from monitor.rules.registry import all_rules
-from monitor.rules.score import FAMILY_CAP, core_families, score
+from monitor.rules.score import FAMILY_CAP, core_families, opened, score
 from tests.facts.rows import DAY, time_of
 from tests.rules.cases import CASES
 from tests.rules.judged import NOW_BLOCK, alone, chain, found, judged
@@ -39,6 +39,14 @@ def test_a_finding_that_needs_company_counts_beside_it_and_makes_no_family():
     assert score([bridge, point("T05", 15)], RULES) == 15
     assert score([bridge, point("T07", 15)], RULES) == 20
     assert core_families([bridge, point("T07", 15)], RULES) == {"lease"}
+
+
+def test_two_families_make_a_lead_once_one_of_them_tells():
+    renewals, newcomer = point("T07", 15, at=5, common=True), point("T03", 10, at=2, common=True)
+    assert opened([renewals, newcomer], RULES) is None
+    assert opened([point("T07", 15, at=5), point("T01", 25, at=6)], RULES) is None
+    assert opened([renewals, newcomer, point("T05", 15, at=9)], RULES) == 9
+    assert opened([renewals, point("T05", 15, at=3)], RULES) == 5
 
 
 def test_context_adds_points_but_no_family_and_remarks_add_nothing():
@@ -90,7 +98,7 @@ def test_money_one_hop_further_weighs_less():
 def test_a_lead_tells_its_story_and_goes_stale():
     rows = crowd() + landlord()
     (lead,) = judged(rows).judgement.leads
-    assert (lead.history[0].what, lead.history[0].detail) == ("opened", "T03, T07")
+    assert (lead.history[0].what, lead.history[0].detail) == ("opened", "T03, T04, T07")
     assert lead.state == "stale"
     assert lead.history[-1].what == "stale"
     at = lead.opened_at
@@ -104,7 +112,7 @@ def test_what_joins_later_makes_a_lead_grow():
     late = NOW_BLOCK - 20 * DAY_BLOCKS
     more = rows + send(60, 1, 50_000, block=late) + lease(60, 1, block=late + 60)
     (lead,) = judged(more, label_rows((60, "Some Mixer", "mixer"))).judgement.leads
-    assert [(step.what, step.detail) for step in lead.history] == [("opened", "T03, T07"), ("grew", "T06")]
+    assert [(step.what, step.detail) for step in lead.history] == [("opened", "T03, T04, T07"), ("grew", "T06")]
     assert lead.state == "open"
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from tests.facts.rows import time_of, who
 from tests.rules.judged import chain, found, judged, only
+from tests.rules.play import deposit, each
 from tests.wallets.worlds import DAY_BLOCKS, HOUR_BLOCKS, Rows, label_rows, lease, pay, send
 
 START = 20_000
@@ -53,14 +54,23 @@ def test_exchange_funded_newcomers_match_but_make_no_lead():
     assert world.judgement.leads == ()
 
 
-def test_a_newcomer_from_an_exchange_who_stays_is_no_lead_and_one_from_a_private_purse_is():
+def test_a_newcomer_who_stays_is_no_lead_whoever_funded_the_wallet():
     labels = label_rows((60, "Some Exchange", "exchange"))
     stay = lease(2, 1, block=START + 3 * DAY_BLOCKS, days=60) + lease(3, 1, block=START + 63 * DAY_BLOCKS, days=60)
     customer = judged(newcomer(funder=60) + stay, labels)
     assert {finding.rule for finding in customer.judgement.findings} >= {"T03", "T07"}
     assert customer.judgement.leads == ()
-    (lead,) = judged(newcomer() + stay, labels).judgement.leads
-    assert set(lead.typologies) >= {"T03", "T07"}
+    private = judged(newcomer() + stay, labels)
+    assert {finding.rule for finding in private.judgement.findings} >= {"T03", "T07"}
+    assert private.judgement.leads == ()
+
+
+def test_beside_something_telling_only_a_private_purse_makes_it_a_family():
+    labels = label_rows((60, "Some Exchange", "exchange"))
+    kept = each(*(deposit(1, 70, 60_000, block=START + 60 + n) for n in range(2)))
+    assert judged(newcomer(funder=60) + kept, labels).judgement.leads == ()
+    (lead,) = judged(newcomer() + kept, labels).judgement.leads
+    assert set(lead.families) == {"funding", "payment"}
 
 
 def test_later_leases_of_a_wallet_are_not_first_leases():

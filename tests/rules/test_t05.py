@@ -75,6 +75,27 @@ def test_a_payer_of_very_many_renters_says_less():
     assert any("may be a service" in caveat for caveat in lower[0].caveats)
 
 
+def sponsored(payer: int = 70, *, tied: bool = False, place: int | None = None) -> Rows:
+    """Six labs at several providers, each paid for twice; `tied` by one wallet that started them all."""
+    rows = Rows([], [], [])
+    for n in range(6):
+        rows += pay(50 if tied else 60 + n, 1 + n, block=START - 900 + n, nonce=n)
+        for k in range(2):
+            rows += lease(10 * k + n, 1 + n, block=START + 50 * k + n, payer=who(payer), provider=place or 300 + n)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "common"),
+    [(sponsored(), True), (sponsored(tied=True), False), (sponsored(place=300), False)],
+    ids=["nothing ties them", "one wallet started them", "they meet at one provider"],
+)
+def test_a_sponsor_of_several_who_have_nothing_in_common_is_a_common_sign(rows, common):
+    findings = found(judged(rows), "T05")
+    assert {finding.common for finding in findings} == {common}
+    assert any("as sponsors do" in caveat for each in findings for caveat in each.caveats) == common
+
+
 def test_hostile_amounts_do_not_hide_or_break_the_rule():
     rows = opened(70) + opened(70, number=2, block=START + 5)
     huge = event("lease.deposit", "L1", block=START + 6, log=9, payer=who(1), actor=who(1), amount=10**38 - 1)

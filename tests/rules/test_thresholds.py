@@ -90,6 +90,8 @@ EDGES = {
     ("T05", "hub_renters"): Edge(
         each(*(lease(n, 1 + n // 2, block=START + n, payer=who(70)) for n in range(6))), 2
     ),
+    ("T05", "open_tenants"): Edge(funding.sponsored(), 4),
+    ("T09", "open_customers"): Edge(supply.resold(260, offered=3), 4),
     ("T06", "min_share_percent"): Edge(funding.mixed(60, 400), 1),
     ("T06", "hop_days"): Edge(
         funding.mixed(62, 1) + send(60, 70, 5_000, block=after(-12)) + send(70, 1, 5_000, block=after(-2)), 15
@@ -138,10 +140,10 @@ def facts(rule: str, name: str):
     return judged(rows, case.labels, **case.fields).facts
 
 
-def said(rule: str, world, **values: Any) -> list[tuple[str, int, str]]:
+def said(rule: str, world, **values: Any) -> list[tuple[str, int, bool, str]]:
     known = next(each for each in all_rules() if each.id == rule)
     found = known.check(world, settle(known, values)[0]).findings
-    return sorted((each.cluster_id, each.points, each.values.get("severity_steps", "")) for each in found)
+    return sorted((each.cluster_id, each.points, each.common, each.values.get("severity_steps", "")) for each in found)
 
 
 @pytest.mark.parametrize("rule", sorted(CASES))

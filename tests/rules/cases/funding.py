@@ -1,5 +1,6 @@
 """Where the money comes from: T03, T04, T05, T06, T07, T08."""
 
+from tests.facts.rows import who
 from tests.rules.play import DAY_BLOCKS, HOUR_BLOCKS, NOTHING, START, Case, Rows, deposit, each, lease, pay, send
 from tests.wallets.worlds import label_rows
 
@@ -41,6 +42,11 @@ def through(cycles: int, *, keep: int = 0, wait: int = HOUR_BLOCKS, others: int 
         at = START + n * 3 * DAY_BLOCKS
         rows += send(41, 40, 1_000, block=at) + send(40, 1, 1_000 - keep, block=at + wait)
     return rows + each(*(send(40, 900 + n, 1, block=START - 5_000 + n) for n in range(others)))
+
+
+def sponsored() -> Rows:
+    """Wallet 70 pays, twice each, for three tenants at three providers."""
+    return each(*(lease(n, 1 + n % 3, block=START + n, payer=who(70), provider=300 + n % 3) for n in range(6)))
 
 
 CASES = {

@@ -333,12 +333,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def anchored(self) -> pl.DataFrame:
-        """Providers that live from one tenant cluster: chain_id, provider, cluster_id, percent (of its H100e-hours)."""
+        """Providers that live from one tenant cluster: chain_id, provider, cluster_id, percent (of its H100e-hours).
+
+        Whoever leased less than half of what a provider offers is a customer of it, however few others there are.
+        """
         share = self.tenancies.filter(pl.col("provider").is_not_null()).group_by("chain_id", "provider", "cluster_id")
-        hours = share.agg(pl.col("milli_hours").sum())
+        hours = share.agg(pl.col("milli_hours").sum(), pl.col("milli").sum().alias("leased"))
         whole = pl.col("milli_hours").sum().over("chain_id", "provider")
         percent = (pl.col("milli_hours") * 100 // whole).alias("percent")
-        return hours.filter(whole > 0).select("chain_id", "provider", "cluster_id", percent)
+        offered = self.capacity.group_by("chain_id", "provider").agg(milli_of("h100e").sum().alias("offered"))
+        large = pl.col("leased") * 2 >= pl.col("offered").fill_null(0)
+        taken = hours.with_columns(percent).filter(whole > 0).join(offered, on=["chain_id", "provider"], how="left")
+        return taken.filter(large).select("chain_id", "provider", "cluster_id", "percent")
 
 
 def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

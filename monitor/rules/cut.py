@@ -59,18 +59,23 @@ def settled(facts: Facts) -> Facts:
 def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     """Narrow the leases to those of some clusters, of whoever is in a group with them, and of whoever has their payers.
 
-    Leases that these wallets provide stand too, and the history of all.
+    Leases that these wallets provide stand too, and the history of all. Facts that were cut down to these clusters and
+    others may be cut again.
     """
     named = pl.Series("cluster_id", sorted(clusters), dtype=pl.String())
-    own = facts.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")
-    wallets = mates(facts, own).implode()
+    among: Circle | Facts = facts.__dict__.get("circle", facts)
+    own = among.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")
+    near = circle(among, own)
+    wallets = near.wallets.implode()
     leases = facts.leases.filter(pl.col("renter").is_in(wallets) | pl.col("provider").is_in(wallets))
     history = chosen(facts.lease_events, leases.select(KEY))
     payers = _payers(leases, history)
     if len(payers):
         leases = chosen(facts.leases, pl.concat([leases.select(KEY), facts.paid(payers)]).unique())
         history = chosen(facts.lease_events, leases.select(KEY))
-    return _narrow(facts, leases=leases, lease_events=history)
+    narrow = _narrow(facts, leases=leases, lease_events=history)
+    narrow.__dict__["circle"] = near
+    return narrow
 
 
 def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
@@ -83,26 +88,33 @@ def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
 
 
 class Circle(NamedTuple):
-    """Rows of `Facts.groups` and `Facts.origins`, all of those groups and origins."""
+    """Rows of `Facts.clusters` that some wallets have, and of `groups` and `origins` that these or others share."""
 
+    clusters: pl.DataFrame
     groups: pl.DataFrame
     origins: pl.DataFrame
 
+    @property
+    def wallets(self) -> pl.Series:
+        """The wallets, and whoever is in a group or has an origin with them."""
+        return pl.concat([frame.get_column("address") for frame in self]).unique()
+
 
 def circle(facts: Facts | Circle, wallets: pl.Series) -> Circle:
-    """Pick the groups and origins that some wallets have."""
+    """Pick the clusters, groups and origins that some wallets have."""
     ours = wallets.alias("address").to_frame()
     groups = facts.groups.join(ours, on="address", how="semi").select("group").unique()
     origins = facts.origins.join(ours, on="address", how="semi").select("origin").unique()
     return Circle(
-        facts.groups.join(groups, on="group", how="semi"), facts.origins.join(origins, on="origin", how="semi")
+        facts.clusters.join(ours, on="address", how="semi"),
+        facts.groups.join(groups, on="group", how="semi"),
+        facts.origins.join(origins, on="origin", how="semi"),
     )
 
 
 def mates(facts: Facts | Circle, wallets: pl.Series) -> pl.Series:
     """List the wallets, each once, and whoever is in a group or has an origin with them."""
-    near = circle(facts, wallets)
-    return pl.concat([wallets.alias("address"), *(frame.get_column("address") for frame in near)]).unique()
+    return pl.concat([wallets.alias("address"), circle(facts, wallets).wallets]).unique()
 
 
 def _narrow(facts: Facts, **frames: pl.DataFrame) -> Facts:

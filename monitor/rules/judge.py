@@ -54,10 +54,11 @@ class Judging:
 
     def become(self, facts: Facts, overrides: Overrides, told: Told | None) -> Judgement:
         """Judge `facts` as all there is, as `judge`; `told` of nothing judges everybody again."""
+        # of a look that fails nothing is known, and the next one is told of what changed since then
+        before, self._before = self._before, None
         wrong = problems(overrides)
         if wrong:
             raise ConfigError("\n".join(wrong), hint="see `monitor rules list` for rules, parameters and bounds")
-        before, self._before = self._before, None
         whom = None
         if before is not None and told is not None and before.overrides == overrides:
             whom = near(before.facts, facts, told)

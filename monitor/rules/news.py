@@ -15,7 +15,7 @@ import msgspec
 import polars as pl
 
 from monitor.facts.fold import KEY
-from monitor.facts.folding import above
+from monitor.facts.folding import Turned
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates, payers_of
 from monitor.rules.facts import DAY, Facts, chosen, milli_of
@@ -32,10 +32,8 @@ _MANY = 20_000
 class Told(NamedTuple):
     """What the stages before rules say of their work."""
 
-    since: Mapping[int, int]
-    """Blocks up to which lease events are what they were."""
-    leases: pl.DataFrame
-    """Keys of the leases that were folded again."""
+    leases: Turned
+    """The leases that were folded again, with all that was and is said of them."""
     moved: pl.Series
     """Wallets with a transfer that went or came."""
 
@@ -53,22 +51,24 @@ Whom = Mapping[tuple[int, bool], Near]
 
 
 class _News(NamedTuple):
-    """Rows of leases and of their history that stand in one look only."""
+    """Rows of leases and of their history that stand in one look only, and all rows of these leases in either."""
 
     leases: pl.DataFrame
     said: pl.DataFrame
+    every_lease: pl.DataFrame
+    history: pl.DataFrame
 
     @property
     def keys(self) -> pl.DataFrame:
         """Keys of the leases of which something is said."""
-        return pl.concat([frame.select(KEY) for frame in self]).unique()
+        return pl.concat([frame.select(KEY) for frame in self[:2]]).unique()
 
 
 def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     """Say who may be judged otherwise, by how far a rule looks and whether it ages; None means everybody."""
     if after.near is None or len(told.moved) > _MANY or not _alike(before, after):
         return None
-    news = _news(before, after, told)
+    news = _news(told.leases)
     carry(before, after, OF_FRAMES)
     others = _differing(before.clusters, after.clusters).get_column("address")
     theirs = _distinct([news.leases.get_column("renter"), others])
@@ -126,20 +126,18 @@ def _differing(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([before.filter(~one.is_in(other.implode())), after.filter(~other.is_in(one.implode()))])
 
 
-def _news(before: Facts, after: Facts, told: Told) -> _News:
-    fresh = above(told.since, "block")
-    return _News(
-        _differing(*(chosen(facts.leases, told.leases) for facts in (before, after))),
-        _differing(*(facts.lease_events.filter(fresh) for facts in (before, after))),
-    )
+def _news(turned: Turned) -> _News:
+    leases, history = ((getattr(turned.was, name), getattr(turned.now, name)) for name in ("leases", "history"))
+    news = _News(_differing(*leases), _differing(*history), pl.concat(leases), pl.concat(history))
+    keys = news.keys
+    return news._replace(every_lease=chosen(news.every_lease, keys), history=chosen(news.history, keys))
 
 
 def _leased(before: Facts, after: Facts, news: _News) -> list[pl.Series]:
     """List the wallets of leases of which something is said, and of offers that changed."""
-    rows = pl.concat([chosen(facts.leases, news.keys) for facts in (before, after)])
     offers = [_differing(getattr(before, name), getattr(after, name)) for name in ("capacity", "supply")]
     return [
-        *(rows.get_column(role) for role in _PEOPLE),
+        *(news.every_lease.get_column(role) for role in _PEOPLE),
         *(news.said.get_column(role) for role in ("actor", "recipient")),
         *(frame.get_column("provider") for frame in offers),
     ]
@@ -185,10 +183,8 @@ def _at(market: str, chain_id: int) -> pl.Expr:
 
 def _renewed_days(before: Facts, after: Facts, news: _News) -> pl.DataFrame:
     """Add up `Facts.daily` again for the days of leases with news and of all that was ever said of them."""
-    keys = news.keys
-    opened = [chosen(facts.leases, keys).get_column("opened_at") for facts in (before, after)]
-    theirs = chosen(after.lease_events, keys).get_column("at")
-    days = (pl.concat([*opened, theirs, news.said.get_column("at")]) // DAY).unique().implode()
+    told = [news.every_lease.get_column("opened_at"), news.history.get_column("at")]
+    days = (pl.concat(told).drop_nulls() // DAY).unique().implode()
     leases = after.leases.filter((pl.col("opened_at") // DAY).is_in(days))
     events = after.lease_events.filter((pl.col("at") // DAY).is_in(days))
     paid = chosen(after.leases, events.select(KEY).unique())

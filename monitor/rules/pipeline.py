@@ -179,7 +179,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         near=None if kept is None else kept.near,
         payers=None if kept is None else kept.paid,
     )
-    told = None if turned is None or touched is None else Told(inputs.since, turned.keys, touched.moved)
+    told = None if turned is None or touched is None else Told(turned, touched.moved)
     judgement = known.judging.become(facts, inputs.overrides, told)
     return World(
         facts=facts,

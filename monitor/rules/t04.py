@@ -71,12 +71,15 @@ def _blind_chains(facts: Facts) -> tuple[str, ...]:
 def _groups(facts: Facts, params: Params) -> list[_Group]:
     # most renters never hold enough, and most funders never start enough of those: only the rest is walked
     large = peaks(facts.tenancies, ["renter"], params["min_h100e_each"] * 1000)
-    held = large.select(pl.col("renter").alias("address"), pl.lit(1).alias("large"))
-    counted = facts.origins.rename({"origin": "funder"}).join(held, on="address", how="left", maintain_order="left")
-    enough = counted.filter(pl.col("large") == 1).group_by("funder").agg(pl.col("address").n_unique().alias("renters"))
-    named = counted.join(
-        enough.filter(pl.col("renters") >= params["min_renters"]), on="funder", how="semi", maintain_order="left"
-    ).filter(pl.col("out_degree").fill_null(0).max().over("funder") < params["max_out_degree"])
+    held = large.select(pl.col("renter").alias("address"))
+    begun = facts.origins.rename({"origin": "funder"})
+    started = begun.select("funder", "address").join(held, on="address", how="semi").group_by("funder")
+    enough = started.agg(pl.col("address").n_unique().alias("renters")).filter(
+        pl.col("renters") >= params["min_renters"]
+    )
+    named = begun.join(enough, on="funder", how="semi", maintain_order="left").filter(
+        pl.col("out_degree").fill_null(0).max().over("funder") < params["max_out_degree"]
+    )
     leases: dict[bytes, list[Span]] = {}
     for span in spans(facts.tenancies.join(named, left_on="renter", right_on="address", how="semi")):
         leases.setdefault(span.renter, []).append(span)

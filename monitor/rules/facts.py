@@ -30,7 +30,7 @@ _HOURS_LIMIT = 10**12
 
 DAY = 86_400
 _FEW = 10_000
-"""Wallets up to which transfers are looked up and not gone through."""
+"""Wallets up to which what is known of them is looked up and not gone through."""
 _VENUE = ["market", "chain_id"]
 _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
@@ -105,6 +105,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """Columns address, cluster_id; one row per wallet."""
         return self.members.select("address", "cluster_id").unique().sort("address")
 
+    def _homes(self, frame: pl.DataFrame, role: str) -> pl.DataFrame:
+        """Pick the `clusters` of those who stand in a column, which has their name: few are found in less than all."""
+        known = self.clusters.rename({"address": role})
+        return known.filter(pl.col(role).is_in(frame.get_column(role).implode())) if frame.height < _FEW else known
+
     def about(self, leases: pl.DataFrame, lease_events: pl.DataFrame) -> Facts:
         """Give the same facts with other leases; who is in which cluster stays."""
         narrow = msgspec.structs.replace(self, leases=leases, lease_events=lease_events)
@@ -163,7 +168,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def renters(self) -> pl.DataFrame:
         """Wallets with a lease that opened: chain_id, renter."""
         opened = self.leases.filter(pl.col("opened_at").is_not_null()).select("chain_id", "renter").unique()
-        return opened.join(self.clusters.rename({"address": "renter"}), on="renter", how="semi")
+        return opened.join(self._homes(opened, "renter"), on="renter", how="semi")
 
     @cached_property
     def unfunded(self) -> pl.DataFrame:
@@ -175,9 +180,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def sizes(self) -> pl.DataFrame:
         """How many leases of each size opened: market, chain_id, milli (thousandths of H100e), len."""
-        known = self.leases.filter(pl.col("opened_at").is_not_null()).join(
-            self.clusters.rename({"address": "renter"}), on="renter", how="semi"
-        )
+        opened = self.leases.filter(pl.col("opened_at").is_not_null())
+        known = opened.join(self._homes(opened, "renter"), on="renter", how="semi")
         return known.select("market", "chain_id", milli_of("h100e").alias("milli")).group_by(pl.all()).len()
 
     @cached_property
@@ -194,7 +198,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @property
     def priced(self) -> pl.DataFrame:
         """Leases with a price that tenants opened, as `monitor.facts.prices.priced` gives them."""
-        return priced(self.leases).join(self.clusters.rename({"address": "renter"}), on="renter", how="semi")
+        found = priced(self.leases)
+        return found.join(self._homes(found, "renter"), on="renter", how="semi")
 
     @cached_property
     def tenancies(self) -> pl.DataFrame:
@@ -204,8 +209,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         (thousandths of H100e-hours), lease (`market:chain:lease`), position, provider_cluster.
         """
         rented = h100e_hours(self.leases.filter(pl.col("opened_at").is_not_null()), self.as_of)
-        placed = rented.join(self.clusters.rename({"address": "renter"}), on="renter", how="inner").join(
-            self.clusters.rename({"address": "provider", "cluster_id": "provider_cluster"}), on="provider", how="left"
+        hosts = self._homes(rented, "provider").rename({"cluster_id": "provider_cluster"})
+        placed = rented.join(self._homes(rented, "renter"), on="renter", how="inner").join(
+            hosts, on="provider", how="left"
         )
         spot = (pl.col("chain_id"), pl.col("open_block"), pl.col("open_tx"), pl.col("open_log_index"))
         return placed.with_columns(

@@ -117,3 +117,27 @@ def test_going_on_comes_to_what_judging_anew_does(rule):
             anew = fired(rule) if head == NOW_BLOCK else play(case, upto(case.fires, head), **now)
             assert on.judgement == anew.judgement
         last = head
+
+
+@pytest.mark.parametrize("rule", sorted(rule.id for rule in RULES.values() if rule.scope != "market" and rule.hops))
+def test_one_transfer_more_is_judged_as_if_it_had_always_been_there(rule):
+    """Nothing else is new, so that only whoever the transfer is near to is asked again."""
+    case, known = CASES[rule], Known.nothing()
+    moves = [("logs", n) for n in range(len(case.fires.logs))] + [("native", n) for n in range(len(case.fires.native))]
+    for part, n in random.Random(7).sample(moves, min(len(moves), 8)):
+        rows = getattr(case.fires, part)
+        play(case, case.fires._replace(**{part: rows[:n] + rows[n + 1 :]}), known=known, since={1: NOW_BLOCK})
+        on = play(case, case.fires, known=known, since={1: NOW_BLOCK})
+        assert on.judgement == fired(rule).judgement
+
+
+@pytest.mark.parametrize("rule", ["T05", "T11", "T16", "T19"])
+def test_one_event_more_is_judged_as_if_it_had_always_been_there(rule):
+    """What a rule asks of the market as a whole is found again for what the event may have changed."""
+    case, known = CASES[rule], Known.nothing()
+    events = case.fires.events
+    some = random.Random(7).sample(range(len(events)), min(len(events), 8))
+    for n in sorted(some, key=lambda each: (events[each]["block_number"], each)):
+        since = {1: events[n]["block_number"] - 1}
+        play(case, case.fires._replace(events=events[:n] + events[n + 1 :]), known=known, since=since)
+        assert play(case, case.fires, known=known, since=since).judgement == fired(rule).judgement

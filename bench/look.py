@@ -46,6 +46,7 @@ from monitor.rules.pipeline import Inputs, Known, World, evaluate
 from monitor.wallets.expand import Following, Reach
 from monitor.wallets.grouping import Grouping
 from monitor.wallets.labels import LABELS
+from monitor.wallets.placing import Placing
 from monitor.wallets.signing import Signing
 from monitor.wallets.watch import Limits
 
@@ -113,8 +114,9 @@ def stages() -> list[tuple[Any, str, str]]:
     plain = [(pipeline, name, name) for name in names if name not in {"evaluate", "empty", "grouped"}]
     kept = [
         (Offers, "become", "offers"), (Folding, "become", "leases"), (Following, "become", "whom to follow"),
-        (Moving, "become", "transfers' news"), (Signing, "become", "signed"),
-        (Grouping, "become", "links and groups"), (Judging, "become", "rules and leads"),
+        (Moving, "become", "transfers' news"), (Signing, "become", "signed and set"),
+        (Grouping, "become", "links and groups"), (Placing, "become", "clusters"),
+        (Judging, "become", "rules and leads"),
     ]  # fmt: skip
     return [*plain, *kept, (pipeline, "grouped", "links and groups")]
 

@@ -252,7 +252,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     facts = world.facts
     wallets, asides = accounts(
         world.people,
-        facts.transfers,
+        world.stays,
         world.nodes,
         facts.funders,
         rows.about,

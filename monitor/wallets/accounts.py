@@ -55,18 +55,18 @@ _Question = tuple[int, int, str, bytes, bytes]
 
 def accounts(
     people: pl.DataFrame,
-    transfers: pl.DataFrame,
+    stays: pl.DataFrame,
     wallets: pl.DataFrame,
     funders: pl.DataFrame,
     reads: pl.DataFrame,
     heads: Mapping[int, int],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Say what `wallets` (WALLETS) are: `ACCOUNTS`, sorted, and the reads (WANTED) that would tell more.
+    """Say what `wallets` (chain_id, address) are: `ACCOUNTS`, sorted, and the reads (WANTED) that would tell more.
 
-    `people` (PEOPLE) and `transfers` (TRANSFERS) say when a wallet was seen, `funders` (FUNDERS) who funded it first,
-    `heads` the newest block by chain id.
+    `people` (PEOPLE) and `stays` (`monitor.wallets.clusters.STAYS`, of all transfers) say when a wallet was seen,
+    `funders` (FUNDERS) who funded it first, `heads` the newest block by chain id.
     """
-    seen = _sightings(people, transfers, wallets)
+    seen = _sightings(people, stays, wallets)
     newest = (
         reads.filter(pl.col("kind") == "code")
         .sort("block_number")
@@ -110,16 +110,10 @@ def _first_nonces(firsts: Sequence[_Question], answers: Mapping[_Question, bytes
     return wanted
 
 
-def _sightings(people: pl.DataFrame, transfers: pl.DataFrame, wallets: pl.DataFrame) -> pl.DataFrame:
+def _sightings(people: pl.DataFrame, stays: pl.DataFrame, wallets: pl.DataFrame) -> pl.DataFrame:
     """Find the blocks each wallet was first and last seen in (columns chain_id, address, first_block, last_block)."""
-    sides = (
-        transfers.select(
-            "chain_id", pl.col(side).alias("address"), *(pl.col("block_number").alias(name) for name in _SEEN)
-        )
-        for side in ("sender", "recipient")
-    )
     return (
-        pl.concat([people.select("chain_id", "address", *_SEEN), *sides])
+        pl.concat([each.select("chain_id", "address", *_SEEN) for each in (people, stays)])
         .join(wallets, on=["chain_id", "address"], how="semi")
         .group_by("chain_id", "address")
         .agg(pl.col("first_block").min(), pl.col("last_block").max())

@@ -11,7 +11,7 @@ from monitor.model.lead import stable_id
 from monitor.model.schema import CLUSTERS, WALLETS
 from monitor.wallets.hours import h100e_hours
 
-__all__ = ["MEMBERS", "WALLET", "cluster_table", "members", "nodes", "spanned", "stays", "wallet_table"]
+__all__ = ["MEMBERS", "STAYS", "WALLET", "cluster_table", "members", "nodes", "spanned", "stays", "wallet_table"]
 
 WALLET = ["chain_id", "address"]
 """What tells rows about wallets apart, and orders them."""

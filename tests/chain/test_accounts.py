@@ -10,9 +10,10 @@ from eth_account import Account
 from monitor.chain.reads import ChainReads, Read, Wanted
 from monitor.chain.rpc import RpcClient
 from monitor.facts.people import PEOPLE
-from monitor.model.schema import ACCOUNTS, READS, TRANSFERS, WALLETS, WANTED, empty
+from monitor.model.schema import ACCOUNTS, READS, WALLETS, WANTED, empty
 from monitor.sim.anvil import Anvil
 from monitor.wallets.accounts import AGE, accounts
+from monitor.wallets.clusters import STAYS
 from monitor.wallets.funding import FUNDERS
 from tests.chain.conftest import client, endpoints
 from tests.fakenode import faults
@@ -36,7 +37,7 @@ def seen(*wallets: bytes, chain: int = LOCAL, first: int = 0, last: int = 0) -> 
 
 
 def told(people: pl.DataFrame, wallets: pl.DataFrame, reads: pl.DataFrame, head: int, chain: int = LOCAL):
-    return accounts(people, empty(TRANSFERS), wallets, empty(FUNDERS), reads, {chain: head})
+    return accounts(people, empty(STAYS), wallets, empty(FUNDERS), reads, {chain: head})
 
 
 async def asked(

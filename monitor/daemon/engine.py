@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from operator import is_
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ import msgspec
 
 from monitor.alerts.deliver import Deliverer
 from monitor.chain.endpoint import EndpointState
-from monitor.chain.reads import ChainReads, Wanted
+from monitor.chain.reads import ChainReads
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig, Config
+from monitor.daemon.agenda import Agenda
 from monitor.daemon.fill import fill
 from monitor.daemon.follow import Follower
 from monitor.daemon.judge import Judge, Look, Survey
 from monitor.daemon.progress import Progress, Traffic
-from monitor.daemon.watch import Watched, wants
+from monitor.daemon.watch import wants
 from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, MonitorError, WrongChain
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import FOLLOWING, Conflict, EndpointRow, Report
 from monitor.ledger.writer import Writer
-from monitor.markets.load import Bound
 from monitor.sync.fragment import Want
 from monitor.views.bundle import Bundle
 from monitor.views.format import address
@@ -69,27 +69,12 @@ class Engine:
         self.mode = mode
         self.stop = asyncio.Event()
         self.dirty = asyncio.Event()
-        self.caught_up = False
-        """Whether a judgement had all it asked for; before that, none is written that has not."""
         self.judge = Judge(config, bundle, writer, reader, mode.first or 0, mode.last)
         self.deliverer: Deliverer | None = None
-        self.watched: Sequence[Watched] = ()
-        self.children: Sequence[Bound] = ()
-        self.wanted: dict[int, dict[Wanted, None]] = {}
-        self.asides: dict[int, dict[Wanted, None]] = {}
-        """Questions by chain, in order: those leads wait for, and the others."""
+        self.agenda = Agenda()
         self.reads: dict[int, ChainReads] = {}
-        self.watch_version = 0
-        self.settled: dict[int, int] = {}
-        """Per chain the version of the watch list whose rows were last read up to the head."""
         self.settling = asyncio.Event()
-        """Set whenever that changed."""
-        self.answered: dict[int, int] = {}
-        """Per chain the version of which all was last read up to the head but the transfers of new wallets."""
-        self.needed = 0
-        """The version that brought the latest contracts and questions: nothing is judged before those are read."""
-        self.asked: dict[tuple[int, bytes], int] = {}
-        """Wallets whose transfers are still to come, with the version they came in."""
+        """Set whenever a chain has read all that is to be read."""
         self._leisure: asyncio.TimerHandle | None = None
         self._listed: dict[int, tuple[tuple[object, ...], list[Want]]] = {}
         self.started: set[int] = set()
@@ -190,23 +175,23 @@ class Engine:
     async def _steps(self, chain: ChainConfig, follower: Follower, reads: ChainReads) -> None:
         changed = False
         while True:
-            version = self.watch_version
+            version = self.agenda.version
             changed = await follower.step() or changed
             # New wallets' transfers may take longer than a block; what is new otherwise is judged without them.
-            enough = not follower.lacking or (self.caught_up and follower.has(self._wants(chain, without=self.asked)))
+            enough = not follower.lacking or (
+                self.agenda.caught_up and follower.has(self._wants(chain, without=self.agenda.unread))
+            )
             if enough:
                 changed = await self._fill(chain, follower, reads) or changed
-                changed = changed or self.answered.get(chain.id, -1) < self.needed <= version
-                self.answered[chain.id] = version
+                changed = self.agenda.answer(chain.id, version) or changed
             await self._well(chain, follower)
             if follower.lacking or (follower.behind and self.mode.until_head):
                 self.wake[chain.id].clear()
-                if enough and changed and self.caught_up:
+                if enough and changed and self.agenda.caught_up:
                     changed = False
                     self.dirty.set()
                 continue
-            if self.settled.get(chain.id) != version or changed:
-                self.settled[chain.id] = version
+            if self.agenda.settle(chain.id, version) or changed:
                 self.settling.set()
                 self.dirty.set()
             changed = False
@@ -217,12 +202,11 @@ class Engine:
 
     async def _fill(self, chain: ChainConfig, follower: Follower, reads: ChainReads) -> bool:
         """Ask a chain what was wanted beside its logs, what leads need first; whether leads have news of it."""
-        wanted = self.wanted.pop(chain.id, None)
-        asked = wanted or self.asides.pop(chain.id, None)
-        if not asked:
+        questions, awaited = self.agenda.questions(chain.id)
+        if not questions:
             return False
-        filled = await fill(reads, follower, self.writer, self.progress, list(asked))
-        if filled.answered and not wanted and not self.mode.until_head:
+        filled = await fill(reads, follower, self.writer, self.progress, questions)
+        if filled.answered and not awaited and not self.mode.until_head:
             # No lead waits for these: whoever looks next sees them, and nobody has to at once.
             if self._leisure is None:
                 self._leisure = asyncio.get_running_loop().call_later(_LEISURE, self.dirty.set)
@@ -265,8 +249,7 @@ class Engine:
         if isinstance(error, Conflict):
             return
         self.broken.add(chain.id)
-        self.settled.pop(chain.id, None)
-        self.answered.pop(chain.id, None)
+        self.agenda.fails(chain.id)
         deep = isinstance(error, DeepReorg)
         hopeless = (deep or not self.started) and len(self.broken) == len(self.wake)
         if isinstance(error, WrongChain) or hopeless or self.mode.until_head:
@@ -291,7 +274,7 @@ class Engine:
 
     def _wants(self, chain: ChainConfig, without: Collection[tuple[int, bytes]] = ()) -> list[Want]:
         """List what a chain's ledger must hold; asked often, so what it was made of is remembered."""
-        made_of = (self.watched, self.children, self.judge.native[chain.id])
+        made_of = (self.agenda.watched, self.agenda.children, self.judge.native[chain.id])
         before = self._listed.get(chain.id)
         if not without and before is not None and all(map(is_, before[0], made_of)):
             return before[1]
@@ -302,8 +285,10 @@ class Engine:
 
     def _list(self, chain: ChainConfig, without: Collection[tuple[int, bytes]]) -> list[Want]:
         money = [token for chain_id, token in self.bundle.tokens if chain_id == chain.id]
-        watched = [item for item in self.watched if (item.chain_id, item.address) not in without]
-        wanted = wants(chain.id, [*self.bundle.bound, *self.children], money, watched, self.judge.native[chain.id])
+        watched = [item for item in self.agenda.watched if (item.chain_id, item.address) not in without]
+        wanted = wants(
+            chain.id, [*self.bundle.bound, *self.agenda.children], money, watched, self.judge.native[chain.id]
+        )
         if self.mode.first is None:
             return wanted
         return [want._replace(start=max(want.start, self.mode.first)) for want in wanted]
@@ -312,18 +297,18 @@ class Engine:
         while True:
             await self.dirty.wait()
             self.dirty.clear()
-            if not self._may_judge():
+            if not self.agenda.may_judge(self._well_chains()):
                 continue
             survey = await self._survey()
-            if not self._may_judge():
+            if not self.agenda.may_judge(self._well_chains()):
                 continue
             began = time.process_time()
             look = await self.judge.look(survey)
-            self.wanted, self.asides = {}, {}
-            if self._takes_over(look) and not self.caught_up:
+            self.agenda.forget_questions()
+            if self._takes_over(look) and not self.agenda.caught_up:
                 continue
-            await self.judge.commit(self.asked)
-            self.caught_up = True
+            await self.judge.commit(self.agenda.unread)
+            self.agenda.caught_up = True
             if self.mode.until_head:
                 self.stop.set()
                 return
@@ -334,14 +319,6 @@ class Engine:
     def _well_chains(self) -> set[int]:
         return {chain.id for chain in self.config.chains.values() if chain.enabled} - self.broken
 
-    def _may_judge(self) -> bool:
-        """Whether what leads cannot do without was read, on every chain that works: up to the first time, all."""
-        marks, version = (self.answered, self.needed) if self.caught_up else (self.settled, self.watch_version)
-        return self._have(marks, version)
-
-    def _have(self, marks: Mapping[int, int], version: int) -> bool:
-        return all(marks.get(chain_id, -1) >= version for chain_id in self._well_chains())
-
     async def _survey(self) -> Survey:
         """Read the ledger, and whatever newcomers bring if that is had in a moment: one look does then, not two."""
         until = asyncio.get_running_loop().time() + _MOMENT
@@ -350,57 +327,28 @@ class Engine:
             if self._leisure is not None:
                 self._leisure.cancel()
                 self._leisure = None
-            self.asked = {
-                wallet: version for wallet, version in self.asked.items() if self.settled.get(wallet[0], -1) < version
-            }
+            self.agenda.forget_read()
             survey = await self.judge.survey()
-            if not self.caught_up or not self._takes_over(await self.judge.newcomers(survey, self.watched)):
+            if not self.agenda.caught_up:
+                return survey
+            if not self._takes_over(await self.judge.newcomers(survey, self.agenda.watched)):
                 return survey
             try:
                 async with asyncio.timeout_at(until):
-                    while not self._have(self.settled, self.watch_version):
+                    while not self.agenda.all_read(self._well_chains()):
                         self.settling.clear()
                         await self.settling.wait()
             except TimeoutError:
                 return survey
 
     def _takes_over(self, look: Look) -> bool:
-        """Have read what an evaluation asks for: new wallets, contracts and questions; whether leads wait for any.
-
-        What they bring is judged in the next round. On the way to the head leads wait for all.
-        """
-        before = set(self.watched)
-        fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
-        asks = self._asks(look)
-        if not asks and before == set(look.watched):
-            return False
-        self.watched = look.watched
-        self.watch_version += 1
-        self.asked |= dict.fromkeys(fresh, self.watch_version)
-        if asks:
-            self.needed = self.watch_version
-        for wake in self.wake.values():
-            wake.set()
-        return bool(asks or fresh or self.mode.until_head)
-
-    def _asks(self, look: Look) -> bool:
-        """Take over the contracts and questions an evaluation names; False when there is nothing new to be had."""
-        known, self.children = self.children, look.children
-        asked = self._ask(look.wanted, self.wanted)
-        # What leads need goes first.
-        beside = not asked and self._ask(look.asides, self.asides) and self.mode.until_head
-        return self.children != known or asked or beside
-
-    def _ask(self, wanted: Sequence[Wanted], queue: dict[int, dict[Wanted, None]]) -> bool:
-        """Put questions to the chains that may still be asked some today; False when there is no new one."""
-        chains = self._well_chains()
-        new = False
-        for item in wanted:
-            if item.chain_id in chains and item.chain_id in self.reads and self.reads[item.chain_id].left:
-                mine = queue.setdefault(item.chain_id, {})
-                new = new or item not in mine
-                mine[item] = None
-        return new
+        """Have read what an evaluation asks for; whether leads wait for any of it. On the way to the head, for all."""
+        askable = {chain_id for chain_id in self._well_chains() & self.reads.keys() if self.reads[chain_id].left}
+        new, awaited = self.agenda.take_over(look, askable, all_matters=self.mode.until_head)
+        if new:
+            for wake in self.wake.values():
+                wake.set()
+        return awaited
 
 
 def rest_after(seconds: float) -> float:

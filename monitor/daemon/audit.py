@@ -13,7 +13,7 @@ from monitor.chain.distrust import Distrust
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
-from monitor.daemon.watch import contract_wants, followed
+from monitor.daemon.watch import followed
 from monitor.errors import InputError
 from monitor.ledger.reader import Reader
 from monitor.model.page import PLACE
@@ -23,6 +23,7 @@ from monitor.sync.fragment import Want, filters
 from monitor.sync.plan import Job, plan
 from monitor.views.assemble import read_rows
 from monitor.views.bundle import Bundle
+from monitor.views.coverage import contract_wants, unread, within
 
 __all__ = ["Audit", "Difference", "audit"]
 
@@ -80,28 +81,21 @@ async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints
                 here.append(held.select(*PLACE))
                 differences.append(_compared(held, found))
     rows = pl.concat(differences).unique().sort(*PLACE, "what")
-    missing = Spans()
-    for want in contracts:
-        missing |= _within(want, span) - covered.get(want.fragment.key, Spans())
     return Audit(
         pl.concat(here).unique().height,
         len(contracts),
         len({want.fragment.wallet for want in wants} - {b""}),
-        missing,
+        unread(contracts, covered, span),
         rows.height,
         [Difference(*row) for row in rows.head(_SHOWN).iter_rows()],
     )
-
-
-def _within(want: Want, span: Span) -> Spans:
-    return Spans.of(max(want.start, span.start), span.stop if want.stop is None else min(want.stop, span.stop))
 
 
 def _parts(wants: Iterable[Want], covered: Mapping[str, Spans], span: Span) -> list[Want]:
     return [
         Want(want.fragment, part.start, part.stop)
         for want in wants
-        for part in covered.get(want.fragment.key, Spans()) & _within(want, span)
+        for part in covered.get(want.fragment.key, Spans()) & within(want, span)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -13,14 +13,13 @@ from monitor.sync.fragment import (
     Fragment,
     FragmentKind,
     Want,
-    contract_fragment,
-    events_fragment,
     native_fragment,
     transfers_fragment,
 )
+from monitor.views.coverage import contract_wants
 from monitor.wallets.watch import LAST_AWAITED
 
-__all__ = ["Watched", "admitted", "contract_wants", "followed", "needed", "wants"]
+__all__ = ["Watched", "admitted", "followed", "needed", "wants"]
 
 
 class Watched(NamedTuple):
@@ -106,29 +105,9 @@ def _want(row: Watched, tokens: tuple[bytes, ...], native: FragmentKind) -> Want
     return Want(fragment, row.start, row.stop, later=not row.awaited)
 
 
-def contract_wants(chain_id: int, bound: Iterable[Bound]) -> list[Want]:
-    """List the fragments of one chain's contracts: all of a contract's logs, or the events its adapter bounds it to."""
-    lives: dict[Fragment, list[Bound]] = {}
-    for item in bound:
-        if item.chain_id != chain_id:
-            continue
-        some = [events_fragment(item.address, topics) for topics in item.only]
-        for fragment in some or [contract_fragment(item.address)]:
-            lives.setdefault(fragment, []).append(item)
-    order = sorted(lives.items(), key=lambda pair: pair[0].key)
-    return [Want(fragment, *_life(roles)) for fragment, roles in order]
-
-
 def followed(covered: Mapping[str, Spans], tokens: Iterable[bytes]) -> list[Want]:
     """List the wallets' transfers of these tokens that a ledger covers, by its coverage, whatever names them now."""
     money = tuple(sorted(set(tokens)))
     wallets = (bytes.fromhex(key.rpartition(":")[2]) for key in sorted(covered) if key.startswith("erc20:"))
     found = [transfers_fragment(wallet, money) for wallet in wallets]
     return [Want(fragment, part.start, part.stop) for fragment in found for part in covered.get(fragment.key, Spans())]
-
-
-def _life(roles: Sequence[Bound]) -> tuple[int, int | None]:
-    """Say from which block on, and up to which (left out), a contract counts in any of its roles."""
-    ends = [item.to_block for item in roles]
-    stop = None if None in ends else 1 + max(end for end in ends if end is not None)
-    return min(item.from_block for item in roles), stop

@@ -48,6 +48,8 @@ class ChainRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     first_block: int | None
     last_block: int | None
     head_hash: str | None
+    unread_blocks: int = 0
+    """Blocks up to the last of which some contract's logs were not read yet: what they hold is not in the export."""
 
 
 class LegalBlock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +111,7 @@ def describe(snapshot: Snapshot, files: dict[str, FileEntry]) -> Manifest:
                 first_block=chain.first_block,
                 last_block=chain.last_block,
                 head_hash=fmt.hex_text(chain.head_hash or None),
+                unread_blocks=chain.unread_blocks,
             )
             for chain in chains
         },

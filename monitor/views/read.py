@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ from monitor.errors import InputError
 from monitor.facts.fold import LEASE_VERBS
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, DispositionRow, OutboxRow, QuarantineRow, Status
+from monitor.markets.load import Bound
 from monitor.model.lead import Lead
+from monitor.model.span import Span, Spans
 from monitor.rules.confidence import calibrated
 from monitor.rules.legal import LegalFile
 from monitor.rules.pipeline import Known
@@ -24,6 +27,7 @@ from monitor.rules.rule import Rule
 from monitor.views import snapshot as view
 from monitor.views.assemble import conclude, decode, read_rows
 from monitor.views.bundle import Bundle
+from monitor.views.coverage import contract_wants, unread
 from monitor.views.reading import Reading
 from monitor.views.snapshot import Snapshot
 
@@ -79,6 +83,7 @@ def snapshot(
             rows = read_rows(reader, bundle, upto)
         else:
             read, rows = onward.reading.read()
+        covered = {chain.chain_id: reader.coverage(chain.chain_id) for chain in reader.chains()}
         dispositions, status, alerts = reader.dispositions(), reader.status(), reader.outbox()
         # The ledger also remembers leads that were announced and then withdrawn.
         old_leads = [lead for lead in reader.leads() if lead.state == "retracted"] if upto is None else []
@@ -89,14 +94,14 @@ def snapshot(
     reviewed = {row.lead_id: row.disposition for row in dispositions}
     leads = {lead.lead_id: lead for lead in calibrated([*old_leads, *found.leads], reviewed)}
     findings = {item.finding_id: item for item in [*old_findings, *found.findings]}
-    facts = found.world.facts
+    facts, bound = found.world.facts, [*bundle.bound, *found.children]
     return Snapshot(
         tool_version=__version__,
         config_digest=bundle.digest,
         legal=_legal_file(found.legal),
         version=version,
         now=now,
-        chains=tuple(_chain_status(chain, config, bundle, status) for chain in found.chains),
+        chains=tuple(_chain_status(chain, config, bound, status, covered) for chain in found.chains),
         rules=tuple(map(_rule_info, all_rules())),
         leases=facts.leases,
         lease_events=_lease_history(found.events),
@@ -161,9 +166,17 @@ def _lease_history(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _chain_status(row: ChainRow, config: Config, bundle: Bundle, status: Status) -> view.ChainStatus:
+def _chain_status(
+    row: ChainRow,
+    config: Config,
+    bound: Sequence[Bound],
+    status: Status,
+    covered: Mapping[int, Mapping[str, Spans]],
+) -> view.ChainStatus:
     chain = next((item for item in config.chains.values() if item.id == row.chain_id), None)
-    starts = [item.from_block for item in bundle.bound if item.chain_id == row.chain_id]
+    starts = [item.from_block for item in bound if item.chain_id == row.chain_id]
+    upto = Span(0, 0 if row.head is None else row.head + 1)
+    unseen = unread(contract_wants(row.chain_id, bound), covered.get(row.chain_id, {}), upto)
     return view.ChainStatus(
         chain_id=row.chain_id,
         name=row.name,
@@ -174,6 +187,7 @@ def _chain_status(row: ChainRow, config: Config, bundle: Bundle, status: Status)
         finalized=row.finalized,
         node_head=row.node_head,
         missing_blocks=status.missing.get(row.chain_id, 0),
+        unread_blocks=unseen.total,
         logs=status.logs.get(row.chain_id, 0),
         reorgs=row.reorgs,
         explorer=chain.explorer if chain else "",

@@ -35,6 +35,8 @@ class ChainStatus(msgspec.Struct, frozen=True, kw_only=True):
     node_head: int | None = None
     """The node's newest block when it was last asked, None when no daemon said so."""
     missing_blocks: int = 0
+    unread_blocks: int = 0
+    """Blocks up to the last one of which some contract's logs were not read yet."""
     logs: int = 0
     reorgs: int = 0
     explorer: str = ""

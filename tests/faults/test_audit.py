@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.fakenode import faults
-from tests.fakenode.chain import Chain, Log, Tx, dense
+from tests.fakenode.chain import CHAIN_ID, Chain, Log, Tx, dense
 from tests.fakenode.node import Node
 from tests.fakenode.truth import lay_out
 from tests.markets.chain_of_logs import encoded
@@ -75,6 +77,19 @@ async def test_a_ledger_is_held_against_another_node(chain, tmp_path):
             "block 31, log 7: only in the ledger",
         ]
         assert "2 differ" in missing.err
+
+
+async def test_an_export_says_how_many_blocks_it_lacks(chain, tmp_path):
+    async with Node(chain).running() as node:
+        place = lay_out(tmp_path, [node.url])
+        assert (await monitor(place, "backfill", "--from", "31")).code == 0
+        half = await monitor(place, "export", str(tmp_path / "half"))
+        assert "blocks up to 59 are not read yet for some contract" in half.err
+        assert (await monitor(place, "backfill")).code == 0
+        whole = await monitor(place, "export", str(tmp_path / "whole"))
+        assert "not read yet" not in whole.err
+    lacking = [json.loads((tmp_path / name / "manifest.json").read_bytes())["chains"] for name in ("half", "whole")]
+    assert [each[str(CHAIN_ID)]["unread_blocks"] for each in lacking] == [31, 0]
 
 
 def pools(*, kept: bool) -> Chain:

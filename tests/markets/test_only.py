@@ -10,7 +10,6 @@ import pytest
 
 from monitor.abi import parse_event
 from monitor.config import Config
-from monitor.daemon.watch import contract_wants
 from monitor.errors import MarketError
 from monitor.markets.decode import Decoded, decode_logs
 from monitor.markets.lint import check
@@ -18,6 +17,7 @@ from monitor.markets.load import Market, bind, bind_everywhere, load_markets
 from monitor.markets.logfile import decode_file
 from monitor.markets.standards import EPOCHS
 from monitor.sync.fragment import contract_fragment, filters
+from monitor.views.coverage import contract_wants
 from tests.markets.chain_of_logs import encoded, given
 from tests.markets.test_lint import line_of, written
 from tests.markets.test_lists import frame

@@ -26,3 +26,7 @@ def command(directory: str, at: str | None) -> None:
     manifest = export(read_snapshot(at), Path(directory))
     rows = sum(entry.rows for entry in manifest.files.values())
     click.echo(f"wrote {len(manifest.files)} tables, {rows} rows, and manifest.json to {directory}", err=True)
+    for chain in manifest.chains.values():
+        if chain.unread_blocks:
+            missing = f"{chain.unread_blocks} blocks up to {chain.last_block} are not read yet for some contract"
+            click.echo(f"{chain.name}: {missing}; what they hold is in no table", err=True)

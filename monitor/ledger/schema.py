@@ -15,7 +15,7 @@ from monitor.ledger import reads
 
 __all__ = ["SCHEMA_VERSION", "copy_log", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -113,6 +113,8 @@ _UPGRADES = {
     3: "DROP TABLE status; DROP TABLE endpoints;" + _REPORTS,
     4: _EPOCHS,
     5: _BARE_NATIVE + _NATIVE + _FILL_NATIVE,
+    # Answers about fees that do not say whom the transaction called; they are asked for again.
+    6: "DELETE FROM reads WHERE kind = 'fee' AND length(result) = 37",
 }
 """What brings a ledger from each older version to the next."""
 

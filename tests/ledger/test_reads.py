@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from monitor.ledger.reader import Reader
@@ -46,3 +48,17 @@ async def test_what_a_node_could_not_tell_is_asked_again_but_not_what_a_contract
         await writer.put_reads([OLD, REFUSED, UNKNOWN])
         await writer.forget_failures()
         assert rows(path) == [OLD, REFUSED]
+
+
+async def test_answers_about_fees_of_an_older_form_are_asked_for_again(tmp_path):
+    path = tmp_path / "ledger.db"
+    short, whole, code = (
+        (1, 5, kind, b"", payload, b"r" * size, None)
+        for kind, payload, size in (("fee", b"s", 37), ("fee", b"w", 57), ("code", b"c", 37))
+    )
+    async with Writer(path) as writer:
+        await writer.put_reads([short, whole, code])
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("PRAGMA user_version=6")
+    async with Writer(path):
+        assert rows(path) == [code, whole]

@@ -68,19 +68,10 @@ def same(read, rows, known, reader, bundle, config):
     assert sorted(map(repr, one.quarantine)) == sorted(map(repr, other.quarantine))
     assert_frame_equal(one.wanted, other.wanted)
     assert_frame_equal(one.asides, other.asides)
-    assert_frame_equal(one.world.watch, other.world.watch)
-    for name in (
-        "leases",
-        "lease_events",
-        "transfers",
-        "capacity",
-        "supply",
-        "members",
-        "wallets",
-        "hubs",
-        "links",
-        "funders",
-    ):
+    for name in ("watch", "wallets", "clusters", "habits"):
+        assert_frame_equal(getattr(one.world, name), getattr(other.world, name))
+    frames = ("leases", "lease_events", "transfers", "capacity", "supply", "members", "hubs", "links", "funders")
+    for name in frames:
         assert_frame_equal(getattr(one.world.facts, name), getattr(other.world.facts, name))
 
 

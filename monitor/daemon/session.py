@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
@@ -25,7 +26,11 @@ def run(config: Config, mode: Mode, *, quiet: bool = False) -> signal.Signals | 
 
     Raises what `Engine.run` raises, and LedgerLocked when another daemon writes the ledger.
     """
-    return asyncio.run(_run(config, mode, quiet=quiet))
+    # A loop that a signal leaves half made complains when it goes: what comes meanwhile waits until it is made.
+    early: list[int] = []
+    for name in _SIGNALS:
+        signal.signal(name, lambda number, _: early.append(number))
+    return asyncio.run(_run(config, mode, early, quiet=quiet))
 
 
 def _serving(listen: str, ledger: Path) -> AbstractAsyncContextManager[None]:
@@ -37,7 +42,11 @@ def _serving(listen: str, ledger: Path) -> AbstractAsyncContextManager[None]:
     return serving(listen, ledger)
 
 
-async def _run(config: Config, mode: Mode, *, quiet: bool) -> signal.Signals | None:
+async def _run(config: Config, mode: Mode, early: Sequence[int], *, quiet: bool) -> signal.Signals | None:
+    for name in _SIGNALS:
+        signal.signal(name, signal.default_int_handler)
+    if early:
+        raise KeyboardInterrupt
     bundle = load_bundle(config)
     names = {chain.id: name for name, chain in config.chains.items()}
     progress = Progress(names, None if quiet else sys.stderr)

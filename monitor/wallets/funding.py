@@ -45,6 +45,7 @@ FUNDERS: dict[str, pl.DataType] = {
 sent something from then on, `out_degree` = distinct wallets the funder sent value to."""
 
 FUNDINGS = {name: kind for name, kind in FUNDERS.items() if name != "out_degree"}
+_DECISIVE = ("chain_id", "kind", "token", "sender", "recipient", "amount", "block_number")
 DUST_FRACTION = 1000
 """An inbound transfer below a thousandth of the wallet's largest one in that asset is dust, which anybody can send."""
 
@@ -106,16 +107,21 @@ def tokens_only(transfers: pl.DataFrame) -> pl.DataFrame:
 def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
     """Find the first funding of each wallet: `FUNDERS` without out_degree; takes the wallets' transfers only."""
     wanted = wallets.select("chain_id", "address").unique()
-    funding = inbound(transfers, contracts).join(
+    # Of millions of rows only what decides is copied; a row for each wallet is left to be picked out whole.
+    decisive = transfers.select(*_DECISIVE).with_row_index("row")
+    funding = inbound(decisive, contracts).join(
         wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )
     wallet = "chain_id", "recipient"
+    rows = funding.select(
+        "row",
+        "block_number",
+        (pl.col("sender").n_unique().over(wallet) == 1).alias("sole"),
+        pl.col("block_number").min().over(wallet).alias("first_block"),
+    ).filter(pl.col("block_number") == pl.col("first_block"))
     first = (
-        funding.with_columns(
-            (pl.col("sender").n_unique().over(wallet) == 1).alias("sole"),
-            pl.col("block_number").min().over(wallet).alias("first_block"),
-        )
-        .filter(pl.col("block_number") == pl.col("first_block"))
+        transfers[rows.get_column("row")]
+        .with_columns(rows.get_column("sole"))
         .pipe(first_of_block)
         .rename({"recipient": "address", "sender": "funder", "block_time": "at"})
         .join(_last_acts(transfers, wanted), on=["chain_id", "address"], how="left")

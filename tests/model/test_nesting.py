@@ -78,7 +78,11 @@ for sly in ('["]",' * 60_000, '{"}":' * 60_000):
     assert json_of(sly) is None
     assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + sly.encode()) is None
 assert json_of(deep) is None and parse_spec(deep) is None
-assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}") is None
+answered = envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + deep.encode() + b"}")
+# Python 3.14 guards the C stack by its size: what fits it is read, and stays a raw result until somebody decodes it.
+assert answered is None or sys.version_info >= (3, 14)
+endless = "[" * 5_000_000 + "]" * 5_000_000
+assert envelopes(b'{"jsonrpc":"2.0","id":1,"result":' + endless.encode() + b"}") is None
 try:
     decode_file(deep.encode() * 100, {}, ())
 except InputError:

@@ -294,7 +294,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """Pick columns of `moved`, in any order, also where the wallets are very many."""
         key = [name for name in ("chain_id", side) if name in wallets.columns]
         if self.near is not None and wallets.height < _FEW:
-            told = {*columns, "chain_id", "sender", "recipient", "amount", *("block_time" for _ in {"at"} & {*columns})}
+            told = {*columns, "chain_id", "sender", "recipient", "amount"}
+            if "at" in columns:
+                told.add("block_time")
             found = self._found(wallets, side, *(name for name in TRANSFERS if name in told))
             at = pl.col("block_time").alias("at")
             return _valued(found.lazy()).select(at if name == "at" else name for name in columns).collect()

@@ -39,7 +39,7 @@ UNASKED = {
     "sole_owner": "anybody can make a Safe that names another its owner",
 }
 """What one side can bring about alone; said where only one acted."""
-_IDLE = "what came was not used yet, and anybody can be sent value unasked"
+_IDLE = "the other was not seen to send since, and anybody can be sent value unasked"
 _SHOWN = 5
 _LONG = 10
 """Hops above which a chain of good links is a weak one all the same."""

@@ -82,7 +82,7 @@ def test_what_one_side_brought_about_alone_is_told():
     lines, x = text(shown, A, FUNDER), fmt.short(fmt.address(FUNDER))
     at = lines.index("    one paid for a lease of the other") + 1
     assert lines[at] == f"    only {x} acted: anybody can pay for a lease unasked"
-    assert f"    only {x} acted: what came was not used yet, and anybody can be sent value unasked" in lines
+    assert f"    only {x} acted: the other was not seen to send since, and anybody can be sent value unasked" in lines
     assert "    both acted" in lines
     assert set(UNASKED) < set(MEANING)
 

@@ -35,7 +35,7 @@ from rules import (
 
 from monitor.daemon.pool import on_the_pool
 from monitor.facts.folding import Folding
-from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
+from monitor.facts.inputs import HARDWARE, TOKENS
 from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
 from monitor.model.schema import empty
@@ -82,7 +82,6 @@ def inputs(events: pl.DataFrame, moved: pl.DataFrame, head: int) -> Inputs:
     now = T0 + 12 * head
     return Inputs(
         events=events, since={1: BLOCK - 1}, moved_since={1: BLOCK - 1}, transfers=moved, fee_transactions=6,
-        token_logs=empty(RAW_LOGS), native=empty(NATIVE),
         hardware=lambda _: pl.DataFrame(spelled, schema=HARDWARE, orient="row"),
         tokens=pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row"), labels=empty(LABELS),
         emits={"reference": EMITTED}, reach=Reach(depth=2),

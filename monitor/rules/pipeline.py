@@ -14,8 +14,7 @@ from monitor.facts.moving import Moved, Moving
 from monitor.facts.offers import Offers
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted
-from monitor.facts.transfers import transfers
-from monitor.model.schema import CLUSTERS, QUARANTINE, READS, empty
+from monitor.model.schema import CLUSTERS, READS, empty
 from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, Judging
 from monitor.rules.models import models
@@ -37,22 +36,19 @@ Resolve = Callable[[Sequence[str]], pl.DataFrame]
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What the world is computed from; rows in any order.
+    """What the world is computed from; rows in any order but where one is named.
 
-    `events` EVENTS, `token_logs` RAW_LOGS, `native` NATIVE, `tokens` TOKENS (`monitor.facts.inputs`), `labels` LABELS
+    `events` EVENTS, `transfers` TRANSFERS (in chain order), `tokens` TOKENS (`monitor.facts.inputs`), `labels` LABELS
     (`monitor.wallets.labels`). `hardware` answers spellings with HARDWARE rows. `contracts` = market, escrow and token
     addresses, which are nobody's wallets. `overrides` = `[rules.<id>]` of the configuration.
     """
 
     events: pl.DataFrame
+    transfers: pl.DataFrame
     since: Mapping[int, int] = {}
     """Per chain the block up to which `events` are what they were at the evaluation before; matters to `Known`."""
     moved_since: Mapping[int, int] = {}
     """The same of `transfers`."""
-    token_logs: pl.DataFrame
-    native: pl.DataFrame
-    transfers: pl.DataFrame | None = None
-    """Token and native rows decoded already (TRANSFERS, in chain order); `token_logs` and `native` then say nothing."""
     hardware: Resolve
     tokens: pl.DataFrame
     quotes: pl.DataFrame = msgspec.field(default_factory=lambda: empty(QUOTES))
@@ -115,7 +111,6 @@ class World(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """What wallets set for fees (`monitor.wallets.fees.FEES`)."""
     fee_reads: pl.DataFrame
     """Reads (WANTED) that would tell more about fees."""
-    token_quarantine: pl.DataFrame
     judgement: Judgement
 
     @cached_property
@@ -150,7 +145,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     said = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
     offered, supplied = known.offers.become(events, inputs.since, hardware)
     rented, history, persons = known.folding.become(events, inputs.since, said)
-    watch, hops, moved, refused, news = _followed(inputs, persons, known)
+    watch, hops, moved, news = _followed(inputs, persons, known)
     turned = known.folding.turned
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
     since = None if turned is None or news is None else News(turned, news, known.grouping.near)
@@ -190,32 +185,26 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         stays=grouped_now.stays,
         fees=settings.fees,
         fee_reads=settings.wanted,
-        token_quarantine=refused,
         judgement=judgement,
     )
 
 
 class _Followed(NamedTuple):
-    """Whom to watch, the transfers within that watch, those that are none, and which went and came since."""
+    """Whom to watch, the transfers within that watch, and which of them went and came since."""
 
     watch: pl.DataFrame
     hops: pl.DataFrame
     moved: pl.DataFrame
-    refused: pl.DataFrame
     news: Moved | None
 
 
 def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
-    if inputs.transfers is None:
-        moved, refused = transfers(inputs.token_logs, inputs.native)
-    else:
-        moved, refused = inputs.transfers, empty(QUARANTINE)
     watch, hops, inside = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
         terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
-        watch, hops, inside = known.following.become(moved, persons, *terms, inputs.moved_since)
-    moved, news = known.moving.become(moved, inside, inputs.moved_since)
-    return _Followed(watch, hops, moved, refused, known.grouping.difference(moved) if news is None else news)
+        watch, hops, inside = known.following.become(inputs.transfers, persons, *terms, inputs.moved_since)
+    moved, news = known.moving.become(inputs.transfers, inside, inputs.moved_since)
+    return _Followed(watch, hops, moved, known.grouping.difference(moved) if news is None else news)
 
 
 def _with_leads(clusters: pl.DataFrame, judgement: Judgement) -> pl.DataFrame:

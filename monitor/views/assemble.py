@@ -211,8 +211,6 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
             events=read.events,
             since=rows.since,
             moved_since=rows.moved_since,
-            token_logs=empty(RAW_LOGS),
-            native=empty(NATIVE),
             transfers=read.transfers,
             hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
             tokens=_token_frame(bundle),

@@ -18,7 +18,7 @@ def same(one: World, other: World) -> None:
     assert one.judgement == other.judgement
     for name in ("leases", "lease_events", "transfers", "capacity", "funders", "links", "members", "hubs"):
         assert_frame_equal(getattr(one.facts, name), getattr(other.facts, name))
-    for name in ("watch", "wallets", "clusters", "token_quarantine"):
+    for name in ("watch", "wallets", "clusters"):
         assert_frame_equal(getattr(one, name), getattr(other, name))
 
 

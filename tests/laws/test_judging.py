@@ -7,10 +7,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from monitor.facts.supply import emitted
-from monitor.facts.transfers import transfers
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
-from tests.facts.rows import USDC, events, native, time_of, token_logs, who
+from tests.facts.rows import USDC, events, time_of, who
 from tests.rules.judged import chain, judged
 from tests.rules.play import (
     DAY_BLOCKS,
@@ -111,7 +110,6 @@ def test_judging_on_equals_judging_anew(seed):
             logs, sent = ([row for row in part if row not in late] for part in (seen.logs, seen.native))
             seen = seen._replace(logs=logs, native=sent)
         now = {"chains": chain(head_block=head, head_time=time_of(head))} | fixed
-        now["transfers"], _ = transfers(token_logs(*seen.logs), native(*seen.native))
         if look != LOOKS - 2:
             now["moved_since"] = {1: final}
         on, anew = judged(seen, LABELS, known=known, since={1: final}, **now), judged(seen, LABELS, **now)

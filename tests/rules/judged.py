@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from monitor.facts.transfers import transfers
 from monitor.model.lead import Finding
 from monitor.rules.models import MODELS
 from monitor.rules.pipeline import Inputs, Known, World, evaluate
@@ -44,7 +45,7 @@ def chain(**fields: Any) -> dict[int, ChainContext]:
 
 def inputs(rows: Rows, labels: pl.DataFrame | None = None, **fields: Any) -> Inputs:
     known: dict[str, Any] = {
-        "events": events(*rows.events), "token_logs": token_logs(*rows.logs), "native": native(*rows.native),
+        "events": events(*rows.events), "transfers": transfers(token_logs(*rows.logs), native(*rows.native))[0],
         "hardware": resolve, "tokens": tokens(), "labels": label_rows() if labels is None else labels,
         "chains": chain(), "contracts": frozenset({MARKET, USDC}), "models": models(),
     }  # fmt: skip

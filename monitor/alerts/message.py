@@ -27,8 +27,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     payload: bytes
     """The body exactly as it is signed and sent: JSON, fewer than 20,000 bytes."""
-    created: int
-    """Block time (seconds) of what the alert is about."""
 
 
 class Sent(Protocol):
@@ -156,7 +154,6 @@ def _alert(kind: Kind, lead: Lead, sink: str, sequence: int, context: Context) -
         kind=kind,
         sequence=sequence,
         payload=render(kind, lead, sequence, at, context),
-        created=at,
     )
 
 

@@ -11,7 +11,7 @@ from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
 from monitor.daemon.progress import Progress
 from monitor.ledger.writer import Writer
-from monitor.model.chain import Change, Extended, Finalized, Reverted
+from monitor.model.chain import Change, Extended, Reverted
 from monitor.model.page import Page
 from monitor.model.span import Span, Spans
 from monitor.sync.fragment import Want
@@ -202,20 +202,19 @@ class Follower:
         return reverted
 
     async def _apply(self, change: Change) -> None:
+        if isinstance(change, Reverted):
+            # what is in flight was asked of the branch that went
+            await self._drop([task for task, job in self._flying.items() if not job.final])
+        await self.writer.apply(change)
         match change:
-            case Extended(chain_id, headers):
-                await self.writer.extend(chain_id, headers)
+            case Extended(_, headers):
                 self._head = headers[-1].number
             case Reverted(chain_id, to):
-                await self._drop([task for task, job in self._flying.items() if not job.final])
-                await self.writer.revert(chain_id, to.number)
                 self.reorgs += 1
                 self.deepest_reorg = max(self.deepest_reorg, self._head - to.number)
                 keep = Spans.of(0, to.number + 1)
                 self.covered = {key: spans & keep for key, spans in self.covered.items()}
                 self.progress.reverted(chain_id, to.number)
-            case Finalized(chain_id, upto):
-                await self.writer.finalize(chain_id, upto)
 
     async def _drop(self, tasks: Sequence[asyncio.Task[Page | None]]) -> None:
         for task in tasks:

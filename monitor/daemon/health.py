@@ -20,10 +20,7 @@ _METRICS = {"content-type": "text/plain; version=0.0.4; charset=utf-8"}
 
 @asynccontextmanager
 async def serving(listen: str, ledger: Path) -> AsyncIterator[None]:
-    """Serve on `host:port` while the context lasts, not at all for an empty text; raises ConfigError when taken."""
-    if not listen:
-        yield
-        return
+    """Serve on `host:port` while the context lasts; raises ConfigError when that is taken."""
     # A reader of its own: a judgement that holds the daemon's for seconds keeps nobody waiting here.
     with Reader(ledger) as reader:
         runner = web.AppRunner(_app(reader), access_log=None, shutdown_timeout=1)

@@ -174,9 +174,8 @@ class Reader:
 
     def logs_frame(
         self,
-        chain_id: int | None = None,
-        upto: Mapping[int, int] | None = None,
         *,
+        upto: Mapping[int, int] | None = None,
         above: Mapping[int, int] | None = None,
         addresses: Collection[bytes] | None = None,
         topic0: Collection[bytes] | None = None,
@@ -200,14 +199,10 @@ class Reader:
             wanted &= first.is_in(sorted(topic0))
         if anywhere:
             wanted |= first.is_in(sorted(anywhere))
-        return with_words(self.scan(["chain_id", *LOG_ROWS], wanted, chain_id=chain_id, upto=upto, above=above))
+        return with_words(self.scan(["chain_id", *LOG_ROWS], wanted, upto=upto, above=above))
 
     def transfers_frame(
-        self,
-        chain_id: int | None = None,
-        upto: Mapping[int, int] | None = None,
-        *,
-        above: Mapping[int, int] | None = None,
+        self, *, upto: Mapping[int, int] | None = None, above: Mapping[int, int] | None = None
     ) -> pl.DataFrame:
         """Read native transactions, and what contracts moved inside them, in chain order.
 
@@ -217,7 +212,7 @@ class Reader:
         """
         from monitor.ledger import frames, scan
 
-        limits = scan.Limits(chain_id, upto or {}, above or {})
+        limits = scan.Limits(upto=upto or {}, above=above or {})
         with self.snapshot():
             where, values = limits.where("block_number", "block_number")
             rows = self._rows(f"SELECT {_NATIVE_COLUMNS} FROM native WHERE {where} ORDER BY 1, 2, 4, trace", values)

@@ -129,13 +129,6 @@ class Writer:
             lambda connection: judgement.put_judgement(connection, findings, leads, outbox, quarantine, upgrades)
         )
 
-    async def set_disposition(
-        self, lead_id: str, disposition: Disposition, reason: str, reviewer: str, at: int
-    ) -> None:
-        """Add a reviewer's decision to a lead's history; raises InputError when there is no such lead."""
-        row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
-        await self._write(lambda connection: judgement.put_disposition(connection, row))
-
     async def due(self, now: float, limit: int = 100) -> list[OutboxRow]:
         """Read pending alerts whose `next_at` has come, as the last write left them."""
         return await self._write(lambda connection: judgement.due_rows(connection, now, limit))

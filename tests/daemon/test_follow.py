@@ -70,14 +70,9 @@ class Writer:
             raise self.error
         self.written.append([span.start for page in pages for span in list(page.coverage.values())[:1]])
 
-    async def extend(self, *_: Any) -> None:
-        return
-
-    async def revert(self, _chain_id: int, to: int) -> None:
-        self.reverted.append(to)
-
-    async def finalize(self, *_: Any) -> None:
-        return
+    async def apply(self, change: Change) -> None:
+        if isinstance(change, Reverted):
+            self.reverted.append(change.to.number)
 
 
 def made(source: Source, *, starts: tuple[int, ...] = (0,), **options: Any) -> tuple[Follower, Writer]:

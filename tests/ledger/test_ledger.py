@@ -47,7 +47,7 @@ async def test_rows_come_back_as_they_went_in(path):
             assert frame["data"][5] == hostile.data
             assert frame["block_time"].to_list() == [1005] * 5 + [1006, 1003]
             assert frame["block_hash"][5] == header(6).hash
-            native = reader.transfers_frame(1)
+            native = reader.transfers_frame()
             assert native["value"].to_list() == [None]
             assert native["value_exact"].to_list() == [str(2**255)]
             assert len(reader.window(1).known) == 9
@@ -65,7 +65,7 @@ async def test_frames_are_limited(path):
     with Reader(path) as reader:
 
         def numbers(**limits: Any) -> list[int]:
-            return reader.logs_frame(1, **limits)["block_number"].to_list()
+            return reader.logs_frame(**limits).filter(chain_id=1)["block_number"].to_list()
 
         assert numbers(upto={1: 3}) == [0, 1, 2, 3]
         assert numbers(above={1: 6}, upto={1: 7, 2: 0}) == [7]
@@ -73,11 +73,12 @@ async def test_frames_are_limited(path):
         assert numbers(topic0=[b"\x04" * 32, b"\x08" * 32]) == [4, 8]
         assert numbers(topic0=[]) == []
         assert reader.logs_frame(upto={1: 3}).height == 4 + 9
-        assert reader.transfers_frame(1, {1: 2})["value"].to_list() == [Decimal(0), Decimal(1), Decimal(2)]
+        assert reader.transfers_frame(upto={1: 2, 2: -1})["value"].to_list() == [Decimal(0), Decimal(1), Decimal(2)]
         assert reader.blocks_at(1004) == {1: 4, 2: 4}
         assert reader.blocks_at(5) == {1: -1, 2: -1}
-        assert reader.logs_frame(1, reader.blocks_at(5)).height == 0
-        assert reader.logs_frame(5).schema == reader.logs_frame(1).schema
+        nothing = reader.logs_frame(upto=reader.blocks_at(5))
+        assert nothing.height == 0
+        assert nothing.schema == reader.logs_frame().schema
 
 
 async def test_changes(path):
@@ -90,8 +91,8 @@ async def test_changes(path):
         await writer.apply(Reverted(1, BlockRef(5, header(5).hash)))
         with Reader(path) as reader:
             assert reader.coverage(1) == {"a": Spans.of(0, 6)}
-            assert reader.logs_frame(1)["block_number"].to_list() == [0, 1, 2, 3, 4, 5]
-            assert reader.transfers_frame(1).height == 0
+            assert reader.logs_frame()["block_number"].to_list() == [0, 1, 2, 3, 4, 5]
+            assert reader.transfers_frame().height == 0
             assert reader.quarantine() == [quarantined(2)]
             assert reader.upgrades() == [upgraded(2)]
             assert reader.status().upgrades == ()
@@ -180,7 +181,7 @@ async def test_rows_need_their_header(path):
 async def test_judgement_is_replaced_and_dispositions_survive(path):
     async with Writer(path) as writer:
         await writer.put_judgement([finding(), finding("finding-2")], [lead(), lead("lead-2")])
-        await writer.set_disposition("lead-1", "acknowledged", "", "ann", 5)
+        record_disposition(path, "lead-1", "acknowledged", "", "ann", 5)
         record_disposition(path, "lead-1", "dismissed", "payroll", "bob", 6)
         await writer.put_judgement([finding(state="retracted")], [lead(score=70)])
         with Reader(path) as reader:
@@ -188,7 +189,7 @@ async def test_judgement_is_replaced_and_dispositions_survive(path):
             assert reader.leads() == [lead(score=70, disposition="dismissed", reason="payroll", reviewer="bob")]
             assert [row.reviewer for row in reader.dispositions()] == ["ann", "bob"]
         with pytest.raises(InputError, match="no lead lead-9"):
-            await writer.set_disposition("lead-9", "dismissed", "", "ann", 5)
+            record_disposition(path, "lead-9", "dismissed", "", "ann", 5)
         with pytest.raises(InputError, match="no lead lead-2"):
             record_disposition(path, "lead-2", "dismissed", "", "ann", 5)
 
@@ -414,7 +415,7 @@ def killed(path: Path, milliseconds: int) -> None:
 
 def check_rows_and_coverage(path: Path) -> None:
     with Reader(path) as reader:
-        logs = reader.logs_frame(1)
+        logs = reader.logs_frame()
         covered = [n for span in reader.coverage(1).get("a", Spans()) for n in range(span.start, span.stop)]
         assert logs["block_number"].to_list() == [n for n in covered for _ in range(20)]
         assert logs["block_hash"].null_count() == 0

@@ -60,7 +60,7 @@ async def test_many_final_rows_become_a_segment_and_few_stay_in_the_tail(path, m
         )
         assert len(files(path)) == 1
         with Reader(path) as reader:
-            frame = reader.logs_frame(1)
+            frame = reader.logs_frame()
             assert frame["block_number"].to_list() == [n for n in range(12) for _ in range(2)] + [90, 91, 92, 93, 94]
             assert frame["block_time"].to_list() == [1000 + n for n in frame["block_number"]]
             assert frame["block_hash"].to_list() == [header(n).hash for n in frame["block_number"]]
@@ -115,7 +115,7 @@ async def test_scans_read_what_is_asked_for_wherever_it_stands(path):
     with Reader(path) as reader:
 
         def numbers(**limits):
-            return sorted(set(reader.logs_frame(1, **limits)["block_number"]))
+            return sorted(set(reader.logs_frame(**limits).filter(chain_id=1)["block_number"]))
 
         assert numbers(above={1: 17}, upto={1: 71}) == [*range(18, 30), 70, 71]
         assert numbers(addresses=[b"b" * 20]) == list(range(10, 30))
@@ -207,9 +207,9 @@ async def test_a_damaged_segment_is_one_clear_error(path, damage, words):
     damage(next(segment_folder(path).glob("1-20-39-*")))
     with Reader(path) as reader:
         assert reader.status().logs == {1: 80}
-        assert reader.logs_frame(1, upto={1: 15}).height == 32
+        assert reader.logs_frame(upto={1: 15}).height == 32
         with pytest.raises(LedgerError, match=words) as caught:
-            reader.logs_frame(1)
+            reader.logs_frame()
         assert "1-20-39-" in caught.value.message
         assert "monitor prune --chain 1 --above 19" in caught.value.hint
 

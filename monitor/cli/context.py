@@ -11,9 +11,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from Crypto.PublicKey.ECC import EccKey
+
     from monitor.config import Loaded
 
-__all__ = ["FORMATS", "Settings", "format_option", "load_config", "located", "login_name", "settings"]
+__all__ = ["FORMATS", "Settings", "format_option", "load_config", "located", "login_name", "settings", "signer"]
 
 _LOADED = "monitor.loaded"
 FORMATS = ("table", "csv", "json", "ndjson")
@@ -41,6 +43,14 @@ def load_config() -> Loaded:
     loaded = load(chosen.config, overrides={"ledger.path": chosen.ledger} if chosen.ledger else None)
     click.get_current_context().find_root().meta[_LOADED] = loaded
     return loaded
+
+
+def signer() -> EccKey | None:
+    """Read the key that signs exports, None where the configuration names none; raises ConfigError."""
+    from monitor.export import read_signer
+
+    reference = load_config().config.export.signing_key
+    return None if reference is None else read_signer(reference)
 
 
 def login_name() -> str:

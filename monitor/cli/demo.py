@@ -77,7 +77,7 @@ async def run_demo(folder: Path, seed: int) -> int:
     problems = [f"the daemon ended with code {code}"] if code else []
     with (folder / "export" / "leases.csv").open(encoding="utf-8", newline="") as file:
         problems += compare(chain, csv.DictReader(file))
-    problems += verify_manifest(folder / "export")
+    problems += verify_manifest(folder / "export").problems
     problems += _unheard(leads, messages, refused)
     _say("4/5", f"{len(messages)} signed webhook messages arrived and were verified")
     _say("5/5", "the leads beside the truth:")

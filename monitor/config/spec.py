@@ -22,6 +22,7 @@ __all__ = [
     "DeploymentConfig",
     "DistrustRange",
     "EndpointConfig",
+    "ExportConfig",
     "HealthConfig",
     "LabelConfig",
     "LedgerConfig",
@@ -350,6 +351,12 @@ class HealthConfig(_Table):
     listen: Annotated[str, AfterValidator(_listen_text)] = ""
 
 
+class ExportConfig(_Table):
+    """How exports are signed: `signing_key` points to an ed25519 private key in PEM; without it they are not."""
+
+    signing_key: OnlyReference | None = None
+
+
 class Config(_Table):
     """The whole configuration, frozen."""
 
@@ -365,6 +372,7 @@ class Config(_Table):
     """Overrides of rule parameters: `[rules.T04] min_renters = 3`."""
     alerts: AlertsConfig = AlertsConfig()
     health: HealthConfig = HealthConfig()
+    export: ExportConfig = ExportConfig()
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Config:

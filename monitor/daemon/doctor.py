@@ -16,6 +16,7 @@ from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
 from monitor.errors import ConfigError, MonitorError
+from monitor.export import key_id, read_signer
 from monitor.hardware import catalogue
 from monitor.ledger.reader import Reader
 from monitor.markets.lint import check
@@ -48,7 +49,7 @@ async def examine(config: Config) -> AsyncIterator[Check]:
         for line in error.message.splitlines():
             yield Check("fail", "config", line, error.hint)
         return
-    for item in (*_adapters(bundle), *_ledger(config), *_files()):
+    for item in (*_adapters(bundle), *_ledger(config), *_files(), *_signing(config)):
         yield item
     chains = {name: chain for name, chain in config.chains.items() if chain.enabled}
     if not chains:
@@ -105,6 +106,18 @@ def _files() -> Iterator[Check]:
         f"accelerators as of {as_of}, {age} days old",
         "update the program" if age > _CATALOGUE_DAYS else "",
     )
+
+
+def _signing(config: Config) -> Iterator[Check]:
+    reference = config.export.signing_key
+    if reference is None:
+        return
+    try:
+        key = read_signer(reference)
+    except ConfigError as error:
+        yield Check("fail", "signing key", error.message, error.hint)
+    else:
+        yield Check("ok", "signing key", f"exports are signed by {key_id(key)}")
 
 
 async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:

@@ -1,11 +1,12 @@
-"""CSV files and a manifest for auditors, written from a snapshot, and their verification.
+"""CSV files and a manifest for auditors, written from a snapshot, signed if asked for, and their verification.
 
 May import `views` and what stands below it. Reads no clock, no ledger and no chain: the same snapshot gives the same
 bytes, so two people with the same ledger can compare files by hash.
 """
 
 from monitor.export.manifest import Manifest
-from monitor.export.verify import verify_manifest
+from monitor.export.signature import key_id, read_public, read_signer
+from monitor.export.verify import Verdict, verify_manifest
 from monitor.export.write import export
 
-__all__ = ["Manifest", "export", "verify_manifest"]
+__all__ = ["Manifest", "Verdict", "export", "key_id", "read_public", "read_signer", "verify_manifest"]

@@ -7,36 +7,52 @@ import hashlib
 import io
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from monitor.export import signature
 from monitor.export.manifest import MANIFEST, MAX_MANIFEST_BYTES, SCHEMA_VERSION, FileEntry, Manifest
 from monitor.views import clean
 from monitor.views.columns import TABLES
 
-__all__ = ["verify_manifest"]
+if TYPE_CHECKING:
+    from Crypto.PublicKey.ECC import EccKey
+
+__all__ = ["Verdict", "verify_manifest"]
 
 _NAME = re.compile(r"[a-z][a-z_]{0,40}\.csv")
 _CHUNK = 1 << 20
 _FIELD_LIMIT = 1 << 26
 
 
-def verify_manifest(directory: Path) -> list[str]:
-    """List what differs between the manifest and the files beside it, one line each; empty when all agrees."""
+class Verdict(NamedTuple):
+    """What came of checking: what differs, one line each, and in words who signed."""
+
+    problems: list[str]
+    signed: str = ""
+
+
+def verify_manifest(directory: Path, pinned: EccKey | None = None) -> Verdict:
+    """Hold a manifest against the files beside it and its signature; with a `pinned` public key it must be that one's.
+
+    No problems: all agrees.
+    """
     if (directory / MANIFEST).exists() and not (directory / MANIFEST).is_file():
-        return [f"{MANIFEST}: is no file"]
+        return Verdict([f"{MANIFEST}: is no file"])
     try:
         with (directory / MANIFEST).open("rb") as file:
             data = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
-        return [f"{MANIFEST}: cannot be read: {error.strerror}"]
+        return Verdict([f"{MANIFEST}: cannot be read: {error.strerror}"])
     if len(data) > MAX_MANIFEST_BYTES:
-        return [f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES} bytes"]
+        return Verdict([f"{MANIFEST}: larger than {MAX_MANIFEST_BYTES} bytes"])
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return [f"{MANIFEST}: malformed: {clean.terminal(str(error))}"]
-    problems = _check_version(manifest)
+        return Verdict([f"{MANIFEST}: malformed: {clean.terminal(str(error))}"])
+    signed = signature.check(lambda name: _small(directory / name), data, pinned)
+    problems = [*signed.problems, *_check_version(manifest)]
     problems += [f"{name}.csv: not in the manifest" for name in TABLES if f"{name}.csv" not in manifest.files]
     for name, entry in manifest.files.items():
         if _NAME.fullmatch(name):
@@ -45,7 +61,18 @@ def verify_manifest(directory: Path) -> list[str]:
             problems.append(f"{MANIFEST}: {clean.terminal(name)!r} is no name of an export's file")
     listed = set(manifest.files)
     problems += [f"{path.name}: not in the manifest" for path in _others(directory, listed)]
-    return problems
+    return Verdict(problems, signed.words)
+
+
+def _small(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(signature.MAX_KEY_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        # A folder, or a file of somebody else: there, but no signature or key.
+        return b""
 
 
 def _check_version(manifest: Manifest) -> list[str]:

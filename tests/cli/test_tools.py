@@ -43,6 +43,16 @@ def test_hardware_parse_of_arguments_and_of_nothing():
     assert run("hardware", "parse", "-").out == "input,gpu_model,precision,gpu_count,candidates\n"
 
 
+KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7
+-----END PRIVATE KEY-----
+"""
+PUBLIC = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAZA8aqp736df3OGIAtTUt/MUUOXKH4bg1xAMqAcP9/Uk=
+-----END PUBLIC KEY-----
+"""
+
+
 def logs_of(url: str, first: int, last: int) -> list[dict[str, object]]:
     body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getLogs"}
     body["params"] = [{"fromBlock": hex(first), "toBlock": hex(last)}]
@@ -123,6 +133,28 @@ def test_an_export_verifies_until_a_byte_changes(ledger, tmp_path):
     done = run("verify", str(folder))
     assert done.code == 1
     assert "leases.csv" in done.out
+
+
+def test_an_export_is_signed_by_the_key_of_the_configuration(own_ledger, tmp_path):
+    config = own_ledger.folder / "config.toml"
+    plain = config.read_text(encoding="utf-8")
+    config.write_text(f'{plain}\n[export]\nsigning_key = "file:{tmp_path}/none.pem"\n', encoding="utf-8")
+    done = own_ledger.run("export", str(tmp_path / "out"))
+    assert (done.code, (tmp_path / "out").exists()) == (2, False)
+    assert "none.pem cannot be read" in done.err
+    (tmp_path / "none.pem").write_text(KEY, encoding="ascii")
+    done = own_ledger.run("export", str(tmp_path / "out"))
+    assert (done.code, done.out) == (0, "")
+    assert "a signed manifest.json" in done.err
+    public = tmp_path / "out" / "manifest.json.pub"
+    assert "the key that was asked for" in run("verify", str(tmp_path / "out"), "--key", str(public)).err
+    config.write_text(plain, encoding="utf-8")
+    assert own_ledger.run("export", str(tmp_path / "out")).code == 0
+    public.write_text(PUBLIC, encoding="ascii")
+    assert run("verify", str(tmp_path / "out"), "--key", str(public)).code == 1
+    for wrong in ("no such file", str(tmp_path / "none.pem")):
+        done = run("verify", str(tmp_path / "out"), "--key", wrong)
+        assert (done.code, done.out) == (2, "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

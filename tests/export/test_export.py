@@ -40,7 +40,7 @@ def test_columns_are_those_of_the_written_contract():
 
 def test_an_export_verifies_and_says_what_it_is_of(tmp_path):
     manifest = export(snapshot(), tmp_path)
-    assert verify_manifest(tmp_path) == []
+    assert verify_manifest(tmp_path).problems == []
     written = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     assert written["chains"]["31337"]["last_block"] == 120
     assert written["rules"] == {"T03": 1, "T04": 2}
@@ -111,7 +111,7 @@ def test_one_flipped_byte_is_found(tmp_path):
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)
-    problems = verify_manifest(tmp_path)
+    problems = verify_manifest(tmp_path).problems
     assert len(problems) == 1
     assert problems[0].startswith("wallets.csv: SHA-256")
 
@@ -132,7 +132,7 @@ def test_one_flipped_byte_is_found(tmp_path):
 def test_damage_is_named(tmp_path, damage, words):
     export(snapshot(), tmp_path)
     damage(tmp_path)
-    assert any(words in problem for problem in verify_manifest(tmp_path))
+    assert any(words in problem for problem in verify_manifest(tmp_path).problems)
 
 
 def cut_last_line(path: Path) -> None:
@@ -169,5 +169,5 @@ def test_hostile_names_cannot_reach_the_manifest_raw(tmp_path):
 def test_a_megabyte_of_text_stays_readable(tmp_path):
     rows = [lease(1), lease(2, gpu_raw="=" * 1_000_000)]
     export(msgspec.structs.replace(snapshot(), leases=frame(LEASES, rows)), tmp_path)
-    assert verify_manifest(tmp_path) == []
+    assert verify_manifest(tmp_path).problems == []
     assert len(read(tmp_path / "leases.csv")[1]["gpu_raw"]) == CSV_LIMIT

@@ -12,6 +12,7 @@ from monitor.config.spec import (
     DeploymentConfig,
     DistrustRange,
     EndpointConfig,
+    ExportConfig,
     HealthConfig,
     LabelConfig,
     LedgerConfig,
@@ -27,8 +28,8 @@ from monitor.errors import ConfigError
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "config.toml").read_text(encoding="utf-8")
 TABLES: list[type[BaseModel]] = [
-    ChainConfig, DeploymentConfig, DistrustRange, EndpointConfig, HealthConfig, LabelConfig, LedgerConfig, MarketConfig,
-    NameConfig, SinkConfig, TokenConfig, WalletsConfig,
+    ChainConfig, DeploymentConfig, DistrustRange, EndpointConfig, ExportConfig, HealthConfig, LabelConfig, LedgerConfig,
+    MarketConfig, NameConfig, SinkConfig, TokenConfig, WalletsConfig,
 ]  # fmt: skip
 
 

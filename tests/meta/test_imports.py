@@ -7,7 +7,7 @@ import pytest
 
 from monitor.ledger.schema import open_writer
 
-HEAVY = {"web3", "polars", "aiohttp", "textual"}
+HEAVY = {"Crypto", "aiohttp", "polars", "textual", "web3"}
 PROBE = """
 import sys
 from monitor.cli.main import main

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @click.argument("directory", required=False)
+@click.option("--key", metavar="FILE", help="The public key, in PEM, that must have signed the manifest.")
 @click.option(
     "--chain",
     metavar="NAME",
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 )
 @click.option("--range", "blocks", metavar="A-B", help="With --chain: the blocks, both included.")
 @click.option("--endpoint", metavar="URL", help="With --chain: the node to ask [default: the chain's own].")
-def command(directory: str | None, chain: str | None, blocks: str | None, endpoint: str | None) -> int:
+def command(directory: str | None, key: str | None, chain: str | None, blocks: str | None, endpoint: str | None) -> int:
     """Recompute sizes, row counts and SHA-256 of an export in DIRECTORY; exit 1 when anything differs.
+
+    A signature of the manifest is checked with the key that came with it, or with --key, which has to be given for an
+    export that must be signed.
 
     With --chain, read the logs that the ledger covers again from another node and compare them: those of the markets'
     contracts, of what factories made, and the followed wallets' transfers. Exit 1 when they differ, 3 when the node
@@ -39,18 +43,18 @@ def command(directory: str | None, chain: str | None, blocks: str | None, endpoi
     if directory is None or chain is not None:
         message = "name either the DIRECTORY of an export or a --chain"
         raise InputError(message, hint="`monitor verify --help` shows both")
-    return _export(directory)
+    return _export(directory, key)
 
 
-def _export(directory: str) -> int:
-    from monitor.export import verify_manifest
+def _export(directory: str, key: str | None) -> int:
+    from monitor.export import read_public, verify_manifest
     from monitor.views.clean import terminal
 
-    problems = verify_manifest(Path(directory))
+    problems, signed = verify_manifest(Path(directory), None if key is None else read_public(Path(key)))
     for problem in problems:
         click.echo(terminal(problem, 1000))
     if not problems:
-        click.echo(f"{directory}: every file is as its manifest says", err=True)
+        click.echo(f"{directory}: every file is as its manifest says; {signed}", err=True)
     return 1 if problems else 0
 
 

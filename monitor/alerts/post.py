@@ -1,4 +1,4 @@
-"""Make one attempt: resolve, sign, POST, and read as little of the answer as tells what it means."""
+"""Make one attempt: write, resolve, POST, and read as little of the answer as tells what it means."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 import aiohttp
 import msgspec
 
+from monitor.alerts.dialects import Request, request
 from monitor.alerts.payload import clean
-from monitor.alerts.signature import headers
 from monitor.alerts.ssrf import Resolve, pinned_connector, resolve_target, system_resolve
 from monitor.config.spec import SinkConfig
 from monitor.errors import ConfigError, DeliveryError
@@ -49,10 +49,9 @@ class Post(Protocol):
 
 
 async def post(sink: SinkConfig, alert_id: str, body: bytes, at: int, *, resolve: Resolve = system_resolve) -> Outcome:
-    """Send `body` to `sink` as `alert_id`, signed at wall-clock second `at`, all within the sink's timeout."""
+    """Send `body` to `sink` as `alert_id` at wall-clock second `at`, in the sink's dialect, all within its timeout."""
     try:
-        signed = headers(alert_id, at, body, [secret.reveal() for secret in sink.secrets])
-        return await _within(sink, signed, body, at, resolve)
+        return await _within(sink, request(sink, alert_id, body, at), at, resolve)
     except TimeoutError:
         return Outcome(kind="failed", error=f"no answer within {sink.timeout_seconds:g} s")
     except (ConfigError, DeliveryError) as error:
@@ -61,7 +60,7 @@ async def post(sink: SinkConfig, alert_id: str, body: bytes, at: int, *, resolve
         return Outcome(kind="failed", error=_describe(error))
 
 
-async def _within(sink: SinkConfig, signed: dict[str, str], body: bytes, at: int, resolve: Resolve) -> Outcome:
+async def _within(sink: SinkConfig, made: Request, at: int, resolve: Resolve) -> Outcome:
     async with asyncio.timeout(sink.timeout_seconds):
         target = await resolve_target(sink.url.reveal(), local=sink.local, resolve=resolve)
         async with (
@@ -73,8 +72,8 @@ async def _within(sink: SinkConfig, signed: dict[str, str], body: bytes, at: int
             ) as session,
             session.post(
                 target.url,
-                data=body,
-                headers=signed | {"content-type": "application/json", "user-agent": "compute-market-monitor"},
+                data=made.body,
+                headers=made.headers | {"content-type": "application/json", "user-agent": "compute-market-monitor"},
                 allow_redirects=False,
             ) as response,
         ):

@@ -320,16 +320,28 @@ class NameConfig(_Table):
 
 
 class SinkConfig(_Table):
-    """Where alerts go: a Standard Webhooks receiver."""
+    """Where alerts go: a Standard Webhooks receiver, a channel of Slack or Teams, or a service of PagerDuty."""
 
-    kind: Literal["webhook"] = "webhook"
+    kind: Literal["webhook", "slack", "teams", "pagerduty"] = "webhook"
     url: Secret
-    secrets: list[OnlyReference] = Field(min_length=1, max_length=4)
-    """Signing secrets (`whsec_…`), newest first; several during rotation."""
+    """Of Slack and Teams it is all that is secret; PagerDuty's is https://events.pagerduty.com/v2/enqueue."""
+    secrets: list[OnlyReference] = Field(default=[], max_length=4)
+    """A webhook's signing secrets (`whsec_…`), newest first, several during rotation; PagerDuty's one routing key."""
     local: bool = False
     """Allow http and a loopback or private address: only for a receiver on your own machine or network."""
     min_severity: Literal["low", "medium", "high", "critical"] = "low"
     timeout_seconds: float = Field(default=20.0, ge=1, le=30)
+
+    @model_validator(mode="after")
+    def _secrets_fit_the_kind(self) -> Self:
+        least, most, what = {
+            "webhook": (1, 4, "`secrets` with one to four signing secrets (whsec_…)"),
+            "pagerduty": (1, 1, "`secrets` with one entry, the routing key of the integration"),
+        }.get(self.kind, (0, 0, "no `secrets`: its url is the secret"))
+        if not least <= len(self.secrets) <= most:
+            message = f"a sink of kind {self.kind} takes {what}"
+            raise ValueError(message)
+        return self
 
 
 class AlertsConfig(_Table):

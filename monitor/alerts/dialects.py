@@ -117,16 +117,16 @@ def _paragraphs(message: _Message) -> list[tuple[str, str]]:
     data, legal = message.data, message.data.legal
     if not data.lead_id:
         return [("", data.message)]
+    size = (
+        f"{data.h100e} H100-equivalents · {data.leases.total} leases · {data.wallets.total} wallets · "
+        f"score {data.score} · opened {data.opened_at}"
+    )
     told = [
         ("", data.summary),
-        (
-            "",
-            f"{data.h100e} H100-equivalents · {data.leases.total} leases · {data.wallets.total} wallets · "
-            f"score {data.score} · opened {data.opened_at}",
-        ),
+        ("", size),
     ]
     if message.type != "lead.retracted":
-        told += [(f"{each.rule}", each.summary) for each in data.patterns[:_PATTERNS]]
+        told += [(each.rule, each.summary) for each in data.patterns[:_PATTERNS]]
         lawful = [f"• {text}" for text in data.lawful_explanations[:_EXPLANATIONS]]
         told += [("Common lawful explanations", "\n".join(lawful))] if lawful else []
     law = (
@@ -152,7 +152,7 @@ def _slack(message: _Message) -> dict[str, Any]:
 
 def _plain(text: str, limit: int) -> dict[str, Any]:
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return {"type": "plain_text", "text": cut or "–", "emoji": False}
+    return {"type": "plain_text", "text": cut or "-", "emoji": False}
 
 
 def _teams(message: _Message) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _teams(message: _Message) -> dict[str, Any]:
     body = [_runs((_title(message), True), size="large")]
     for head, text in _paragraphs(message):
         body += [_runs((head, True))] if head else []
-        body.append(_runs((text or "–", False)))
+        body.append(_runs((text or "-", False)))
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -10,6 +10,7 @@ import msgspec
 from monitor.alerts.payload import Context, Kind, render, said_typologies
 from monitor.errors import LedgerError
 from monitor.model.lead import Lead, stable_id
+from monitor.model.silence import Silence
 
 __all__ = ["SEVERITIES", "Alert", "Announced", "Sent", "Severity", "alert_id", "announced", "diff"]
 
@@ -105,6 +106,7 @@ def diff(
     *,
     sinks: Mapping[str, Severity],
     context: Context,
+    silences: Sequence[Silence] = (),
 ) -> list[Alert]:
     """Say what each sink does not know yet, at most one alert per lead and sink, sorted by both.
 
@@ -112,7 +114,8 @@ def diff(
     was told it is withdrawn. Grew: the severity is higher or a typology is new. Retracted: the sink knows of a lead
     that is gone or withdrawn. A sink that was told of a lead follows it to its end, whatever its least severity.
 
-    `before` only lends a vanished lead's particulars; `sinks` maps names to the least severity.
+    `before` only lends a vanished lead's particulars; `sinks` maps names to the least severity; `silences` are those in
+    force. What they hold back is said once they end, if it is still so.
     """
     standing = {lead.lead_id: lead for lead in after if lead.state != "retracted"}
     gone = {lead.lead_id: lead for lead in [*before, *(lead for lead in after if lead.state == "retracted")]}
@@ -123,7 +126,8 @@ def diff(
             said = announced.get((lead_id, sink))
             lead = standing.get(lead_id)
             kind = _kind(lead, said, sinks[sink])
-            if kind is None:
+            held = lead is not None and any(silence.holds(lead, sink) for silence in silences)
+            if kind is None or (held and kind != "lead.retracted"):
                 continue
             subject = lead or gone.get(lead_id) or _forgotten(lead_id, said, context.at)
             alerts.append(_alert(kind, subject, sink, (said.sequence if said else 0) + 1, context))

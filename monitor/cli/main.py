@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clusters": (_C + "clusters", "List wallet clusters."),
     "explain": (_C + "explain", "Say why two wallets are in one cluster."),
     "leads": (_C + "leads", "List, show and review leads."),
+    "silences": (_C + "silences", "Hold alerts back for a while, in the open."),
     "rules": (_C + "rules", "List, show and try the rules."),
     "backtest": (_C + "backtest", "Try a draft of rule parameters on history."),
     "alerts": (_C + "alerts", "List, replay and test alert deliveries."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import groupby
@@ -188,6 +189,7 @@ class Judge:
                 ),
                 at=latest.head_time,
             ),
+            silences=[silence for silence in self.reader.silences() if silence.active(int(time.time()))],
         )
         await self.writer.put_judgement(findings, leads, outbox_rows(alerts), latest.quarantine, latest.upgrades)
         lacking = msgspec.json.encode(latest.lacking).decode()

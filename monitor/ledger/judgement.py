@@ -12,6 +12,7 @@ import msgspec
 from monitor.errors import InputError
 from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report, UpgradeRow
 from monitor.model.lead import Finding, Lead
+from monitor.model.silence import Silence
 
 __all__ = [
     "disposition_rows",
@@ -21,6 +22,8 @@ __all__ = [
     "put_judgement",
     "put_meta",
     "put_report",
+    "put_silence",
+    "silences",
     "update_delivery",
 ]
 
@@ -65,6 +68,19 @@ def put_disposition(connection: sqlite3.Connection, row: DispositionRow) -> None
         "INSERT INTO dispositions (lead_id, disposition, reason, reviewer, at) VALUES (?, ?, ?, ?, ?)",
         msgspec.structs.astuple(row),
     )
+
+
+def put_silence(connection: sqlite3.Connection, silence: Silence) -> None:
+    """Add a silence, or replace the one of its id."""
+    body = msgspec.json.encode(silence)
+    connection.execute("INSERT OR REPLACE INTO silences VALUES (?, ?)", (silence.silence_id, body))
+
+
+def silences(connection: sqlite3.Connection) -> list[Silence]:
+    """Read every silence there ever was, oldest first."""
+    rows = connection.execute("SELECT body FROM silences").fetchall()
+    found = (msgspec.json.decode(body, type=Silence) for (body,) in rows)
+    return sorted(found, key=lambda silence: (silence.at, silence.silence_id))
 
 
 def update_delivery(connection: sqlite3.Connection, rows: Iterable[OutboxRow]) -> None:

@@ -29,6 +29,7 @@ from monitor.ledger.rows import (
 from monitor.ledger.schema import open_reader, segment_folder, translated
 from monitor.model.chain import Header
 from monitor.model.lead import Finding, Lead
+from monitor.model.silence import Silence
 from monitor.model.span import Span, Spans
 
 if TYPE_CHECKING:
@@ -251,6 +252,11 @@ class Reader:
         with self._guard, translated(self.path):
             return judgement.disposition_rows(self._connection)
 
+    def silences(self) -> list[Silence]:
+        """List every silence there ever was, oldest first."""
+        with self._guard, translated(self.path):
+            return judgement.silences(self._connection)
+
     def outbox(self) -> list[OutboxRow]:
         """List alerts by id and sink."""
         with self._guard, translated(self.path):
@@ -294,6 +300,7 @@ class Reader:
                 findings=self._rows("SELECT count(*) FROM findings")[0][0],
                 leads=self._rows("SELECT count(*) FROM leads")[0][0],
                 alerts=dict(self._rows("SELECT state, count(*) FROM outbox GROUP BY state")),
+                silences=tuple(self.silences()),
                 quarantine=self._rows("SELECT count(*) FROM quarantine")[0][0],
                 upgrades=tuple(row for row in self.upgrades() if row.changed and row.unseen),
                 meta=self.meta(),

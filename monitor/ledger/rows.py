@@ -7,6 +7,7 @@ import msgspec
 from monitor.errors import LedgerError
 from monitor.model.chain import Header
 from monitor.model.lead import Disposition
+from monitor.model.silence import Silence
 
 __all__ = [
     "FOLLOWING",
@@ -168,6 +169,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     leads: int
     alerts: dict[str, int]
     """Alerts by state."""
+    silences: tuple[Silence, ...] = ()
     quarantine: int
     upgrades: tuple[UpgradeRow, ...]
     """Contracts whose code was changed since their adapter was last verified."""

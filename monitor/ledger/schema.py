@@ -13,9 +13,18 @@ from urllib.parse import quote
 from monitor.errors import LedgerError, LedgerNewer
 from monitor.ledger import reads
 
-__all__ = ["SCHEMA_VERSION", "copy_log", "open_reader", "open_writer", "segment_folder", "transaction", "translated"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "check_current",
+    "copy_log",
+    "open_reader",
+    "open_writer",
+    "segment_folder",
+    "transaction",
+    "translated",
+]
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -35,6 +44,9 @@ CREATE TABLE upgrades (
   detail TEXT NOT NULL, verified TEXT NOT NULL, changed INTEGER NOT NULL, unseen INTEGER NOT NULL,
   PRIMARY KEY (chain_id, block_number, log_index, contract, market)
 ) WITHOUT ROWID;
+"""
+_SILENCES = """
+CREATE TABLE silences (silence_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 """
 _SEGMENTS = """
 CREATE TABLE segments (
@@ -96,6 +108,7 @@ CREATE INDEX outbox_due ON outbox (state, next_at);
     + reads.DDL
     + _REPORTS
     + _EPOCHS
+    + _SILENCES
 )
 
 _COUNT_TAIL = """
@@ -115,6 +128,7 @@ _UPGRADES = {
     5: _BARE_NATIVE + _NATIVE + _FILL_NATIVE,
     # Answers about fees that do not say whom the transaction called; they are asked for again.
     6: "DELETE FROM reads WHERE kind = 'fee' AND length(result) = 37",
+    7: _SILENCES,
 }
 """What brings a ledger from each older version to the next."""
 
@@ -180,7 +194,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             )
             try:
                 _check(connection, path)
-                _check_current(connection, path)
+                check_current(connection, path)
             except sqlite3.OperationalError:
                 connection.close()
                 # A read-only folder has no room for the WAL's index; without a writer the file itself is complete.
@@ -266,7 +280,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT count(*) FROM chains").fetchone()
 
 
-def _check_current(connection: sqlite3.Connection, path: Path) -> None:
+def check_current(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise LedgerError for a ledger of an older form."""
     version = _version(connection)
     if version < SCHEMA_VERSION:
         message = f"the ledger {path} has schema {version}, this program reads {SCHEMA_VERSION}"

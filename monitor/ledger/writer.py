@@ -16,14 +16,15 @@ from monitor.errors import LedgerError
 from monitor.ledger import judgement, reads
 from monitor.ledger.lock import Lock
 from monitor.ledger.rows import DispositionRow, OutboxRow, QuarantineRow, Report, UpgradeRow
-from monitor.ledger.schema import copy_log, open_writer, segment_folder, transaction, translated
+from monitor.ledger.schema import check_current, copy_log, open_writer, segment_folder, transaction, translated
 from monitor.ledger.store import Store
 from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer, Reverted
 from monitor.model.lead import Disposition, Finding, Lead
 from monitor.model.page import Page, log_rows
+from monitor.model.silence import Silence
 from monitor.model.span import Span
 
-__all__ = ["Writer", "record_disposition"]
+__all__ = ["Writer", "record_disposition", "record_silence"]
 
 _COPY_AFTER = 2_000
 """Changed rows after which the write-ahead log is copied into the file: a megabyte or two."""
@@ -191,13 +192,30 @@ def record_disposition(path: Path, lead_id: str, disposition: Disposition, reaso
 
     Raises InputError when there is no such lead and LedgerError when there is no ledger.
     """
+    row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
+    _record(path, lambda opened: judgement.put_disposition(opened, row))
+
+
+def record_silence(path: Path, silence: Silence) -> None:
+    """Add a silence, or replace the one of its id, from any process.
+
+    Raises LedgerError when there is no ledger, or one from before there were silences.
+    """
+
+    def work(opened: sqlite3.Connection) -> None:
+        check_current(opened, path)
+        judgement.put_silence(opened, silence)
+
+    _record(path, work)
+
+
+def _record(path: Path, work: Callable[[sqlite3.Connection], None]) -> None:
     path = path.expanduser().resolve()
     if not path.exists():
         message = f"there is no ledger at {path}"
         raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
-    row = DispositionRow(lead_id=lead_id, disposition=disposition, reason=reason, reviewer=reviewer, at=at)
     connection = open_writer(path, upgrade=False)
     try:
-        transaction(connection, path, lambda opened: judgement.put_disposition(opened, row))
+        transaction(connection, path, work)
     finally:
         connection.close()

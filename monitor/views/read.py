@@ -85,6 +85,7 @@ def snapshot(
             read, rows = onward.reading.read()
         covered = {chain.chain_id: reader.coverage(chain.chain_id) for chain in reader.chains()}
         dispositions, status, alerts = reader.dispositions(), reader.status(), reader.outbox()
+        silences = reader.silences()
         # The ledger also remembers leads that were announced and then withdrawn.
         old_leads = [lead for lead in reader.leads() if lead.state == "retracted"] if upto is None else []
         old_findings = [item for item in reader.findings() if item.state == "retracted"] if upto is None else []
@@ -115,6 +116,7 @@ def snapshot(
         leads=tuple(_decided(leads[name], decided.get(name)) for name in sorted(leads)),
         alerts=tuple(map(_alert, alerts)),
         dispositions=tuple(dispositions),
+        silences=tuple(silences),
         quarantine=_quarantine_counts(found.quarantine),
         upgrades=found.upgrades,
     )

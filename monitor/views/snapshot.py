@@ -8,6 +8,7 @@ import polars as pl
 from monitor.ledger.rows import DispositionRow, UpgradeRow
 from monitor.model.lead import Finding, Lead
 from monitor.model.schema import ACCOUNTS, CAPACITY, CLUSTERS, EVENTS, HABITS, LEASES, LINKS, WALLETS, empty
+from monitor.model.silence import Silence
 
 __all__ = [
     "AlertRow",
@@ -119,6 +120,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     alerts: tuple[AlertRow, ...] = ()
     dispositions: tuple[DispositionRow, ...] = ()
     """What reviewers decided, oldest first."""
+    silences: tuple[Silence, ...] = ()
+    """What ever held back alerts, oldest first; never exported."""
     quarantine: tuple[QuarantineCount, ...] = ()
     upgrades: tuple[UpgradeRow, ...] = ()
 

@@ -166,6 +166,7 @@ def overview(snapshot: Snapshot) -> Row:
         "unreviewed": len(unreviewed),
         **{severity: by_severity[severity] for severity in _SEVERITIES},
         "retracted": len(snapshot.leads) - len(opened),
+        "silences": sum(silence.active(snapshot.now) for silence in snapshot.silences),
         "alerts_waiting": sum(1 for alert in snapshot.alerts if alert.delivered_at is None),
         "quarantined": sum(item.rows for item in snapshot.quarantine),
     }

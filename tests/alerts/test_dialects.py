@@ -25,7 +25,7 @@ def sink_of(kind: str, url: str = "https://hooks.example/services/T0/B0/x", **ch
     return SinkConfig.model_validate({"kind": kind, "url": url, "secrets": secrets, **changes})
 
 
-def body_of(kind: Any = "lead.opened", lead: Lead | None = None, **finding: object) -> bytes:
+def body_of(kind: Any = "lead.opened", lead: Lead | None = None, **finding: Any) -> bytes:
     return render(kind, lead or make_lead(), 1, 1_700_000_000, make_context(make_finding(**finding)))
 
 
@@ -82,7 +82,9 @@ def test_text_of_a_chain_is_never_where_markup_is_read():
 
 def test_the_longest_alert_fits_each_receiver():
     findings = [make_finding(f"finding-{at}", summary="\u4e00" * 900, caveats=("\u4e00" * 900,)) for at in range(60)]
-    lead = make_lead(findings=tuple(each.finding_id for each in findings), typologies=tuple(f"T{n:02}" for n in range(99)))
+    lead = make_lead(
+        findings=tuple(each.finding_id for each in findings), typologies=tuple(f"T{n:02}" for n in range(99))
+    )
     body = render("lead.opened", lead, 1, 0, make_context(*findings))
     slack = json.loads(request(sink_of("slack"), "alert-1", body, 0).body)
     sections = [block["text"]["text"] for block in slack["blocks"]]

@@ -59,6 +59,7 @@ async def test_answers_about_fees_of_an_older_form_are_asked_for_again(tmp_path)
     async with Writer(path) as writer:
         await writer.put_reads([short, whole, code])
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("DROP TABLE silences")
         old.execute("PRAGMA user_version=6")
     async with Writer(path):
         assert rows(path) == [code, whole]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ def command(fmt: str) -> None:
         click.echo("no chain was indexed yet; `monitor run` starts")
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
     click.echo(f"{status.leads} leads, {status.findings} findings, {status.quarantine} logs in quarantine")
-    click.echo(f"alerts: {alerts}")
+    silent = sum(silence.active(int(time.time())) for silence in status.silences)
+    click.echo(f"alerts: {alerts}" + (f"; silences in force: {silent} (`monitor silences list`)" if silent else ""))
     _upgraded(status.upgrades)
     for row in _lacking(status.meta.get("lacking", "[]")):
         click.echo(_unread(row, {chain.chain_id: chain.name for chain in status.chains}))

@@ -98,6 +98,7 @@ def summary(snapshot: Snapshot) -> Text:
             ("events", row["events"], ""),
             ("unreadable", row["quarantined"], "yellow" if row["quarantined"] else ""),
             ("alerts waiting", row["alerts_waiting"], "yellow" if row["alerts_waiting"] else ""),
+            ("silences", row["silences"], "yellow" if row["silences"] else ""),
             ("findings", row["findings"], ""),
         ),
         *_chains(snapshot),

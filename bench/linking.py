@@ -97,10 +97,11 @@ def anew(
     moved: pl.DataFrame, rented: pl.DataFrame, payments: pl.DataFrame, persons: pl.DataFrame, labels: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[bytes, bytes]]:
     """Find all by the functions that keep nothing."""
-    funders = first_funders(moved, persons, frozenset())
-    busy = hubs(moved, labels, frozenset(), 200)
+    counted = degrees(moved)
+    funders = first_funders(moved, counted, persons, frozenset())
+    busy = hubs(counted, labels, frozenset(), 200)
     kin = siblings(without(funders, busy, "funder", "address"), rented, rarity(traits(rented)))
-    sunk = sinks(moved, degrees(moved), funders, rented, busy)
+    sunk = sinks(moved, counted, funders, rented, busy)
     found = judged(
         kin,
         payments,

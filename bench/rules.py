@@ -30,7 +30,7 @@ from monitor.rules.registry import all_rules
 from monitor.rules.rule import settle
 from monitor.wallets.clusters import members, nodes, stays
 from monitor.wallets.funding import first_funders, token_funders
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs
 from monitor.wallets.labels import LABELS
 
 T0, DAY, YEAR = 1_700_000_000, 86_400, 365 * 86_400
@@ -154,8 +154,9 @@ def facts(lease_count: int, transfers: int) -> Facts:
     rented = leases(events, known, tokens, {}, {1: Decimal(12)})
     moved = transfer_rows(transfers, max(1, lease_count // LEASES_PER_RENTER))
     persons = people(events, providers=True)
-    funders, money = (find(moved, persons, ()) for find in (first_funders, token_funders))
-    busy, links = hubs(moved, labels, (), 200), empty(LINKS)
+    counted = degrees(moved)
+    funders, money = (find(moved, counted, persons, ()) for find in (first_funders, token_funders))
+    busy, links = hubs(counted, labels, (), 200), empty(LINKS)
     wallets = nodes(persons, funders, links, busy, stays(moved))
     placed = members(wallets, {})
     now = T0 + YEAR + 60 * DAY

@@ -23,7 +23,7 @@ from monitor.views.labelstore import all_labels
 from monitor.wallets.clusters import members, nodes, stays
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import DUST_FRACTION, first_funders
-from monitor.wallets.hubs import ZERO_ADDRESS, hubs
+from monitor.wallets.hubs import ZERO_ADDRESS, degrees, hubs
 from monitor.wallets.labels import OWNER, SERVICES, labels_frame
 from monitor.wallets.links import links
 from monitor.wallets.merging import merge
@@ -125,11 +125,12 @@ def _by_time(moves: _Moves, raw: pl.Series, labels: pl.DataFrame, config: Config
     people = _shaped(seen, PEOPLE, role=pl.lit(""))
     # Links ask which wallets are tenants: here every wallet may be one, though nothing is known of a lease.
     tenants = _shaped(seen.select("chain_id", pl.col("address").alias("renter")), LEASES)
-    busy = hubs(transfers, labels, frozenset(), config.wallets.hub_degree)
+    counted = degrees(transfers)
+    busy = hubs(counted, labels, frozenset(), config.wallets.hub_degree)
     # A wallet that never sent anything was not funded to act; its first income is no second piece of evidence.
     active = transfers.select("chain_id", pl.col("sender").alias("address"))
-    funders = first_funders(transfers, active, frozenset())
-    found = links(tenants, empty(LEASE_EVENTS), transfers, funders, busy, labels)
+    funders = first_funders(transfers, counted, active, frozenset())
+    found = links(tenants, empty(LEASE_EVENTS), transfers, counted, funders, busy, labels)
     owners = dict(labels.filter(pl.col("kind") == OWNER).select("address", "label").iter_rows())
     groups = merge(pair_scores(found, accepted=True), owners)
     placed = members(nodes(people, funders, found, busy, stays(transfers)), groups)

@@ -17,15 +17,24 @@ from numpy.typing import NDArray
 from monitor.model.schema import empty
 from monitor.wallets.held import Changed
 from monitor.wallets.hubs import DEGREES
-from monitor.wallets.numbers import NOBODY, NULL, Ids, Number, Numbers, ascending, together
+from monitor.wallets.numbers import (
+    NOBODY,
+    NULL,
+    Ids,
+    Number,
+    Numbers,
+    Pairs,
+    ascending,
+    firsts,
+    paired,
+    together,
+    turned,
+)
 
 __all__ = ["Counterparties", "Spread"]
 
-Pairs = NDArray[np.uint64]
-"""Sender and recipient in one number, sorted, each once."""
 Counts = NDArray[np.int64]
 
-_HALF = np.uint64(32)
 _GROWTH = 2
 _SMALL = 1 << 14
 """As in `monitor.wallets.held`: counts stand in parts that double in size."""
@@ -77,13 +86,13 @@ class _Chain:
         room = self.degrees.shape[1]
         if wallets > room:
             self.degrees = np.pad(self.degrees, ((0, 0), (0, max(wallets - room, room // _ROOM))))
-        pairs = ascending(np.concatenate([sent, _turned(sent)]))
+        pairs = ascending(np.concatenate([sent, turned(sent)]))
         changes = _summed(pairs, sent, signs)
         was = self._tally.count(pairs)
         self._tally.add(pairs[changes != 0], changes[changes != 0])
         before, after = was > 0, was + changes > 0
-        back = pairs.searchsorted(_turned(pairs))
-        ends = (pairs >> _HALF).astype(np.uint32)
+        back = pairs.searchsorted(turned(pairs))
+        ends = firsts(pairs)
         met = (after | after[back]).astype(np.int64) - (before | before[back])
         gave = after.astype(np.int64) - before
         ours = ascending(ends)
@@ -110,7 +119,7 @@ class Counterparties:
         changed, stepped = [NOBODY], [NOBODY]
         for chain_id in np.unique(chains[counted]).tolist():
             here = counted & (chains == chain_id)
-            sent = sender[here].astype(np.uint64) << _HALF | recipient[here]
+            sent = paired(sender[here], recipient[here])
             chain = self._chains.setdefault(chain_id, _Chain())
             wallets, before, after = chain.take(sent, signs[here], len(self._numbers))
             passed = [np.searchsorted(steps, each) for each in (before, after)]
@@ -143,10 +152,6 @@ class Counterparties:
             degree = chain.degrees[_ROWS.index(column), known]
             found.append(known[(chain.degrees[0, known] > 0) & (degree >= least) & (degree <= most)])
         return together(*found)
-
-
-def _turned(pairs: Pairs) -> Pairs:
-    return pairs << _HALF | pairs >> _HALF
 
 
 def _summed(keys: NDArray[Number], each: NDArray[Number], times: Counts) -> Counts:

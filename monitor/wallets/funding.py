@@ -8,7 +8,7 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.model.schema import AMOUNT
-from monitor.wallets.hubs import ZERO_ADDRESS, degrees
+from monitor.wallets.hubs import ZERO_ADDRESS
 
 __all__ = [
     "DUST_FRACTION",
@@ -20,7 +20,6 @@ __all__ = [
     "inbound",
     "inbound_of",
     "token_funders",
-    "tokens_only",
     "with_degrees",
 ]
 
@@ -85,31 +84,39 @@ def inbound_of(transfers: pl.DataFrame, sources: pl.Series, asset: tuple[str, ..
     )
 
 
-def first_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+def first_funders(
+    transfers: pl.DataFrame, degrees: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]
+) -> pl.DataFrame:
     """Find the first funder of each wallet (`FUNDERS`), sorted by chain and address.
 
-    `wallets` has columns chain_id, address; `contracts` = market, escrow and token contracts, which fund nobody. Native
-    value goes before tokens within one block. Hubs are named like anybody else; who may link is decided later.
+    `degrees` (`monitor.wallets.hubs.degrees`) are those of the same transfers. `wallets` has columns chain_id, address;
+    `contracts` = market, escrow and token contracts, which fund nobody. Native value goes before tokens within one
+    block. Hubs are named like anybody else; who may link is decided later.
     """
-    return with_degrees(first_fundings(transfers, wallets, contracts), degrees(transfers))
+    return with_degrees(first_fundings(transfers, wallets, contracts), degrees)
 
 
-def token_funders(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
+def token_funders(
+    transfers: pl.DataFrame, degrees: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]
+) -> pl.DataFrame:
     """Find who sent each wallet the first tokens it spent, as `first_funders`: gas and money may have two sources."""
-    return with_degrees(first_fundings(tokens_only(transfers), wallets, contracts), degrees(transfers))
+    return with_degrees(first_fundings(transfers, wallets, contracts, "erc20"), degrees)
 
 
-def tokens_only(transfers: pl.DataFrame) -> pl.DataFrame:
-    """Leave native transfers out."""
-    return transfers.filter(pl.col("kind") == "erc20")
+def first_fundings(
+    transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes], kind: str | None = None
+) -> pl.DataFrame:
+    """Find the first funding of each wallet: `FUNDERS` without out_degree, in any order.
 
-
-def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Collection[bytes]) -> pl.DataFrame:
-    """Find the first funding of each wallet: `FUNDERS` without out_degree; takes the wallets' transfers only."""
+    With a `kind` only transfers of that kind count.
+    """
     wanted = wallets.select("chain_id", "address").unique()
-    # Of millions of rows only what decides is copied; a row for each wallet is left to be picked out whole.
-    decisive = transfers.select(*_DECISIVE).with_row_index("row")
-    funding = inbound(decisive, contracts).join(
+    # Of millions of rows only what decides is copied, and only where it tells of these wallets.
+    decisive = transfers.lazy().select(*_DECISIVE).with_row_index("row")
+    asked = wanted.get_column("address").unique().implode()
+    theirs = pl.any_horizontal(pl.col(end).is_in(asked) for end in ("sender", "recipient"))
+    near = decisive.filter(theirs, *([] if kind is None else [pl.col("kind") == kind])).collect()
+    funding = inbound(near, contracts).join(
         wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )
     wallet = "chain_id", "recipient"
@@ -124,7 +131,7 @@ def first_fundings(transfers: pl.DataFrame, wallets: pl.DataFrame, contracts: Co
         .with_columns(rows.get_column("sole"))
         .pipe(first_of_block)
         .rename({"recipient": "address", "sender": "funder", "block_time": "at"})
-        .join(_last_acts(transfers, wanted), on=["chain_id", "address"], how="left")
+        .join(_last_acts(near, wanted), on=["chain_id", "address"], how="left")
         .with_columns((pl.col("acted_block") >= pl.col("block_number")).fill_null(value=False).alias("used"))
     )
     return first.select(pl.col(name).cast(kind) for name, kind in FUNDINGS.items())

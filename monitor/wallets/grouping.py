@@ -22,7 +22,7 @@ from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
 from monitor.wallets.funding import first_funders, token_funders
 from monitor.wallets.held import Delta
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.linking import LEASED, PERSONS, Links, News
 from monitor.wallets.links import PAYMENTS, links, payments
@@ -173,12 +173,12 @@ def _delta(was: pl.DataFrame, now: pl.DataFrame) -> Delta:
 def grouped(seen: Seen) -> Grouped:
     """Find funders, hubs, links and groups; as `Grouping.become` with nothing kept."""
     leases, lease_events, transfers, persons, labels, contracts, hub_degree, fees, *_ = seen
-    funders = first_funders(transfers, persons, contracts)
-    busy = hubs(transfers, labels, contracts, hub_degree)
-    found = links(leases, lease_events, transfers, funders, busy, labels, fees, seen.owned)
+    counted = degrees(transfers)
+    funders, tokens = (find(transfers, counted, persons, contracts) for find in (first_funders, token_funders))
+    busy = hubs(counted, labels, contracts, hub_degree)
+    found = links(leases, lease_events, transfers, counted, funders, busy, labels, fees=fees, owned=seen.owned)
     entities = Entities()
     entities.become(pair_scores(found, accepted=True), _owners(labels))
-    tokens = token_funders(transfers, persons, contracts)
     return Grouped(funders, tokens, busy, found, entities.groups, stays(transfers))
 
 

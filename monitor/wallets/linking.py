@@ -23,7 +23,7 @@ from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, 
 from monitor.wallets.counterparties import Counterparties
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
-from monitor.wallets.funding import FUNDINGS, first_fundings, tokens_only, with_degrees
+from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
 from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
 from monitor.wallets.labels import LABELS, OWNER
@@ -209,7 +209,7 @@ class Links:
         near = self._persons.near(address=wallets)
         persons = near.wallets("address")
         moved = self._transfers.near(sender=persons, recipient=persons).frame()
-        self._tokens.replace(first_fundings(tokens_only(moved), near.frame(), self._sources), address=wallets)
+        self._tokens.replace(first_fundings(moved, near.frame(), self._sources, "erc20"), address=wallets)
         return self._fundings.replace(first_fundings(moved, near.frame(), self._sources), address=wallets)
 
     def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:

@@ -20,7 +20,6 @@ from monitor.model.schema import LINKS, empty
 from monitor.wallets.bridges import bridge_matches, crossings
 from monitor.wallets.evidence import ALONE_TENTHS, LARGE, MAX_EVIDENCE, MEDIUM, SMALL
 from monitor.wallets.fees import NO_FEES, alike, used
-from monitor.wallets.hubs import degrees
 from monitor.wallets.labels import OWNER
 from monitor.wallets.owners import NO_OWNED, controlled
 from monitor.wallets.siblings import rarity, siblings, traits
@@ -84,9 +83,11 @@ def links(
     leases: pl.DataFrame,
     lease_events: pl.DataFrame,
     transfers: pl.DataFrame,
+    degrees: pl.DataFrame,
     funders: pl.DataFrame,
     hubs: pl.DataFrame,
     labels: pl.DataFrame,
+    *,
     fees: pl.DataFrame = NO_FEES,
     owned: pl.DataFrame = NO_OWNED,
 ) -> pl.DataFrame:
@@ -94,7 +95,7 @@ def links(
 
     No link touches a hub. Money that a renter sends to a provider it leased from is the price and links nobody.
     """
-    sunk = sinks(transfers, degrees(transfers), funders, leases, hubs)
+    sunk = sinks(transfers, degrees, funders, leases, hubs)
     weight = rarity(pl.concat([traits(leases), used(fees)]))
     kin = siblings(without(funders, hubs, "funder", "address"), leases, weight)
     paid = payments(leases, lease_events)

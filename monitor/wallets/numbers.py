@@ -9,15 +9,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["NOBODY", "NULL", "Ids", "Numbers", "ascending", "together"]
+__all__ = ["NOBODY", "NULL", "Ids", "Numbers", "Pairs", "ascending", "firsts", "paired", "together", "turned"]
 
 Ids = NDArray[np.uint32]
 """Numbers of wallets; a set has each once, in ascending order, and never that of null."""
+
+Pairs = NDArray[np.uint64]
+"""Two wallets in one number, the first in its upper half."""
 
 Number = TypeVar("Number", bound=np.generic)
 
 NOBODY: Ids = np.empty(0, np.uint32)
 NULL = 0
+_HALF = np.uint64(32)
 _AT_ONCE = 1 << 16
 """Above so many rows each address is looked up once."""
 
@@ -34,6 +38,21 @@ def together(*numbers: Ids) -> Ids:
     """Make one set of columns and sets."""
     wallets = ascending(np.concatenate([NOBODY, *numbers]))
     return wallets[1:] if len(wallets) and wallets[0] == NULL else wallets
+
+
+def paired(first: Ids, second: Ids) -> Pairs:
+    """Pair wallets row by row."""
+    return first.astype(np.uint64) << _HALF | second
+
+
+def turned(pairs: Pairs) -> Pairs:
+    """Let the two of each pair change places."""
+    return pairs << _HALF | pairs >> _HALF
+
+
+def firsts(pairs: Pairs) -> Ids:
+    """Give the first of each pair."""
+    return (pairs >> _HALF).astype(np.uint32)
 
 
 class Numbers:

@@ -16,7 +16,7 @@ from monitor.model.schema import TRANSFERS, empty
 from monitor.wallets.dealings import Dealings, Places
 from monitor.wallets.funding import first_of_block, inbound_of
 from monitor.wallets.held import Held
-from monitor.wallets.numbers import NULL, Ids, Number, Numbers, ascending, together
+from monitor.wallets.numbers import NULL, Ids, Number, Numbers, ascending, firsts, paired, together
 from monitor.wallets.watch import LAST_AWAITED, Limits, watch_funders, watch_met, watch_people
 from monitor.wallets.watching import Blocks, Flags, Watching
 
@@ -24,7 +24,6 @@ __all__ = ["Reached"]
 
 _NEVER = -1
 _LATEST = np.iinfo(np.int64).max
-_HALF = np.uint64(32)
 _FUNDED: dict[str, pl.DataType] = {"address": pl.Binary(), "funder": pl.Binary(), "block_number": pl.Int64()}
 _MET: dict[str, pl.DataType] = {"wallet": pl.Binary(), "other": pl.Binary(), "block_number": pl.Int64()}
 
@@ -131,10 +130,8 @@ class Reached:
         # whoever has fewer transfers need not be counted
         ours &= sum(np.bincount(end, minlength=len(over)) for end in ends) >= most
         mine = [ours[end] for end in ends]
-        pairs = np.concatenate([
-            ends[at][mine[at]].astype(np.uint64) << _HALF | ends[1 - at][mine[at]] for at in (0, 1)
-        ])  # fmt: skip
-        dealt = np.bincount((ascending(pairs) >> _HALF).astype(np.int64), minlength=len(over))
+        pairs = np.concatenate([paired(ends[at][mine[at]], ends[1 - at][mine[at]]) for at in (0, 1)])
+        dealt = np.bincount(firsts(ascending(pairs)), minlength=len(over))
         over[dealt >= most] = True
 
     def follow(self, number: int, busy: Flags, freed: Ids, most: int) -> None:

@@ -16,7 +16,7 @@ from monitor.wallets import linking, links, siblings
 from monitor.wallets.fees import FEES
 from monitor.wallets.funding import first_funders, token_funders
 from monitor.wallets.held import Delta
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs
 from monitor.wallets.linking import LEASED, PERSONS, Links, News
 from monitor.wallets.owners import OWNED
 from tests.facts.rows import who
@@ -143,10 +143,11 @@ def low_steps():
 
 def anew(world):
     moved, leases, events, persons, labels, fees, owned = world
-    funders = first_funders(moved, persons, CONTRACTS)
-    busy = hubs(moved, labels, CONTRACTS, HUB_DEGREE)
-    tokens = token_funders(moved, persons, CONTRACTS)
-    return funders, tokens, busy, links.links(leases, events, moved, funders, busy, labels, fees, owned)
+    counted = degrees(moved)
+    funders, tokens = (find(moved, counted, persons, CONTRACTS) for find in (first_funders, token_funders))
+    busy = hubs(counted, labels, CONTRACTS, HUB_DEGREE)
+    found = links.links(leases, events, moved, counted, funders, busy, labels, fees=fees, owned=owned)
+    return funders, tokens, busy, found
 
 
 def taken(kept, world, before=None):

@@ -34,7 +34,7 @@ def linked(rows: Rows, set_by: pl.DataFrame, labels: pl.DataFrame | None = None)
     """The links of family fee."""
     labels = label_rows() if labels is None else labels
     seen = wallets(rows, labels)
-    found = links(seen.leases, seen.lease_events, seen.transfers, seen.funders, seen.hubs, labels, set_by)
+    found = links(*seen[:6], labels, fees=set_by)
     assert dict(found.schema) == LINKS
     return found.filter(pl.col("family") == "fee")
 
@@ -133,7 +133,7 @@ def test_a_fee_beside_a_funder_joins_nobody():
     rows = pay(50, 1, block=10, nonce=1) + pay(50, 2, block=90_000, nonce=2)
     rows += lease(1, 1, block=80_000, gpus=1, provider=301) + lease(2, 2, block=190_000, gpus=2, provider=302)
     seen = wallets(rows)
-    found = links(seen.leases, seen.lease_events, seen.transfers, seen.funders, seen.hubs, label_rows(), mine)
+    found = links(*seen[:6], label_rows(), fees=mine)
     scores = [pair for pair in pair_scores(found) if "fee" in pair.families]
     assert [(pair.families, pair.accepted) for pair in scores] == [(("fee", "funding"), False)] * 2
 

@@ -6,7 +6,7 @@ from monitor.facts.lease_events import LEASE_EVENTS
 from monitor.model.schema import LEASES, TRANSFERS, empty
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.links import links
 
@@ -28,8 +28,9 @@ def test_a_funder_that_is_a_tenant_too_is_not_joined_by_its_own_gift():
     leases = pl.concat([empty(LEASES), leases], how="diagonal")
     people = pl.DataFrame({"chain_id": [CHAIN] * 3, "address": renters})
     labels = labels_frame([])
-    busy = hubs(moved, labels, frozenset(), 200)
-    found = links(leases, empty(LEASE_EVENTS), moved, first_funders(moved, people, frozenset()), busy, labels)
+    counted = degrees(moved)
+    busy, funders = hubs(counted, labels, frozenset(), 200), first_funders(moved, counted, people, frozenset())
+    found = links(leases, empty(LEASE_EVENTS), moved, counted, funders, busy, labels)
     pair = {FUNDER, TENANT}
     scores = [score for score in pair_scores(found) if {score.a, score.b} == pair]
     assert [score.families for score in scores] == [("funding",)]

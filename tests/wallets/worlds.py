@@ -14,7 +14,7 @@ from monitor.wallets.clusters import cluster_table, members, nodes, stays, walle
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.funding import first_funders
 from monitor.wallets.grouping import Seen
-from monitor.wallets.hubs import hubs
+from monitor.wallets.hubs import degrees, hubs
 from monitor.wallets.labels import LABELS
 from monitor.wallets.links import links
 from monitor.wallets.merging import merge
@@ -99,6 +99,7 @@ class Wallets(NamedTuple):
     leases: pl.DataFrame
     lease_events: pl.DataFrame
     transfers: pl.DataFrame
+    degrees: pl.DataFrame
     funders: pl.DataFrame
     hubs: pl.DataFrame
     links: pl.DataFrame
@@ -125,14 +126,15 @@ def wallets(rows: Rows, labels: pl.DataFrame | None = None, hub_degree: int = 20
     moved, _ = transfers(token_logs(*rows.logs), native(*rows.native))
     persons = people(decoded, providers=True)
     contracts = {MARKET, USDC}
-    funders = first_funders(moved, persons, contracts)
-    busy = hubs(moved, labels, contracts, hub_degree)
-    found = links(rented, history, moved, funders, busy, labels)
+    counted = degrees(moved)
+    funders = first_funders(moved, counted, persons, contracts)
+    busy = hubs(counted, labels, contracts, hub_degree)
+    found = links(rented, history, moved, counted, funders, busy, labels)
     known = nodes(persons, funders, found, busy, stays(moved))
     owners = {a: label for a, label, kind in labels.select("address", "label", "kind").iter_rows() if kind == "owner"}
     placed = members(known, merge(pair_scores(found), owners))
     table = wallet_table(known, placed, labels, rented, {1: time_of(200_000)})
-    return Wallets(rented, history, moved, funders, busy, found, placed, table, cluster_table(table))
+    return Wallets(rented, history, moved, counted, funders, busy, found, placed, table, cluster_table(table))
 
 
 def seen(

@@ -29,7 +29,7 @@ from monitor.rules.rule import ChainContext
 from monitor.sync.fragment import TRANSFER
 from monitor.views.bundle import Bundle
 from monitor.views.shortfall import Shortfall, shortfall
-from monitor.wallets.accounts import accounts
+from monitor.wallets.accounts import account_reads, accounts
 from monitor.wallets.expand import Reach
 from monitor.wallets.labels import labels_frame
 from monitor.wallets.watch import Limits
@@ -68,12 +68,18 @@ class Assembled(NamedTuple):
     """Contracts to watch that only the logs name."""
     wanted: pl.DataFrame
     """Reads (WANTED) that would tell more."""
-    accounts: pl.DataFrame
-    """What wallets are (ACCOUNTS)."""
+    about: pl.DataFrame
+    """What the chain said of wallets themselves (READS)."""
     asides: pl.DataFrame
     """Reads (WANTED) that would tell more about wallets, for which no lead waits."""
     lacking: tuple[Shortfall, ...]
     """Reads that failed or are still to come, per market and chain."""
+
+    @property
+    def accounts(self) -> pl.DataFrame:
+        """What wallets are (ACCOUNTS); made when asked."""
+        world = self.world
+        return accounts(world.people, world.stays, world.nodes, world.facts.funders, self.about)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -247,17 +253,12 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         (*bundle.bound, *rows.children),
         bundle.markets,
     )
-    facts = world.facts
-    wallets, asides = accounts(
-        world.people,
-        world.stays,
-        world.nodes,
-        facts.funders,
-        rows.about,
-        {chain.chain_id: chain.head for chain in rows.chains if chain.head is not None},
-    )
+    heads = {chain.chain_id: chain.head for chain in rows.chains if chain.head is not None}
+    asides = account_reads(world.people, world.stays, world.nodes, rows.about, heads)
     asides = pl.concat([asides, world.fee_reads])
-    return Assembled(world, read.events, put_aside, told, rows.chains, rows.children, wanted, wallets, asides, lacking)
+    return Assembled(
+        world, read.events, put_aside, told, rows.chains, rows.children, wanted, rows.about, asides, lacking
+    )
 
 
 def _emits(market: Market) -> frozenset[str]:

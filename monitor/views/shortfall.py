@@ -72,17 +72,26 @@ def shortfall(
     )
     if both.is_empty():
         return ()
-    mine = events.select("chain_id", "market", payload="tx_hash").join(both, on=["chain_id", "payload"], how="semi")
-    named = {(chain, tx): market for chain, market, tx in mine.unique().sort("market", descending=True).iter_rows()}
-    at = {(item.chain_id, item.address): item.market for item in sorted(bound, key=lambda item: item.market)[::-1]}
-    known = {selector: name for name in sorted(markets)[::-1] for selector in selectors(markets[name])}
-    owners = [
-        named.get((chain, payload), "")
-        if kind in ("transaction", "fee")
-        else at.get((chain, target)) or known.get(payload[:_SELECTOR], "")
-        for chain, kind, target, payload in both.select("chain_id", "kind", "target", "payload").iter_rows()
-    ]
-    ordered = both.with_columns(pl.Series("market", owners, dtype=pl.String)).sort("block_number", "kind", "payload")
+    of_markets = {
+        ("chain_id", "payload"): events.select("chain_id", payload="tx_hash", of_transaction="market"),
+        ("chain_id", "target"): pl.DataFrame(
+            [(item.chain_id, item.address, item.market) for item in bound],
+            schema={"chain_id": pl.Int64, "target": pl.Binary, "of_target": pl.String},
+            orient="row",
+        ),
+        ("selector",): pl.DataFrame(
+            [(selector, name) for name, market in markets.items() for selector in selectors(market)],
+            schema={"selector": pl.Binary, "of_selector": pl.String},
+            orient="row",
+        ),
+    }
+    owned = both.with_columns(selector=pl.col("payload").bin.slice(0, _SELECTOR))
+    for key, markets_of in of_markets.items():
+        near = markets_of.join(owned, on=key, how="semi").group_by(key).agg(pl.all().min())
+        owned = owned.join(near, on=key, how="left")
+    sent = pl.col("kind").is_in(["transaction", "fee"])
+    owner = pl.when(sent).then("of_transaction").otherwise(pl.coalesce("of_target", "of_selector")).fill_null("")
+    ordered = owned.with_columns(market=owner).sort("block_number", "kind", "payload")
     told = ordered.group_by("market", "chain_id").agg(
         pl.col("failure").count().alias("failed"),
         pl.col("failure").drop_nulls().first().fill_null("").alias("reason"),

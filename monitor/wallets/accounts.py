@@ -6,15 +6,14 @@ which every node has, and again when the wallet is seen long after; all else abo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from monitor.model.schema import ACCOUNTS, READS, WANTED
+from monitor.model.schema import ACCOUNTS, WANTED
+from monitor.wallets.clusters import WALLET
 
-__all__ = ["AGE", "FIRST_SLOT", "GET_OWNERS", "GET_THRESHOLD", "accounts"]
+__all__ = ["AGE", "FIRST_SLOT", "GET_OWNERS", "GET_THRESHOLD", "account_reads", "accounts"]
 
 AGE = 500_000
 """Blocks after which an answer about a wallet that was seen since is no longer taken for today's."""
@@ -39,101 +38,148 @@ _ENTRY_POINTS = frozenset(
 )
 """ERC-4337 entry points v0.6, v0.7 and v0.8 (eth-infinitism/account-abstraction)."""
 MAX_OWNERS = 200
-_ABOUT = (
-    ("storage", FIRST_SLOT),
-    ("storage", _IMPLEMENTATION),
-    ("account", GET_OWNERS),
-    ("account", GET_THRESHOLD),
-    ("account", _ENTRY_POINT),
+_STORED = ("storage", "account")
+_ABOUT = pl.DataFrame(
+    [
+        ("storage", FIRST_SLOT),
+        ("storage", _IMPLEMENTATION),
+        ("account", GET_OWNERS),
+        ("account", GET_THRESHOLD),
+        ("account", _ENTRY_POINT),
+    ],
+    schema={"kind": pl.String(), "payload": pl.Binary()},
+    orient="row",
 )
+"""What is asked of a contract whose code does not say all there is to say."""
+_is_clone = pl.col("code").bin.starts_with(_CLONE) & pl.col("code").bin.contains(_CLONE_END)
+_is_contract = (pl.col("code").bin.size() > 0) & ~pl.col("code").bin.starts_with(_DELEGATION) & ~_is_clone
 _SEEN = ("first_block", "last_block")
 _TRIES = 5
-
-_Question = tuple[int, int, str, bytes, bytes]
-"""A row of WANTED."""
+_PLACE = ["chain_id", "address", "block_number"]
+"""Of which wallet, and as of which block, a question about it is."""
 
 
 def accounts(
+    people: pl.DataFrame, stays: pl.DataFrame, wallets: pl.DataFrame, funders: pl.DataFrame, reads: pl.DataFrame
+) -> pl.DataFrame:
+    """Say what `wallets` (chain_id, address) are: `ACCOUNTS`, sorted.
+
+    `people` (PEOPLE) and `stays` (`monitor.wallets.clusters.STAYS`, of all transfers) say when a wallet was seen,
+    `funders` (FUNDERS) who funded it first, `reads` (READS) what the chain said of it.
+    """
+    seen = _seen(people, stays, wallets, reads)
+    nonces = _about(reads, "nonce").select(*_PLACE, pl.col("result").map_elements(_number, pl.Int64).alias("nonce"))
+    lent, clone = pl.col("code").bin.starts_with(_DELEGATION), _is_clone
+    runs = (
+        pl.when(lent)
+        .then(pl.col("code").bin.slice(len(_DELEGATION), _ADDRESS))
+        .when(clone)
+        .then(pl.col("code").bin.slice(len(_CLONE), _ADDRESS))
+    )
+    kind = (
+        pl.when(pl.col("code").bin.size() == 0).then(pl.lit("eoa")).when(lent).then(pl.lit("delegated"))
+        .when(clone).then(pl.lit("proxy"))
+    )  # fmt: skip
+    found = (
+        seen.with_columns(runs.alias("runs"), kind.alias("kind"))
+        .join(_contracts(seen, reads), on=WALLET, how="left")
+        .with_columns(pl.coalesce(name, f"{name}_told").alias(name) for name in ("kind", "runs"))
+        .join(nonces, left_on=[*WALLET, "as_of"], right_on=_PLACE, how="left")
+        .join(nonces.rename({"nonce": "first_nonce"}), left_on=[*WALLET, "first_block"], right_on=_PLACE, how="left")
+        .join(funders.select(*WALLET, "funder", pl.col("tx_hash").alias("funder_tx")), on=WALLET, how="left")
+    )
+    return found.select(pl.col(name).cast(kind) for name, kind in ACCOUNTS.items()).sort(WALLET)
+
+
+def account_reads(
     people: pl.DataFrame,
     stays: pl.DataFrame,
     wallets: pl.DataFrame,
-    funders: pl.DataFrame,
     reads: pl.DataFrame,
     heads: Mapping[int, int],
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Say what `wallets` (chain_id, address) are: `ACCOUNTS`, sorted, and the reads (WANTED) that would tell more.
+) -> pl.DataFrame:
+    """List the reads (WANTED), sorted, that would tell more of what `accounts` says.
 
-    `people` (PEOPLE) and `stays` (`monitor.wallets.clusters.STAYS`, of all transfers) say when a wallet was seen,
-    `funders` (FUNDERS) who funded it first, `heads` the newest block by chain id.
+    `heads` is the newest block by chain id.
     """
-    seen = _sightings(people, stays, wallets)
-    newest = (
-        reads.filter(pl.col("kind") == "code")
-        .sort("block_number")
-        .unique(["chain_id", "target"], keep="last")
-        .select("chain_id", pl.col("target").alias("address"), pl.col("block_number").alias("as_of"), "result")
+    seen = _seen(people, stays, wallets, reads)
+    head = pl.col("chain_id").replace_strict(heads, default=None, return_dtype=pl.Int64)
+    newest = pl.max_horizontal("last_block", head)
+    stale = seen.filter(pl.col("as_of").is_null() | (pl.col("as_of") + AGE <= pl.col("last_block")))
+    told = seen.drop_nulls("as_of")
+    nonces, firsts = (
+        _unanswered(rows.select(*WALLET, pl.col(block).alias("block_number")), _about(reads, "nonce"))
+        for rows, block in ((told, "as_of"), (seen, "first_block"))
     )
-    held = seen.join(newest, on=["chain_id", "address"], how="left").sort("chain_id", "address")
-    answers: dict[_Question, bytes | None] = {tuple(row[:5]): row[5] for row in reads.select(list(READS)).iter_rows()}
-    firsts = [(chain_id, first, "nonce", address, b"") for chain_id, address, first, *_ in held.iter_rows()]
-    wanted = _first_nonces(firsts, answers)
-    rows = []
-    for (chain_id, address, first, last, as_of, code), at_first in zip(held.iter_rows(), firsts, strict=True):
-        if as_of is None or as_of + AGE <= last:
-            wanted.append((chain_id, max(last, heads.get(chain_id, last)), "code", address, b""))
-        about: list[_Question] = []
-        if as_of is not None:
-            asked = [("nonce", b""), *(() if not code or _simple(code) else _ABOUT)]
-            about = [(chain_id, as_of, kind, address, payload) for kind, payload in asked]
-        wanted += [question for question in about if question not in answers]
-        told = {(question[2], question[4]): answers.get(question) for question in about}
-        nonces = _number(told.get(("nonce", b""))), _number(answers.get(at_first))
-        rows.append((chain_id, address, *_kind(code, told), nonces[0], as_of, first, nonces[1]))
-    names = list(ACCOUNTS)[:-2]
-    found = pl.DataFrame(rows, schema={name: ACCOUNTS[name] for name in names}, orient="row")
-    funded = funders.select("chain_id", "address", "funder", pl.col("tx_hash").alias("funder_tx"))
-    whole = found.join(funded, on=["chain_id", "address"], how="left").select(*ACCOUNTS).sort("chain_id", "address")
-    return whole, pl.DataFrame(wanted, schema=WANTED, orient="row").unique().sort(list(WANTED))
+    asked = told.filter(_is_contract).select(*WALLET, pl.col("as_of").alias("block_number")).join(_ABOUT, how="cross")
+    parts = [
+        (stale.select(*WALLET, newest.alias("block_number")), "code"),
+        (nonces.filter("missing"), "nonce"),
+        (_few(firsts), "nonce"),
+    ]
+    simple = [rows.select(*_PLACE, pl.lit(kind).alias("kind"), pl.lit(b"").alias("payload")) for rows, kind in parts]
+    further = asked.join(_about(reads, *_STORED), on=[*_PLACE, "kind", "payload"], how="anti")
+    wanted = pl.concat([*simple, further.select(*_PLACE, "kind", "payload")]).rename({"address": "target"})
+    return wanted.select(pl.col(name).cast(kind) for name, kind in WANTED.items()).unique().sort(list(WANTED))
 
 
-def _first_nonces(firsts: Sequence[_Question], answers: Mapping[_Question, bytes | None]) -> list[_Question]:
-    """Want nonces as of first sightings, but only a few of a chain until one was answered.
+def _about(reads: pl.DataFrame, *kinds: str) -> pl.DataFrame:
+    return reads.filter(pl.col("kind").is_in(kinds)).rename({"target": "address"})
+
+
+def _unanswered(asked: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Say of what was asked whether it was answered, and whether it is `missing` even as a failure."""
+    both = answers.select(*_PLACE, pl.col("result").is_not_null().alias("answered"))
+    joined = asked.join(both, on=_PLACE, how="left", maintain_order="left")
+    return joined.with_columns(pl.col("answered").is_null().alias("missing"))
+
+
+def _few(firsts: pl.DataFrame) -> pl.DataFrame:
+    """Take the nonces as of first sightings that are missing, but only a few of a chain until one was answered.
 
     A node without the state of old blocks refuses them all, and says no so often that the head would have to wait.
     """
-    wanted: list[_Question] = []
-    for _, group in groupby(firsts, key=itemgetter(0)):
-        mine = list(group)
-        asked = [answers[question] for question in mine if question in answers]
-        most = None if any(answer is not None for answer in asked) else max(0, _TRIES - len(asked))
-        wanted += [question for question in mine if question not in answers][:most]
-    return wanted
+    tried = (~pl.col("missing")).sum().over("chain_id")
+    nth = pl.col("missing").cast(pl.Int64).cum_sum().over("chain_id")
+    known = pl.col("answered").fill_null(value=False).any().over("chain_id")
+    return firsts.filter(pl.col("missing") & (known | (nth + tried <= _TRIES)))
 
 
-def _sightings(people: pl.DataFrame, stays: pl.DataFrame, wallets: pl.DataFrame) -> pl.DataFrame:
-    """Find the blocks each wallet was first and last seen in (columns chain_id, address, first_block, last_block)."""
+def _seen(people: pl.DataFrame, stays: pl.DataFrame, wallets: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+    """Find the blocks wallets were first and last seen in, and their newest code, sorted.
+
+    Columns chain_id, address, first_block, last_block, as_of, code.
+    """
+    newest = _about(reads, "code").sort("block_number").unique(WALLET, keep="last")
     return (
-        pl.concat([each.select("chain_id", "address", *_SEEN) for each in (people, stays)])
-        .join(wallets, on=["chain_id", "address"], how="semi")
-        .group_by("chain_id", "address")
+        pl.concat([each.select(*WALLET, *_SEEN).join(wallets, on=WALLET, how="semi") for each in (people, stays)])
+        .group_by(WALLET)
         .agg(pl.col("first_block").min(), pl.col("last_block").max())
+        .join(
+            newest.select(*WALLET, pl.col("block_number").alias("as_of"), pl.col("result").alias("code")),
+            on=WALLET,
+            how="left",
+        )
+        .sort(WALLET)
     )
 
 
-def _simple(code: bytes) -> bool:
-    """Whether the code itself says all there is to say."""
-    return code.startswith(_DELEGATION) or (code.startswith(_CLONE) and _CLONE_END in code)
+def _contracts(seen: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+    """Tell kinds of contracts by what they answered: chain_id, address, kind_told, runs_told, owners, threshold."""
+    ours = seen.filter(_is_contract).select(*WALLET, pl.col("as_of").alias("block_number"))
+    said = _about(reads, *_STORED).join(ours, on=_PLACE, how="semi")
+    answers: dict[tuple[int, bytes], dict[tuple[str, bytes], bytes | None]] = {}
+    for chain_id, address, kind, payload, result in said.select(*WALLET, "kind", "payload", "result").iter_rows():
+        answers.setdefault((chain_id, address), {})[kind, payload] = result
+    rows = [(*wallet, *_kind(answers.get(wallet, {}))) for wallet in ours.select(WALLET).iter_rows()]
+    kinds = {name: ACCOUNTS[name] for name in (*WALLET, "kind", "runs", "owners", "threshold")}
+    return pl.DataFrame(rows, schema=kinds, orient="row").rename({name: f"{name}_told" for name in ("kind", "runs")})
 
 
 def _kind(
-    code: bytes | None, told: Mapping[tuple[str, bytes], bytes | None]
-) -> tuple[str | None, bytes | None, list[bytes] | None, int | None]:
-    """Name a wallet's kind, what code it runs for others or borrows, and a Safe's owners and threshold."""
-    if not code:
-        return None if code is None else "eoa", None, None, None
-    if _simple(code):
-        kind, start = ("delegated", _DELEGATION) if code.startswith(_DELEGATION) else ("proxy", _CLONE)
-        return kind, code[len(start) :][:_ADDRESS], None, None
+    told: Mapping[tuple[str, bytes], bytes | None],
+) -> tuple[str, bytes | None, list[bytes] | None, int | None]:
+    """Name a contract's kind, what code it runs, and a Safe's owners and threshold."""
     singleton, runs = _address(told.get(("storage", FIRST_SLOT))), _address(told.get(("storage", _IMPLEMENTATION)))
     owners, threshold = _addresses(told.get(("account", GET_OWNERS))), _number(told.get(("account", GET_THRESHOLD)))
     if singleton and owners and threshold is not None and 1 <= threshold <= len(owners):

@@ -12,7 +12,7 @@ from monitor.chain.rpc import RpcClient
 from monitor.facts.people import PEOPLE
 from monitor.model.schema import ACCOUNTS, READS, WALLETS, WANTED, empty
 from monitor.sim.anvil import Anvil
-from monitor.wallets.accounts import AGE, accounts
+from monitor.wallets.accounts import AGE, account_reads, accounts
 from monitor.wallets.clusters import STAYS
 from monitor.wallets.funding import FUNDERS
 from tests.chain.conftest import client, endpoints
@@ -37,7 +37,8 @@ def seen(*wallets: bytes, chain: int = LOCAL, first: int = 0, last: int = 0) -> 
 
 
 def told(people: pl.DataFrame, wallets: pl.DataFrame, reads: pl.DataFrame, head: int, chain: int = LOCAL):
-    return accounts(people, empty(STAYS), wallets, empty(FUNDERS), reads, {chain: head})
+    found = accounts(people, empty(STAYS), wallets, empty(FUNDERS), reads)
+    return found, account_reads(people, empty(STAYS), wallets, reads, {chain: head})
 
 
 async def asked(

@@ -81,7 +81,7 @@ def inputs(events: pl.DataFrame, moved: pl.DataFrame, head: int) -> Inputs:
     spelled = [(text, model, "exact", None, Decimal(size), Decimal(size), "3A090.a") for text, model, size in sizes]
     now = T0 + 12 * head
     return Inputs(
-        events=events, since={1: BLOCK - 1}, moved_since={1: BLOCK - 1}, transfers=moved, fee_transactions=6,
+        events=events, since={1: BLOCK - 1}, transfers=moved, fee_transactions=6,
         hardware=lambda _: pl.DataFrame(spelled, schema=HARDWARE, orient="row"),
         tokens=pl.DataFrame([(1, USDC, 6, Decimal(1))], schema=TOKENS, orient="row"), labels=empty(LABELS),
         emits={"reference": EMITTED}, reach=Reach(depth=2),

@@ -85,8 +85,9 @@ class Judge:
         self._latest: Assembled | None = None
         self._known = Known.nothing()
         self._reading = Reading(reader, bundle)
-        self._since: tuple[Mapping[int, int], Mapping[int, int]] | None = None
-        """Up to where events and transfers are what they were at the last look; None right after it."""
+        self._since: tuple[Mapping[int, int], pl.DataFrame] | None = None
+        """Up to where all is what it was at the last look, and the transfers there that came since; None right after
+        it."""
 
     def heard(self, chain_id: int, page: Page) -> None:
         """Take note of a page that is about to be written."""
@@ -102,9 +103,9 @@ class Judge:
         read, rows = self._reading.read()
         if self._since is not None:
             # There may be several surveys to a look, which goes on from the look before.
-            since, moved_since = self._since
-            rows = rows._replace(since=since if rows.since else {}, moved_since=moved_since if rows.moved_since else {})
-        self._since = (rows.since, rows.moved_since)
+            since, late = self._since
+            rows = rows._replace(since=since if rows.since else {}, late=pl.concat([late, rows.late]))
+        self._since = (rows.since, rows.late)
         return Survey(covered, read, rows)
 
     async def newcomers(self, survey: Survey, watched: Sequence[Watched]) -> Look:

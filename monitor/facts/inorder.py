@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["extended", "pieced", "replaced", "under"]
+__all__ = ["extended", "pieced", "places", "replaced", "under"]
 
+_PLACE = "_place"
 Spans = NDArray[np.int64]
 """Rows from and up to, two columns."""
 
@@ -51,6 +52,16 @@ def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
     keys = keys.unique().sort(keys.columns)
     return frame[pl.Series(_spread(_spans(frame, keys)))]
+
+
+def places(frame: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> NDArray[np.int64]:
+    """Say where `rows` stand in a frame that has them, in ascending order; it is sorted by `order`, never null."""
+    near = _spread(_spans(frame, rows.select(order).unique().sort(order)))
+    found = frame[pl.Series(near)].with_columns(pl.Series(_PLACE, near))
+    standing: NDArray[np.int64] = (
+        found.join(rows, on=rows.columns, how="semi", nulls_equal=True).get_column(_PLACE).sort().to_numpy()
+    )
+    return standing
 
 
 def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl.DataFrame) -> pl.DataFrame:

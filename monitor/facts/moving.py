@@ -1,8 +1,8 @@
 """Which transfers went and came between two looks, told without comparing all there are.
 
 Whoever calls says up to which block of each chain the transfers are what they were at the last call, never a lower one
-than before. Which of those count may still be another matter, as whom to watch is: that is kept as one mark a row.
-Above that block rows are compared.
+than before, and which came late among them. Which of those count may still be another matter, as whom to watch is: that
+is kept as one mark a row. Above that block rows are compared.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from monitor.model.schema import TRANSFERS, empty
 __all__ = ["Moved", "Moving"]
 
 _COUNTS = "_counts"
+_NONE = np.zeros(0, np.int64)
 _MANY = 256
 """Rows that count otherwise from which all that count are picked anew."""
 
@@ -52,12 +53,16 @@ class Moving:
         self._chains: dict[int, _Chain] = {}
 
     def become(
-        self, transfers: pl.DataFrame, inside: pl.Series | None, since: Mapping[int, int]
+        self,
+        transfers: pl.DataFrame,
+        inside: pl.Series | None,
+        since: Mapping[int, int],
+        late: NDArray[np.int64] = _NONE,
     ) -> tuple[pl.DataFrame, Moved | None]:
         """Take `transfers` (TRANSFERS, in chain order) as all there is, of which those `inside` count, marked, or all.
 
-        Up to the blocks of `since` they are as they were. Gives those that count, and what went and came; None where
-        nothing is known of a look before.
+        Up to the blocks of `since` they are as they were, but that the rows `late` came. Gives those that count, and
+        what went and came; None where nothing is known of a look before.
         """
         counts = np.ones(transfers.height, np.bool_) if inside is None else inside.to_numpy()
         before, self._chains = self._chains, {}
@@ -68,7 +73,8 @@ class Moving:
             upto = since.get(name, -1)
             settled = first + int(block.slice(first, stop - first).search_sorted(upto, "right"))
             above = transfers.slice(settled, stop - settled).with_columns(pl.Series(_COUNTS, counts[settled:stop]))
-            was, marks = _settled(before.get(name, _NOTHING), upto), counts[first:settled].copy()
+            came = late[slice(*late.searchsorted([first, settled]))] - first
+            was, marks = _settled(before.get(name, _NOTHING), upto, came), counts[first:settled].copy()
             final = transfers.slice(first, settled - first)
             other = np.flatnonzero(was.settled != marks) if len(was.settled) == len(marks) else None
             self._chains[name] = now = _Chain(marks, _counted(was, marks, other, final), above)
@@ -81,12 +87,13 @@ class Moving:
         return counted, Moved(*(pl.concat([empty(TRANSFERS), *parts]) for parts in zip(*known, strict=True)))
 
 
-def _settled(was: _Chain, upto: int) -> _Chain:
-    """Count with what is settled what is so up to a later block."""
+def _settled(was: _Chain, upto: int, late: NDArray[np.int64]) -> _Chain:
+    """Count with what is settled what is so up to a later block; what came late did not count."""
     final = pl.col("block_number") <= upto
     came = was.above.filter(final)
     marks = np.concatenate([was.settled, came.get_column(_COUNTS).to_numpy()])
     counted = pieced([was.counted, came.filter(_COUNTS).drop(_COUNTS)])
+    marks = np.insert(marks, np.minimum(late - np.arange(len(late)), len(marks)), False)
     return _Chain(marks, counted, was.above.filter(~final))
 
 

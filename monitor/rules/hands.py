@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from monitor.wallets.funding import first_funders, token_funders
+from monitor.wallets.funding import first_fundings
 
 __all__ = ["groups", "origins"]
 
@@ -66,7 +66,7 @@ def _sources(
     # what a go-between got and passed on is all that its first funder is read from
     near = [dealt(between.rename({"address": side}), side) for side in _SIDES]
     moved = pl.concat(near).unique()
-    begun = pl.concat([find(moved, between, contracts) for find in (first_funders, token_funders)]).unique()
+    begun = pl.concat([first_fundings(moved, between, contracts, kind) for kind in (None, "erc20")]).unique()
     first = begun.join(hubs.select(pl.col("address").alias("funder")), on="funder", how="anti")
     sent = dealt(first.select("chain_id", pl.col("funder").alias("sender")).unique(), "sender")
     degree = sent.group_by("chain_id", pl.col("sender").alias("further")).agg(

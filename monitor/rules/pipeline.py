@@ -10,11 +10,12 @@ import msgspec
 import polars as pl
 
 from monitor.facts.folding import Folding, Terms
+from monitor.facts.inorder import places
 from monitor.facts.moving import Moved, Moving
 from monitor.facts.offers import Offers
 from monitor.facts.quotes import QUOTES
 from monitor.facts.supply import emitted
-from monitor.model.schema import CLUSTERS, READS, empty
+from monitor.model.schema import CLUSTERS, READS, TRANSFERS, empty
 from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, Judging
 from monitor.rules.models import models
@@ -32,6 +33,7 @@ from monitor.wallets.watch import WATCH, Limits
 
 __all__ = ["Inputs", "Known", "World", "evaluate"]
 
+_BLOCK = ["chain_id", "block_number"]
 Resolve = Callable[[Sequence[str]], pl.DataFrame]
 
 
@@ -46,9 +48,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     events: pl.DataFrame
     transfers: pl.DataFrame
     since: Mapping[int, int] = {}
-    """Per chain the block up to which `events` are what they were at the evaluation before; matters to `Known`."""
-    moved_since: Mapping[int, int] = {}
-    """The same of `transfers`."""
+    """Per chain the block up to which all is what it was at the evaluation before; matters to `Known`."""
+    late: pl.DataFrame = msgspec.field(default_factory=lambda: empty(TRANSFERS))
+    """The `transfers` in these blocks that came since."""
     hardware: Resolve
     tokens: pl.DataFrame
     quotes: pl.DataFrame = msgspec.field(default_factory=lambda: empty(QUOTES))
@@ -199,11 +201,12 @@ class _Followed(NamedTuple):
 
 
 def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
+    late = places(inputs.transfers, inputs.late, _BLOCK)
     watch, hops, inside = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
         terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
-        watch, hops, inside = known.following.become(inputs.transfers, persons, *terms, inputs.moved_since)
-    moved, news = known.moving.become(inputs.transfers, inside, inputs.moved_since)
+        watch, hops, inside = known.following.become(inputs.transfers, persons, *terms, inputs.since, late)
+    moved, news = known.moving.become(inputs.transfers, inside, inputs.since, late)
     return _Followed(watch, hops, moved, known.grouping.difference(moved) if news is None else news)
 
 

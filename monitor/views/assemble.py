@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 
+_NO_TRANSFERS = empty(TRANSFERS)
 MAX_UPGRADES = 10_000
 """The newest epochs that are told: a contract that a stranger made may claim as many as it likes."""
 
@@ -116,9 +117,9 @@ class Rows(NamedTuple):
     about: pl.DataFrame
     """What the chain said of wallets themselves (READS): what they are, and what they set for fees."""
     since: Mapping[int, int] = {}
-    """Per chain the block up to which all that is decoded but transfers is what it was at the look before."""
-    moved_since: Mapping[int, int] = {}
-    """The same of transfers."""
+    """Per chain the block up to which all that is decoded is what it was at the look before."""
+    late: pl.DataFrame = _NO_TRANSFERS
+    """The transfers (TRANSFERS) in these blocks that came since."""
 
 
 def read_rows(reader: Reader, bundle: Bundle, upto: Mapping[int, int] | None) -> Rows:
@@ -216,7 +217,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
         Inputs(
             events=read.events,
             since=rows.since,
-            moved_since=rows.moved_since,
+            late=rows.late,
             transfers=read.transfers,
             hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
             tokens=_token_frame(bundle),

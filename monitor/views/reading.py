@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.facts.inorder import replaced, under
 from monitor.facts.transfers import CHAIN_ORDER, appended
 from monitor.ledger.reader import Reader
 from monitor.ledger.scan import Limits
@@ -30,6 +31,7 @@ from monitor.views.late import late_transfers
 
 __all__ = ["Reading"]
 
+_BLOCK = CHAIN_ORDER[:2]
 _MOST_CHUNKS = 64
 """Parts a held frame may consist of before they are put together."""
 _MOST_LATE = 20_000
@@ -50,7 +52,8 @@ class _Held(NamedTuple):
     def with_transfers(self, late: pl.DataFrame) -> _Held:
         """Add transfers (TRANSFERS) that came later."""
         native = int((late.get_column("kind") == "native").sum())
-        moved = pl.concat([self.read.transfers, late]).sort(CHAIN_ORDER)
+        blocks, before = late.select(_BLOCK), self.read.transfers
+        moved = replaced(before, blocks, pl.concat([under(before, blocks), late]), CHAIN_ORDER)
         counts = (self.counts[0] + late.height - native, self.counts[1] + native)
         return self._replace(counts=counts, read=self.read._replace(transfers=moved))
 
@@ -112,7 +115,7 @@ class Reading:
         if late is not None and late.height:
             self._held = self._held.with_transfers(late)
         held = self._held
-        rows = found.rows._replace(since=held.upto, moved_since={} if late is None or late.height else held.upto)
+        rows = found.rows._replace(since=held.upto, late=empty(TRANSFERS) if late is None else late)
         fresh = self._decoded(rows, held.read.tables)
         final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in rows.chains}
         settled = Limits(upto=final).predicate()

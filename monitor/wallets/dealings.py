@@ -1,13 +1,13 @@
 """Transfers of one chain in numbers, in chain order and found by wallet; each knows at which stages it is read.
 
-Only new rows are put in: whoever calls says up to which block the transfers are what they were, and above that they are
-compared. Where each wallet stands is kept in parts that double in size (as in `monitor.wallets.held`), of what is
-settled; the little above that is looked through anew.
+Only new rows are put in: whoever calls says up to which block the transfers are what they were, and which came late
+among them; above that they are compared. Where each wallet stands is kept in parts that double in size (as in
+`monitor.wallets.held`), of what is settled; the little above that is looked through anew.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -40,14 +40,13 @@ class Gone(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Where wallets stand among the rows from `start` up to `stop`."""
+    """Where wallets stand among some rows."""
 
-    start: int
-    stop: int
+    rows: Places
     by: tuple[Index, Index]
 
     def find(self, wallets: Ids) -> list[Places]:
-        return [index.find(wallets) + np.uint32(self.start) for index in self.by]
+        return [self.rows[index.find(wallets)] for index in self.by]
 
 
 class Dealings:
@@ -67,21 +66,28 @@ class Dealings:
         self._upto, self._settled = -1, 0
         self._above = empty(TRANSFERS)
         self._parts: list[_Part] = []
-        self._window = self._part(0, 0)
+        self._window = self._part(_NOTHING)
         self.fresh = 0
-        """The rows from here on are new."""
+        """The rows from here on are new,"""
+        self._late = _NOTHING
+        """and so are these before it."""
         self.gone = Gone(NOBODY, NOBODY, self.stages)
         self._tested: list[Places] = []
         self._before = self.stages
 
-    def take(self, moved: pl.DataFrame, upto: int) -> bool:
-        """Take `moved` (TRANSFERS of the chain, in chain order) as all there is; up to block `upto` they are as before.
+    def take(self, moved: pl.DataFrame, upto: int, late: Places) -> bool:
+        """Take `moved` (TRANSFERS of the chain, in chain order) as all there is.
 
-        False, and good for nothing any more, where that cannot be.
+        Up to block `upto` they are as before, but that the rows `late` came. False, and good for nothing any more,
+        where that cannot be.
         """
         blocks = moved.get_column("block_number")
-        if upto < self._upto or int(blocks.search_sorted(self._upto, "right")) != self._settled:
+        stand = int(blocks.search_sorted(self._upto, "right"))
+        self._late = late[late < stand]
+        if upto < self._upto or stand != self._settled + len(self._late):
             return False
+        if len(self._late):
+            self._insert(moved[pl.Series(self._late)])
         self.fresh = self._settled + _alike(self._above, moved.slice(self._settled, self._above.height))
         old = slice(self.fresh, self.height)
         self.gone = Gone(self.sender[old].copy(), self.recipient[old].copy(), self.stages[old].copy())
@@ -90,26 +96,27 @@ class Dealings:
         self._tested = []
         self._before = np.concatenate([self.stages[: self.fresh], np.zeros(fresh.height, np.uint16)])
         settled = int(blocks.search_sorted(upto, "right"))
-        self._settle(settled)
+        self._settle(np.arange(self._settled, settled, dtype=np.uint32))
         self._upto, self._settled, self._above = upto, settled, moved.slice(settled)
-        self._window = self._part(settled, self.height)
+        self._window = self._part(np.arange(settled, self.height, dtype=np.uint32))
         return True
+
+    def _insert(self, rows: pl.DataFrame) -> None:
+        """Put the late rows in their places, which moves what stands behind them."""
+        before = self._late.astype(np.int64) - np.arange(len(self._late))
+        for name, column in self._columns(rows).items():
+            setattr(self, name, np.insert(getattr(self, name)[: self.height], before, column))
+        self.height += len(before)
+        self._settled += len(before)
+        self._parts = [
+            part._replace(rows=part.rows + before.searchsorted(part.rows, "right").astype(np.uint32))
+            for part in self._parts
+        ]
+        self._settle(self._late)
 
     def _put(self, fresh: pl.DataFrame) -> None:
         first, self.height = self.fresh, self.fresh + fresh.height
-        sender, recipient, token = (
-            self._numbers.of(fresh.get_column(name)) for name in ("sender", "recipient", "token")
-        )
-        valued = fresh.get_column("amount").gt(0).fill_null(value=False).to_numpy()
-        columns = {
-            "sender": sender,
-            "recipient": recipient,
-            "asset": token,
-            "block": fresh.get_column("block_number").to_numpy(),
-            "counted": valued & (recipient != NULL) & (sender != recipient),
-            "stages": np.zeros(fresh.height, np.uint16),
-        }
-        for name, column in columns.items():
+        for name, column in self._columns(fresh).items():
             held = getattr(self, name)
             if self.height > len(held):
                 room = self.height + self.height // _ROOM - len(held)
@@ -117,17 +124,30 @@ class Dealings:
                 setattr(self, name, held)
             held[first : self.height] = column
 
-    def _settle(self, settled: int) -> None:
-        """Put the rows that cannot change any more among the parts."""
-        start = self._settled
-        if start == settled:
-            return
-        while self._parts and self._parts[-1].stop - self._parts[-1].start < max(_GROWTH * (settled - start), _SMALL):
-            start = self._parts.pop().start
-        self._parts.append(self._part(start, settled))
+    def _columns(self, fresh: pl.DataFrame) -> dict[str, NDArray[Any]]:
+        sender, recipient, token = (
+            self._numbers.of(fresh.get_column(name)) for name in ("sender", "recipient", "token")
+        )
+        valued = fresh.get_column("amount").gt(0).fill_null(value=False).to_numpy()
+        return {
+            "sender": sender,
+            "recipient": recipient,
+            "asset": token,
+            "block": fresh.get_column("block_number").to_numpy(),
+            "counted": valued & (recipient != NULL) & (sender != recipient),
+            "stages": np.zeros(fresh.height, np.uint16),
+        }
 
-    def _part(self, start: int, stop: int) -> _Part:
-        return _Part(start, stop, (Index.of(self.sender[start:stop]), Index.of(self.recipient[start:stop])))
+    def _settle(self, rows: Places) -> None:
+        """Put rows that cannot change any more among the parts."""
+        if not len(rows):
+            return
+        while self._parts and len(self._parts[-1].rows) < max(_GROWTH * len(rows), _SMALL):
+            rows = np.concatenate([self._parts.pop().rows, rows])
+        self._parts.append(self._part(np.sort(rows)))
+
+    def _part(self, rows: Places) -> _Part:
+        return _Part(rows, (Index.of(self.sender[rows]), Index.of(self.recipient[rows])))
 
     def of(self, wallets: Ids) -> Places:
         """Find all rows with one of the wallets at an end."""
@@ -170,7 +190,7 @@ class Dealings:
         return together(self.sender[rows], self.recipient[rows])
 
     def _new(self) -> Places:
-        return np.arange(self.fresh, self.height, dtype=np.uint32)
+        return np.concatenate([self._late, np.arange(self.fresh, self.height, dtype=np.uint32)])
 
 
 def _low(stage: int) -> np.uint16:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from monitor.facts.people import PEOPLE
 from monitor.model.schema import empty
@@ -34,6 +35,7 @@ HOPS: dict[str, pl.DataType] = {
 """Wallets that are read at a hop, and those the budget left out there."""
 
 _PERSONS = ["chain_id", "address", "first_block"]
+_NONE = np.zeros(0, np.int64)
 _ROOM = 8
 """Columns by wallet grow by an eighth at least."""
 
@@ -83,20 +85,21 @@ class Following:
         labels: pl.DataFrame,
         contracts: Collection[bytes],
         since: Mapping[int, int],
+        late: NDArray[np.int64] = _NONE,
     ) -> Expanded:
         """Say whom to watch: `people` (PEOPLE), whoever funded them, and the wallets within reach of these.
 
         `moved` are all transfers (TRANSFERS) in chain order, of which those inside what is watched are looked at; up to
-        the blocks of `since` they are as they were. Stage 2h looks around the first dealing of each wallet of hop h,
-        stage 2h + 1 reads all token transfers of those that are no hubs.
+        the blocks of `since` they are as they were, but that the rows `late` came. Stage 2h looks around the first
+        dealing of each wallet of hop h, stage 2h + 1 reads all token transfers of those that are no hubs.
         """
         named = hubs_among(empty(DEGREES), labels, contracts, reach.max_degree).get_column("address")
         owned = labels.filter(pl.col("kind") == OWNER).get_column("address")
         fixed = {chain_id: limit._replace(final=None) for chain_id, limit in sorted(limits.items())}
         terms = _Terms(fixed, reach, frozenset(named), frozenset(owned), frozenset(contracts))
-        if terms != self._terms or not self._take(moved, limits, since):
+        if terms != self._terms or not self._take(moved, limits, since, late):
             self._begin(terms)
-            self._take(moved, limits, since)
+            self._take(moved, limits, since, late)
         self._look(people)
         return self._expanded(moved)
 
@@ -114,12 +117,15 @@ class Following:
         self._people = pl.DataFrame(schema=PEOPLE).select(_PERSONS)
         self._busy: list[Flags] = [np.zeros(0, np.bool_)] * (2 * depth + 1)
 
-    def _take(self, moved: pl.DataFrame, limits: Mapping[int, Limits], since: Mapping[int, int]) -> bool:
+    def _take(
+        self, moved: pl.DataFrame, limits: Mapping[int, Limits], since: Mapping[int, int], late: NDArray[np.int64]
+    ) -> bool:
         """Take the transfers; False where too little is known of them to go on."""
-        taken = [
-            chain.take(_of(moved, chain_id), since.get(chain_id, -1), limits[chain_id].final)
-            for chain_id, chain in self._chains.items()
-        ]
+        taken = []
+        for chain_id, chain in self._chains.items():
+            mine, first = _of(moved, chain_id), _start(moved, chain_id)
+            came = late[slice(*late.searchsorted([first, first + mine.height]))] - first
+            taken.append(chain.take(mine, since.get(chain_id, -1), came.astype(np.uint32), limits[chain_id].final))
         return all(taken)
 
     def _look(self, people: pl.DataFrame) -> None:

@@ -69,14 +69,14 @@ class Reached:
         self._final = _NEVER, _NEVER
         self._moved = empty(TRANSFERS)
 
-    def take(self, moved: pl.DataFrame, upto: int, final: int | None) -> bool:
+    def take(self, moved: pl.DataFrame, upto: int, late: Places, final: int | None) -> bool:
         """Take the chain's transfers as `Dealings.take` does; above block `final` only the first stages read.
 
         False, and good for nothing any more, where something went that counted as final.
         """
         before, now = self._final[1], _LATEST if final is None else final
         self._final, self._moved = (before, now), moved
-        return now >= before and self.rows.take(moved, upto)
+        return now >= before and self.rows.take(moved, upto, late)
 
     def rest(self) -> None:
         """Let go of the transfers until the next look."""

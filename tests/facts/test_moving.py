@@ -7,6 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from monitor.facts import moving
+from monitor.facts.inorder import places
 from monitor.facts.moving import Moving
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import TRANSFERS
@@ -33,19 +34,25 @@ def test_what_went_and_came_is_the_difference(seed, many, monkeypatch):
     chance = Random(seed)
     monkeypatch.setattr(moving, "_MANY", many)
     rows, moving_on, told, before = world(chance), Moving(), 0, pl.DataFrame(schema=TRANSFERS)
+    known = rows.clear()
     watched, final, heads = {5}, dict.fromkeys(range(1, CHAINS + 1), -1), {1: 10, 2: 0}
     for look in range(LOOKS):
         forked = {chain: chance.choice([upto + 1, upto + 2, BLOCKS]) for chain, upto in final.items()}
         above = [(pl.col("chain_id") == chain) & (pl.col("block_number") >= at) for chain, at in forked.items()]
         # above the final blocks a fork may leave something out
         there = (pl.col("log_index") % LOOKS != look) | ~pl.any_horizontal(above)
+        # some rows come long after their block
+        there &= pl.col("log_index") % 11 <= look
         near = [(pl.col("chain_id") == chain) & (pl.col("block_number") <= head) for chain, head in heads.items()]
         seen = rows.filter(pl.any_horizontal(near) & there)
         watched ^= {chance.randrange(9)}
         ours = seen.select((pl.col("log_index") % 9).is_in(sorted(watched))).to_series()
         counted = ours if chance.randrange(5) else None
         now = seen if counted is None else seen.filter(counted)
-        mine, moved = moving_on.become(seen, counted, final if look else {})
+        settled = pl.col("block_number") <= pl.col("chain_id").replace_strict(final)
+        fresh = seen.join(known, on="log_index", how="anti").filter(settled)
+        late, known = places(seen, fresh, CHAIN_ORDER[:2]), seen
+        mine, moved = moving_on.become(seen, counted, final if look else {}, late)
         assert_frame_equal(mine, now)
         if moved is not None:
             told += 1

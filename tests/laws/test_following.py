@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from monitor.facts.bounds import AMOUNT_LIMIT
+from monitor.facts.inorder import places
 from monitor.facts.people import PEOPLE
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import TRANSFERS
@@ -172,6 +173,7 @@ class World:
         self.persons = [person(chance, self.wallets) for _ in range(chance.choice([1, 3, 8]))]
         self.labels, self.final, self.head, self.since = set(), {1: -1, 2: -1, 3: -1}, 5, {}
         self.reach = Reach(chance.choice([1, 2, 2, 3]), chance.choice([2, 3, 5, 9]), chance.choice([0, 2, 4, 8, 99]))
+        self.seen = pl.DataFrame(schema=TRANSFERS)
         self.far = {chain: self.limit() for chain in (1, 2)}
         self.waits = chance.randrange(5) > 0
 
@@ -188,6 +190,13 @@ class World:
         }
         return moved.unique().sort(ORDER), people, limits, self.reach, label_rows(*sorted(self.labels))
 
+    def late(self, moved):
+        """Say which rows came since the last look in blocks that were as they are."""
+        fresh = moved.join(self.seen, on=moved.columns, how="anti", nulls_equal=True)
+        self.seen = moved
+        since = pl.col("chain_id").replace_strict(self.since, default=-1, return_dtype=pl.Int64)
+        return places(moved, fresh.filter(pl.col("block_number") <= since), ["chain_id", "block_number"])
+
     def turn(self):
         """Let a look's time pass."""
         chance, self.since = self.chance, dict(self.final)
@@ -197,10 +206,13 @@ class World:
             self.rows = [row for row, stays in zip(self.rows, settled, strict=True) if stays or chance.randrange(4)]
             self.persons = [row for row in self.persons if chance.randrange(5)]
         news = [transfer(chance, self.wallets) for _ in range(chance.randrange(12))]
-        if chance.randrange(6):
-            news = [row for row in news if row["block_number"] > self.final[row["chain_id"]]]
-        else:
-            self.since = {}
+        match chance.randrange(6):
+            case 0:
+                self.since = {}
+            case 1 | 2:
+                pass  # some come late
+            case _:
+                news = [row for row in news if row["block_number"] > self.final[row["chain_id"]]]
         self.rows += news
         self.persons += [person(chance, self.wallets) for _ in range(chance.randrange(2))]
         if chance.randrange(8) == 0:
@@ -224,12 +236,30 @@ def test_going_on_tells_what_a_plain_look_at_everything_tells(seed):
     world, following = World(Random(seed)), Following()
     for _ in range(LOOKS):
         moved, people, limits, reach, labels = world.asked()
-        found = following.become(moved, people, limits, reach, labels, [CONTRACT], world.since)
+        found = following.become(moved, people, limits, reach, labels, [CONTRACT], world.since, world.late(moved))
         plain = Plainly(moved, people, limits, reach, labels)
         assert found.watch.equals(pl.DataFrame(list(plain.watch), schema=WATCH, orient="row").sort(list(WATCH)))
         assert found.hops.equals(pl.DataFrame(plain.hops, schema=HOPS, orient="row").sort("chain_id", "hop"))
         assert moved.filter(found.inside).rows(named=True) == plain.read()
         world.turn()
+
+
+def test_what_comes_late_is_put_in_its_place_and_nothing_begins_anew(monkeypatch):
+    world, following = World(Random(3)), Following()
+    world.labels, world.final, world.head = set(), dict.fromkeys(world.final, BLOCKS), BLOCKS
+    everything, people, limits, reach, labels = world.asked()
+    came = pl.int_range(pl.len()) % 3
+    for upto in (dict.fromkeys(world.final, -1), world.final):
+        following.become(everything.filter(came == 0), people, limits, reach, labels, [CONTRACT], upto)
+    monkeypatch.setattr(Following, "_begin", None)
+    for part in (1, 2):
+        moved = everything.filter(came <= part)
+        late = moved.with_row_index("row").join(everything.filter(came == part), on=moved.columns, nulls_equal=True)
+        at = late["row"].sort().cast(pl.Int64).to_numpy()
+        found = following.become(moved, people, limits, reach, labels, [CONTRACT], world.final, at)
+        plain = Plainly(moved, people, limits, reach, labels)
+        assert found.watch.equals(pl.DataFrame(list(plain.watch), schema=WATCH, orient="row").sort(list(WATCH)))
+        assert moved.filter(found.inside).rows(named=True) == plain.read()
 
 
 def test_a_wallet_that_comes_to_serve_many_is_let_go_and_taken_again_when_a_fork_takes_that_back():

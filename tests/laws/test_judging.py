@@ -3,13 +3,16 @@
 from random import Random
 from typing import Any
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from monitor.facts.supply import emitted
+from monitor.facts.transfers import transfers
+from monitor.model.schema import TRANSFERS, empty
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
-from tests.facts.rows import USDC, events, time_of, who
+from tests.facts.rows import USDC, events, native, time_of, token_logs, who
 from tests.rules.judged import chain, judged
 from tests.rules.play import (
     DAY_BLOCKS,
@@ -100,7 +103,7 @@ def test_judging_on_equals_judging_anew(seed):
     late += [row for row in rows.native if chance.randrange(5) == 0]
     fixed: dict[str, Any] = {"overrides": ANY_SIZE, "hub_degree": HUB_DEGREE, "fee_transactions": 3}
     fixed["emits"] = emitted(events(*rows.events))
-    known, last, final, spoken = Known.nothing(), start, 0, 0
+    known, last, final, spoken, before = Known.nothing(), start, 0, 0, empty(TRANSFERS)
     for look in range(LOOKS):
         # most at once, then little by little, sometimes back over a fork; some transfers come late
         step = chance.choice([-8, 1, 1, 2, 3, 12]) if look else DAYS * 2 // 3
@@ -110,8 +113,9 @@ def test_judging_on_equals_judging_anew(seed):
             logs, sent = ([row for row in part if row not in late] for part in (seen.logs, seen.native))
             seen = seen._replace(logs=logs, native=sent)
         now = {"chains": chain(head_block=head, head_time=time_of(head))} | fixed
-        if look != LOOKS - 2:
-            now["moved_since"] = {1: final}
+        there, _ = transfers(token_logs(*seen.logs), native(*seen.native))
+        came = there.join(before, on=before.columns, how="anti", nulls_equal=True)
+        now["late"], before = came.filter(pl.col("block_number") <= final), there
         on, anew = judged(seen, LABELS, known=known, since={1: final}, **now), judged(seen, LABELS, **now)
         assert on.judgement == anew.judgement
         for name in ("people", "nodes", "stays", "fees", "fee_reads", "clusters"):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from monitor.facts.bounds import believable_amount
-from monitor.model.schema import AMOUNT
+from monitor.model.schema import AMOUNT, empty
 from monitor.wallets.hubs import ZERO_ADDRESS
 
 __all__ = [
@@ -45,6 +45,8 @@ sent something from then on, `out_degree` = distinct wallets the funder sent val
 
 FUNDINGS = {name: kind for name, kind in FUNDERS.items() if name != "out_degree"}
 _DECISIVE = ("chain_id", "kind", "token", "sender", "recipient", "amount", "block_number")
+_AT_ONCE = 1 << 14
+"""Wallets whose fundings are found together: they do not hang on each other, and many take gigabytes."""
 DUST_FRACTION = 1000
 """An inbound transfer below a thousandth of the wallet's largest one in that asset is dust, which anybody can send."""
 
@@ -111,9 +113,16 @@ def first_fundings(
     With a `kind` only transfers of that kind count.
     """
     wanted = wallets.select("chain_id", "address").unique()
+    parts = (_fundings(transfers, some, contracts, kind) for some in wanted.iter_slices(_AT_ONCE))
+    return pl.concat([empty(FUNDINGS), *parts])
+
+
+def _fundings(
+    transfers: pl.DataFrame, wanted: pl.DataFrame, contracts: Collection[bytes], kind: str | None
+) -> pl.DataFrame:
     # Of millions of rows only what decides is copied, and only where it tells of these wallets.
     decisive = transfers.lazy().select(*_DECISIVE).with_row_index("row")
-    asked = wanted.get_column("address").unique().implode()
+    asked = wanted.get_column("address").implode()
     theirs = pl.any_horizontal(pl.col(end).is_in(asked) for end in ("sender", "recipient"))
     near = decisive.filter(theirs, *([] if kind is None else [pl.col("kind") == kind])).collect()
     funding = inbound(near, contracts).join(

@@ -11,10 +11,11 @@ import click
 from monitor.cli.context import format_option, load_config
 
 if TYPE_CHECKING:
+    from monitor.model.lead import Lead
     from monitor.views.output import Format
     from monitor.views.snapshot import Snapshot
 
-__all__ = ["Filter", "at_option", "listing", "parse_address", "read_snapshot", "show"]
+__all__ = ["Filter", "at_option", "chosen_lead", "listing", "parse_address", "read_snapshot", "show"]
 
 Row = dict[str, Any]
 _ADDRESS_BYTES = 20
@@ -50,6 +51,17 @@ def read_snapshot(at: str | None = None) -> Snapshot:
     bundle = load_bundle(loaded.config)
     with Reader(open_path(loaded.config)) as reader:
         return snapshot(reader, bundle, loaded.config, at=at)
+
+
+def chosen_lead(snapshot: Snapshot, lead_id: str, at: str | None) -> Lead:
+    """Find a lead by its id; raises InputError when there is none."""
+    from monitor.errors import InputError
+
+    lead = next((lead for lead in snapshot.leads if lead.lead_id == lead_id), None)
+    if lead is None:
+        message = f"there is no lead {lead_id}" + (f" at {at}" if at else "")
+        raise InputError(message, hint="`monitor leads list --all` shows them")
+    return lead
 
 
 def show(rows: Sequence[Row], fmt: Format, *, columns: Sequence[str], short: Sequence[str] = ()) -> None:

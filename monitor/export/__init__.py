@@ -1,12 +1,23 @@
-"""CSV files and a manifest for auditors, written from a snapshot, signed if asked for, and their verification.
+"""For auditors: CSV files with a manifest, the evidence pack of a lead, signatures, and the verification of all.
 
 May import `views` and what stands below it. Reads no clock, no ledger and no chain: the same snapshot gives the same
 bytes, so two people with the same ledger can compare files by hash.
 """
 
 from monitor.export.manifest import Manifest
+from monitor.export.pack import pack, read_packed
 from monitor.export.signature import key_id, read_public, read_signer
 from monitor.export.verify import Verdict, verify_manifest
 from monitor.export.write import export
 
-__all__ = ["Manifest", "Verdict", "export", "key_id", "read_public", "read_signer", "verify_manifest"]
+__all__ = [
+    "Manifest",
+    "Verdict",
+    "export",
+    "key_id",
+    "pack",
+    "read_packed",
+    "read_public",
+    "read_signer",
+    "verify_manifest",
+]

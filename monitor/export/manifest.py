@@ -33,9 +33,9 @@ _TEXT_LIMIT = 2_000
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One CSV file: data rows (without the header), bytes, lower-case hex SHA-256, and the columns that order it."""
+    """One file: rows without the header (null where it holds no rows), bytes, lower-case hex SHA-256, sort columns."""
 
-    rows: int
+    rows: int | None
     bytes: int
     sha256: str
     sort_key: tuple[str, ...]
@@ -76,6 +76,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     chains: dict[str, ChainRange]
     """By decimal chain id."""
     files: dict[str, FileEntry]
+    lead: str | None = None
+    """The lead that a pack is about; null for an export of everything."""
     previous_manifest: str | None = None
     """SHA-256 of the manifest of the different export that stood here before."""
 
@@ -85,8 +87,8 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def describe(snapshot: Snapshot, files: dict[str, FileEntry]) -> Manifest:
-    """Describe an export of this snapshot, without a previous one."""
+def describe(snapshot: Snapshot, files: dict[str, FileEntry], lead: str | None = None) -> Manifest:
+    """Describe an export of this snapshot, or the pack of a `lead`, without a previous one."""
     as_of = snapshot.as_of
     legal = snapshot.legal
     chains = sorted(snapshot.chains, key=lambda chain: chain.chain_id)
@@ -116,6 +118,7 @@ def describe(snapshot: Snapshot, files: dict[str, FileEntry]) -> Manifest:
             for chain in chains
         },
         files=files,
+        lead=lead,
     )
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
 __all__ = [
+    "FILES",
     "MAX_KEY_BYTES",
     "PUBLIC_KEY",
     "SIGNATURE",
@@ -38,6 +39,7 @@ __all__ = [
 
 SIGNATURE = "manifest.json.sig"
 PUBLIC_KEY = "manifest.json.pub"
+FILES = (SIGNATURE, PUBLIC_KEY)
 MAX_KEY_BYTES = 4096
 _PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
 """What stands before the 32 bytes of a public key (RFC 8410, section 4)."""

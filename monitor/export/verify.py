@@ -1,4 +1,4 @@
-"""Check an export against its manifest: every file there, with the bytes, rows and columns the manifest says."""
+"""Check an export or a pack by its manifest: every file there, with the bytes, rows and columns the manifest says."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import hashlib
 import io
 import re
+import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "verify_manifest"]
 
-_NAME = re.compile(r"[a-z][a-z_]{0,40}\.csv")
+_NAME = re.compile(r"README\.txt|[a-z][a-z_]{0,40}\.(csv|json)")
 _CHUNK = 1 << 20
 _FIELD_LIMIT = 1 << 26
+_Place = Path | zipfile.Path
 
 
 class Verdict(NamedTuple):
@@ -33,11 +35,34 @@ class Verdict(NamedTuple):
     signed: str = ""
 
 
-def verify_manifest(directory: Path, pinned: EccKey | None = None) -> Verdict:
-    """Hold a manifest against the files beside it and its signature; with a `pinned` public key it must be that one's.
+def verify_manifest(path: Path, pinned: EccKey | None = None) -> Verdict:
+    """Hold the manifest of a directory or a zip against the files beside it and its signature.
 
-    No problems: all agrees.
+    With a `pinned` public key it must be signed by that one. No problems: all agrees.
     """
+    if not path.is_file():
+        return _verify(path, pinned)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = _unsound(archive, path.stat().st_size)
+            return Verdict([wrong]) if wrong else _verify(zipfile.Path(archive), pinned)
+    except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        return Verdict([f"{path.name}: is no zip that can be read: {clean.terminal(str(error))}"])
+
+
+def _unsound(archive: zipfile.ZipFile, size: int) -> str:
+    """Say what keeps a zip from being a pack: only files that are stored once, as they are, are read."""
+    held = archive.infolist()
+    if len({item.filename for item in held}) != len(held):
+        return "a name stands twice in the zip"
+    if any(item.compress_type != zipfile.ZIP_STORED or item.flag_bits & 1 for item in held):
+        return "files in the zip are compressed or encrypted: a pack stores them as they are"
+    if sum(item.file_size for item in held) > size:
+        return "the files in the zip say they are larger than the zip"
+    return ""
+
+
+def _verify(directory: _Place, pinned: EccKey | None) -> Verdict:
     if (directory / MANIFEST).exists() and not (directory / MANIFEST).is_file():
         return Verdict([f"{MANIFEST}: is no file"])
     try:
@@ -60,11 +85,11 @@ def verify_manifest(directory: Path, pinned: EccKey | None = None) -> Verdict:
         else:
             problems.append(f"{MANIFEST}: {clean.terminal(name)!r} is no name of an export's file")
     listed = set(manifest.files)
-    problems += [f"{path.name}: not in the manifest" for path in _others(directory, listed)]
+    problems += [f"{clean.terminal(name)}: not in the manifest" for name in _others(directory, listed)]
     return Verdict(problems, signed.words)
 
 
-def _small(path: Path) -> bytes | None:
+def _small(path: _Place) -> bytes | None:
     try:
         with path.open("rb") as file:
             return file.read(signature.MAX_KEY_BYTES)
@@ -81,14 +106,15 @@ def _check_version(manifest: Manifest) -> list[str]:
     return [f"{MANIFEST}: schema version {manifest.schema_version}, this program knows {SCHEMA_VERSION}"]
 
 
-def _others(directory: Path, listed: set[str]) -> list[Path]:
-    found = sorted(directory.glob("*.csv"))
-    return [
-        path for path in found if _NAME.fullmatch(path.name) and path.name not in listed and path.stem not in TABLES
-    ]
+def _others(directory: _Place, listed: set[str]) -> list[str]:
+    """Name files that look like an export's and are not listed; in a zip, whatever it is."""
+    tables = {f"{name}.csv" for name in TABLES}
+    found = {path.name for path in directory.iterdir()} - listed - tables - {MANIFEST, *signature.FILES}
+    whatever = isinstance(directory, zipfile.Path)
+    return sorted(name for name in found if whatever or (_NAME.fullmatch(name) and name.endswith(".csv")))
 
 
-def _check_file(path: Path, entry: FileEntry) -> list[str]:
+def _check_file(path: _Place, entry: FileEntry) -> list[str]:
     if path.exists() and not path.is_file():
         return ["is no file"]
     problems: list[str] = []
@@ -99,9 +125,11 @@ def _check_file(path: Path, entry: FileEntry) -> list[str]:
                 problems.append(f"{size} bytes, the manifest says {entry.bytes}")
             if sha256 != entry.sha256:
                 problems.append(f"SHA-256 {sha256}, the manifest says {clean.terminal(entry.sha256, 80)}")
+            if not path.name.endswith(".csv"):
+                return problems
             file.seek(0)
             with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
-                problems += _check_rows(text, path.stem, entry)
+                problems += _check_rows(text, path.name.removesuffix(".csv"), entry)
     except OSError as error:
         problems.append(f"cannot be read: {error.strerror}")
     except (UnicodeDecodeError, csv.Error) as error:
@@ -109,7 +137,7 @@ def _check_file(path: Path, entry: FileEntry) -> list[str]:
     return problems
 
 
-def _hash(file: io.BufferedReader) -> tuple[int, str]:
+def _hash(file: IO[bytes]) -> tuple[int, str]:
     size = 0
     sha256 = hashlib.sha256()
     while chunk := file.read(_CHUNK):

@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.errors import InputError
 from monitor.export.manifest import MANIFEST, FileEntry, Manifest, describe, encode, previous_hash
-from monitor.export.signature import PUBLIC_KEY, SIGNATURE, sign
+from monitor.export.signature import FILES, sign
 from monitor.views.columns import TABLES
 from monitor.views.output import csv_lines
 from monitor.views.snapshot import Snapshot
@@ -56,7 +56,7 @@ def _write(snapshot: Snapshot, directory: Path, staging: Path, key: EccKey | Non
     last = {MANIFEST: data, **({} if key is None else sign(key, data))}
     for name, content in last.items():
         _write_bytes(staging / name, [content])
-    for name in {SIGNATURE, PUBLIC_KEY} - last.keys():
+    for name in set(FILES) - last.keys():
         (directory / name).unlink(missing_ok=True)
     for name in (*files, *last):
         (staging / name).replace(directory / name)

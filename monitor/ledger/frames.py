@@ -10,7 +10,7 @@ import polars as pl
 
 from monitor.model.schema import LOG_ROWS
 
-__all__ = ["frame_of", "tail_rows", "transfers", "with_words"]
+__all__ = ["TRANSACTIONS", "frame_of", "tail_rows", "transfers", "with_words"]
 
 WORD = 32
 MAX_TOPICS = 4
@@ -38,6 +38,20 @@ _NATIVE: dict[str, pl.DataType] = {
     "value": pl.String(),
     "nonce": pl.Int64(),
 }
+TRANSACTIONS: dict[str, pl.DataType] = {
+    "chain_id": pl.Int64(),
+    "block_number": pl.Int64(),
+    "block_hash": pl.Binary(),
+    "block_time": pl.Int64(),
+    "tx_hash": pl.Binary(),
+    "tx_index": pl.Int64(),
+    "sender": pl.Binary(),
+    "recipient": pl.Binary(),
+    "value": pl.String(),
+    "nonce": pl.Int64(),
+    "trace": pl.String(),
+}
+"""Columns of `Reader.transactions`."""
 _BLOCK = ("chain_id", "block_number", "block_time", "block_hash")
 
 

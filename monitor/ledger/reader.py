@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +42,8 @@ _NATIVE_COLUMNS = "chain_id, block_number, tx_hash, tx_index, sender, recipient,
 _COUNT_LOGS = """SELECT chain_id, tail + (SELECT coalesce(sum(rows), 0) FROM segments
   WHERE segments.chain_id = chains.chain_id) FROM chains ORDER BY chain_id"""
 
+_HASHES = 10_000
+"""Values bound to one statement; SQLite takes 32,766."""
 _REPORTED = ("node_head", "to_read", "reorgs", "deepest_reorg", "splits", "state")
 _SILENCE = Report()
 
@@ -221,6 +223,31 @@ class Reader:
             query = f"""SELECT chain_id, number, hash, parent_hash, timestamp FROM headers WHERE {where}
                 AND EXISTS (SELECT 1 FROM native WHERE native.chain_id = headers.chain_id AND block_number = number)"""
             return frames.transfers(rows, self._rows(query, values))
+
+    def transactions(self, hashes: Collection[bytes]) -> pl.DataFrame:
+        """Read native transactions by hash, and what contracts paid out inside them, in chain order.
+
+        Columns: chain_id, block_number, block_hash, block_time (seconds), tx_hash, tx_index, sender, recipient (empty
+        for a creation), value (wei, decimal text), nonce (null inside a transaction), trace (empty outside of one).
+        """
+        from monitor.ledger import frames
+
+        wanted, rows = sorted(hashes), list[tuple[Any, ...]]()
+        with self.snapshot():
+            for first in range(0, len(wanted), _HASHES):
+                part = wanted[first : first + _HASHES]
+                query = f"""SELECT native.chain_id, block_number, hash, timestamp, tx_hash, tx_index, sender, recipient,
+                    value, nonce, trace FROM native JOIN headers ON headers.chain_id = native.chain_id AND
+                    number = block_number WHERE tx_hash IN ({", ".join("?" * len(part))})"""
+                rows += self._rows(query, part)
+        return frames.frame_of(rows, frames.TRANSACTIONS).sort("chain_id", "block_number", "tx_index", "trace")
+
+    def parents(self, blocks: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bytes]:
+        """Read parent hashes by chain and block number, of those blocks whose header is still kept."""
+        query = "SELECT chain_id, number, parent_hash FROM headers WHERE chain_id = ? AND number = ?"
+        with self.snapshot():
+            rows = [row for block in blocks for row in self._rows(query, block)]
+        return {(chain_id, number): parent for chain_id, number, parent in rows}
 
     def reads_frame(self, upto: Mapping[int, int] | None = None) -> pl.DataFrame:
         """Read answers of the chain beside logs, in a fixed order: the columns of READS (`monitor.model.schema`)."""

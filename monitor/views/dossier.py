@@ -13,9 +13,10 @@ import polars as pl
 from monitor.model.lead import Finding, Lead
 from monitor.views import format as fmt
 from monitor.views.clean import terminal
+from monitor.views.exposure import blind_spots, exposure
 from monitor.views.paths import Edge, paths_from
 from monitor.views.snapshot import RuleInfo, Snapshot
-from monitor.views.status import legal_is_stale
+from monitor.views.status import legal_is_stale, statement
 from monitor.views.tables import finding_rows, lead_rows, lease_rows, wallet_rows
 from monitor.wallets.evidence import pair_scores
 
@@ -40,9 +41,10 @@ Made = dict[str, Any]
 def dossier(snapshot: Snapshot, lead: Lead) -> Made:
     """Gather everything about a lead, ready for JSON: nothing is left out or shortened.
 
-    Keys: lead, statement, findings, leases, wallets, lawful_explanations, reviews, legal. Amounts and bits are exact
-    text, times UTC ISO-8601, evidence `chain:block:0xtx:log` (log -1 = the transaction itself). A wallet's `path` leads
-    from the cluster's anchor, its earliest member, over pairs that merge. `in_ledger` is false for what a reorg took.
+    Keys: lead, statement, findings, leases, exposure, wallets, lawful_explanations, blind_spots, reviews, legal.
+    Amounts and bits are exact text, times UTC ISO-8601, evidence `chain:block:0xtx:log` (log -1 = the transaction
+    itself). A wallet's `path` leads from the cluster's anchor, its earliest member, over pairs that merge. `in_ledger`
+    is false for what a reorg took.
     """
     rules = {rule.rule: rule for rule in snapshot.rules}
     mine = [finding for finding in snapshot.findings if finding.finding_id in set(lead.findings)]
@@ -51,8 +53,10 @@ def dossier(snapshot: Snapshot, lead: Lead) -> Made:
         "statement": _statement(lead, rules),
         "findings": _findings(snapshot, mine, rules),
         "leases": _leases(snapshot, lead),
+        "exposure": exposure(snapshot, lead),
         "wallets": _wallets(snapshot, lead),
         "lawful_explanations": _lawful(mine, rules),
+        "blind_spots": blind_spots(snapshot, mine),
         "reviews": [
             {"at": fmt.time(row.at), "disposition": row.disposition, "reason": row.reason, "reviewer": row.reviewer}
             for row in snapshot.dispositions
@@ -82,6 +86,8 @@ def _plain(value: Any) -> Any:
 
 
 def _statement(lead: Lead, rules: Mapping[str, RuleInfo]) -> str:
+    if lead.kind == "screening":
+        return statement(lead)
     names = [f"{name} ({rules[name].name})" if name in rules and rules[name].name else name for name in lead.typologies]
     return (
         f"{'Patterns' if len(names) > 1 else 'Pattern'} {', '.join(names) or 'none'} matched; confidence "
@@ -97,10 +103,10 @@ def _findings(snapshot: Snapshot, mine: Sequence[Finding], rules: Mapping[str, R
     made = []
     for row in rows:
         finding = about[str(row["finding_id"])]
-        rule = rules.get(finding.rule)
-        name, guidance = (rule.name, rule.guidance) if rule else ("", "")
-        rest = {"name": name, "guidance": guidance, "leases": finding.leases, "at": fmt.time(finding.at)}
-        made.append(_plain({**row, **rest}))
+        rule = rules.get(finding.rule) or RuleInfo(rule=finding.rule, version=finding.rule_version)
+        rest = {"name": rule.name, "guidance": rule.guidance, "parameters": rule.parameters}
+        when = {"leases": finding.leases, "at": fmt.time(finding.at)}
+        made.append(_plain({**row, **rest, **when}))
     return made
 
 

@@ -23,7 +23,7 @@ from monitor.rules.confidence import calibrated
 from monitor.rules.legal import LegalFile
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
-from monitor.rules.rule import Rule
+from monitor.rules.rule import Rule, settle
 from monitor.views import snapshot as view
 from monitor.views.assemble import conclude, decode, read_rows
 from monitor.views.bundle import Bundle
@@ -103,7 +103,7 @@ def snapshot(
         version=version,
         now=now,
         chains=tuple(_chain_status(chain, config, bound, status, covered) for chain in found.chains),
-        rules=tuple(map(_rule_info, all_rules())),
+        rules=tuple(_rule_info(rule, config) for rule in all_rules()),
         leases=facts.leases,
         lease_events=_lease_history(found.events),
         wallets=found.world.wallets,
@@ -118,6 +118,7 @@ def snapshot(
         dispositions=tuple(dispositions),
         silences=tuple(silences),
         quarantine=_quarantine_counts(found.quarantine),
+        not_assessable=found.world.judgement.not_assessable,
         upgrades=found.upgrades,
     )
 
@@ -131,7 +132,7 @@ def _legal_file(legal: LegalFile) -> view.LegalFile:
     )
 
 
-def _rule_info(rule: Rule) -> view.RuleInfo:
+def _rule_info(rule: Rule, config: Config) -> view.RuleInfo:
     return view.RuleInfo(
         rule=rule.id,
         version=rule.version,
@@ -139,6 +140,8 @@ def _rule_info(rule: Rule) -> view.RuleInfo:
         family=rule.family,
         lawful=rule.lawful,
         guidance=rule.guidance,
+        blind_spots=rule.blind_spots,
+        parameters=settle(rule, config.rules.get(rule.id, {}))[0],
     )
 
 

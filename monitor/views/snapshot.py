@@ -79,6 +79,9 @@ class RuleInfo(msgspec.Struct, frozen=True, kw_only=True):
     lawful: tuple[str, ...] = ()
     """Common lawful explanations of the pattern."""
     guidance: str = ""
+    blind_spots: tuple[str, ...] = ()
+    parameters: dict[str, int] = {}
+    """Thresholds in force: the defaults, and what the configuration says instead."""
 
 
 class LegalFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +126,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     silences: tuple[Silence, ...] = ()
     """What ever held back alerts, oldest first; never exported."""
     quarantine: tuple[QuarantineCount, ...] = ()
+    not_assessable: tuple[str, ...] = ()
+    """Where rules could not look, one line each."""
     upgrades: tuple[UpgradeRow, ...] = ()
 
     @property

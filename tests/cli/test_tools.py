@@ -1,8 +1,12 @@
 """Commands that programs call: hardware parse, markets decode, status, export, verify, completion, config."""
 
+import csv
+import hashlib
+import io
 import json
 import shutil
 import subprocess
+import zipfile
 from urllib.request import Request, urlopen
 
 import pytest
@@ -133,6 +137,86 @@ def test_an_export_verifies_until_a_byte_changes(ledger, tmp_path):
     done = run("verify", str(folder))
     assert done.code == 1
     assert "leases.csv" in done.out
+
+
+@pytest.fixture(scope="module")
+def packed(ledger, tmp_path_factory):
+    path = tmp_path_factory.mktemp("pack") / "lead.zip"
+    name = ledger.read("leads", "list", "--format", "json").json()[0]["lead_id"]
+    done = ledger.run("pack", name, "--out", str(path))
+    assert (done.code, done.out) == (0, ""), done.err
+    assert name in done.err
+    return path
+
+
+@pytest.mark.node
+def test_a_pack_holds_every_log_of_its_lead_and_a_node_says_the_same(ledger, packed, played_world, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path)
+    evidence = list(csv.DictReader(io.StringIO((tmp_path / "evidence.csv").read_text(encoding="utf-8"))))
+    assert {row["in_ledger"] for row in evidence} == {"yes"}
+    logs = json.loads((tmp_path / "logs.json").read_text(encoding="utf-8"))
+    held = {(row["transactionHash"], int(row["logIndex"], 16)) for row in logs}
+    named = {(row["tx"], int(row["log_index"])) for row in evidence if row["log_index"] not in {"", "-1"}}
+    assert named <= held
+    said = {
+        (row["transactionHash"], row["logIndex"]): row for row in logs_of(played_world.url, 0, played_world.world.head)
+    }
+    for log in logs:
+        twin = said[log["transactionHash"], log["logIndex"]]
+        assert {key: twin[key] for key in log if key in twin} == {key: log[key] for key in log if key in twin}
+        assert log.keys() - twin.keys() <= {"chainId", "blockTimestamp"}
+    decoded = ledger.run("markets", "decode", str(tmp_path / "logs.json"), "--format", "json").json()
+    assert len(decoded) == len(logs)
+    assert "lease.open" in {row["verb"] for row in decoded}
+    for place in (packed, tmp_path):
+        done = run("verify", str(place), "--chain", "31337", "--endpoint", played_world.url)
+        assert (done.code, done.out) == (0, "")
+        assert f"{len(logs)} logs" in done.err
+        assert "none differ" in done.err
+
+
+@pytest.mark.node
+def test_a_pack_that_says_other_than_the_node_is_found_out(packed, played_world, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path)
+    logs = json.loads((tmp_path / "logs.json").read_text(encoding="utf-8"))
+    logs[0]["data"] += "00" * 32
+    logs[1]["transactionHash"] = "0x" + "ab" * 32
+    text = json.dumps(logs).encode()
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"]["logs.json"] |= {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+    (tmp_path / "logs.json").write_bytes(text)
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    node = ("--chain", "31337", "--endpoint", played_world.url)
+    done = run("verify", str(tmp_path), *node)
+    assert done.code == 1
+    assert "data differ at the node" in done.out
+    assert "the node does not know the transaction" in done.out
+    other = run("verify", str(tmp_path), "--chain", "1", "--endpoint", played_world.url)
+    assert (other.code, other.out) == (2, "")
+    assert "no log and no block of chain 1" in other.err
+    (tmp_path / "logs.json").write_bytes(b"[]")
+    assert "logs.json" in run("verify", str(tmp_path), *node).out
+
+
+@pytest.mark.node
+def test_a_pack_of_the_same_ledger_is_the_same_file(ledger, packed, tmp_path):
+    name = ledger.read("leads", "list", "--format", "json").json()[0]["lead_id"]
+    assert ledger.run("pack", name, "--out", str(tmp_path / "again.zip")).code == 0
+    assert (tmp_path / "again.zip").read_bytes() == packed.read_bytes()
+    done = ledger.run("pack", "lead-none", "--out", str(tmp_path / "none.zip"))
+    assert (done.code, (tmp_path / "none.zip").exists()) == (2, False)
+    assert "there is no lead lead-none" in done.err
+
+
+@pytest.mark.parametrize(
+    "argv", [(), ("x", "--range", "1-2"), ("x", "--endpoint", "http://x"), ("--key", "x", "--chain", "y")]
+)
+def test_verify_says_which_options_go_together(argv):
+    done = run("verify", *argv)
+    assert (done.code, done.out) == (2, "")
+    assert "name the PATH" in done.err
 
 
 def test_an_export_is_signed_by_the_key_of_the_configuration(own_ledger, tmp_path):

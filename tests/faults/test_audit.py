@@ -143,7 +143,7 @@ async def test_questions_that_make_no_sense(chain, tmp_path):
             (["--chain", "fake"], "--range wants"),
             (["--chain", "nowhere", "--range", "5-9"], "there is no chain nowhere"),
             (["--chain", "fake", "--range", "500-900"], "covers no block"),
-            ([], "name either"),
+            ([], "name the PATH"),
         ]:
             done = await monitor(place, "verify", *args)
             assert done.code == 2, (args, done.err)

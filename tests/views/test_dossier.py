@@ -65,7 +65,8 @@ def world(**changes):
 def test_everything_is_there_and_is_json():
     made = json.loads(json.dumps(dossier(world(), lead()), allow_nan=False))
     assert list(made) == [
-        *("lead", "statement", "findings", "leases", "wallets", "lawful_explanations", "reviews", "legal"),
+        *("lead", "statement", "findings", "leases", "exposure", "wallets", "lawful_explanations", "blind_spots"),
+        *("reviews", "legal"),
     ]
     assert made["lead"]["lead_id"] == "lead-00000000000000aa"
     assert [row["points"] for row in made["findings"]] == [22, 21]

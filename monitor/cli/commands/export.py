@@ -27,7 +27,7 @@ def command(directory: str, at: str | None) -> None:
         raise InputError(message, hint="name a folder, or `.` for this one")
     key = signer()
     manifest = export(read_snapshot(at), Path(directory), key)
-    rows = sum(entry.rows for entry in manifest.files.values())
+    rows = sum(entry.rows or 0 for entry in manifest.files.values())
     signed = "manifest.json" if key is None else "a signed manifest.json"
     click.echo(f"wrote {len(manifest.files)} tables, {rows} rows, and {signed} to {directory}", err=True)
     for chain in manifest.chains.values():

@@ -10,7 +10,7 @@ import click
 
 from monitor.cli.context import format_option, load_config, login_name
 from monitor.cli.failon import EXIT_LEADS, at_or_above, fail_on_option
-from monitor.cli.listing import at_option, read_snapshot, show
+from monitor.cli.listing import at_option, chosen_lead, read_snapshot, show
 
 if TYPE_CHECKING:
     from monitor.views.output import Format
@@ -55,14 +55,10 @@ def show_one(lead_id: str, at: str | None, fmt: str) -> None:
     Evidence with positions, wallets with their paths, lawful explanations, legal status. JSON has everything; text
     shortens long lists.
     """
-    from monitor.errors import InputError
     from monitor.views.dossier import dossier, dossier_text
 
     snapshot = read_snapshot(at)
-    lead = next((lead for lead in snapshot.leads if lead.lead_id == lead_id), None)
-    if lead is None:
-        message = f"there is no lead {lead_id}" + (f" at {at}" if at else "")
-        raise InputError(message, hint="`monitor leads list --all` shows them")
+    lead = chosen_lead(snapshot, lead_id, at)
     if fmt == "json":
         # DEL is the one control character that JSON leaves as it is.
         click.echo(json.dumps(dossier(snapshot, lead), indent=2, ensure_ascii=True).replace("\x7f", "\\u007f"))

@@ -37,7 +37,9 @@ OF_THESE = {
     "places": ("venues", "suppliers"),
 }  # fmt: skip
 """What else it says and follows from what is said; origins follow from transfers, and are compared themselves."""
-_WHOLE = (*OF_FRAMES, "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
+_WHOLE = (*OF_FRAMES, "behind", "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
+_OF_LEASES = ("tenancies", "together", "deposits")
+"""What it says of each lease by itself, and in an order that other leases do not change."""
 
 
 def carry(before: Facts, after: Facts, follows: Mapping[str, tuple[str, ...]]) -> None:
@@ -75,6 +77,8 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
         history = chosen(facts.lease_events, leases.select(KEY))
     narrow = _narrow(facts, leases=leases, lease_events=history)
     narrow.__dict__["circle"] = near
+    if among is not facts:
+        narrow.__dict__.update({name: chosen(getattr(facts, name), leases.select(KEY)) for name in _OF_LEASES})
     return narrow
 
 

@@ -15,7 +15,7 @@ from monitor.facts.fold import DEPOSITS, KEY
 from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E, TRANSFERS
-from monitor.rules.hands import groups, origins
+from monitor.rules.hands import Behind, groups, origins
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
@@ -323,10 +323,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return own.sort("chain_id", "address", "block_number", "kind")
 
     @cached_property
+    def behind(self) -> Behind:
+        """What is known of go-betweens."""
+        return Behind.nothing()
+
+    @cached_property
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
         people = pl.concat([self.renters.get_column("renter"), self.supply.get_column("provider").drop_nulls()])
-        return origins(self.founders, self.dealt, self.hubs, people)
+        return origins(self.founders, people, lambda between: self.behind.of(between, self.dealt, self.hubs))
 
     @cached_property
     def groups(self) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from monitor.wallets.funding import first_fundings
 
-__all__ = ["groups", "origins"]
+__all__ = ["Behind", "groups", "origins"]
 
 _ONCE = 2
 """Distinct wallets a go-between ever sent value to, at most."""
@@ -21,19 +21,48 @@ _BETWEEN = 3
 """Go-betweens in a row that are looked through; how far transfers were read may end it sooner."""
 _MAX_DEGREE = 200
 _SIDES = ("sender", "recipient")
+_WALLET = ["chain_id", "origin"]
+
+Dealt = Callable[[pl.DataFrame, str], pl.DataFrame]
 
 
-def origins(
-    founders: pl.DataFrame,
-    dealt: Callable[[pl.DataFrame, str], pl.DataFrame],
-    hubs: pl.DataFrame,
-    people: pl.Series,
-) -> pl.DataFrame:
+class Behind:
+    """Who first funded go-betweens, asked once of each; hubs are the same for as long as it is kept."""
+
+    def __init__(self, asked: pl.DataFrame, found: pl.DataFrame | None = None) -> None:
+        self._asked = asked
+        self._found = found
+
+    @classmethod
+    def nothing(cls) -> Behind:
+        """Begin without any."""
+        return cls(pl.DataFrame(schema={"chain_id": pl.Int64(), "origin": pl.Binary()}))
+
+    def of(self, between: pl.DataFrame, dealt: Dealt, hubs: pl.DataFrame) -> pl.DataFrame:
+        """Give chain_id, origin (of `between`), further, further_degree and step."""
+        fresh = between.join(self._asked, on=_WALLET, how="anti")
+        if self._found is None or fresh.height:
+            parts = [] if self._found is None else [self._found]
+            self._found = pl.concat([*parts, _sources(fresh, dealt, hubs)], rechunk=True)
+            self._asked = pl.concat([self._asked, fresh], rechunk=True)
+        return self._found.join(between, on=_WALLET, how="semi")
+
+    def but(self, moved: pl.Series) -> Behind:
+        """Forget what may be otherwise since a transfer of some wallets went or came."""
+        if self._found is None:
+            return self
+        told = moved.implode()
+        stale = self._found.filter(pl.col("further").is_in(told)).select(_WALLET)
+        asked = self._asked.filter(~pl.col("origin").is_in(told)).join(stale, on=_WALLET, how="anti")
+        return Behind(asked, self._found.join(asked, on=_WALLET, how="semi"))
+
+
+def origins(founders: pl.DataFrame, people: pl.Series, sources: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
     """Follow first funders that are no hubs back through wallets used once.
 
     Columns chain_id, address, origin, at, out_degree (of the origin), hops (1 to 4), positions (structs, one per hop).
-    `dealt` gives the transfers of some wallets (`Facts.dealt`); `people` are wallets with leases or offers of their
-    own, which are no go-betweens.
+    `people` are wallets with leases or offers of their own, which are no go-betweens; `sources` says who is behind
+    these (`Behind.of`).
     """
     reached = founders.select(
         *("chain_id", "address", pl.col("funder").alias("origin"), "at", "out_degree"),
@@ -41,13 +70,13 @@ def origins(
         pl.concat_list(_spot()).alias("positions"),
     )
     for _ in range(_BETWEEN):
-        between = reached.filter(pl.col("out_degree") <= _ONCE).select("chain_id", pl.col("origin").alias("address"))
-        wanted = between.unique().filter(~pl.col("address").is_in(people.implode()))
-        behind = _sources(wanted, dealt, hubs)
+        between = reached.filter(pl.col("out_degree") <= _ONCE).select(_WALLET)
+        wanted = between.unique().filter(~pl.col("origin").is_in(people.implode()))
+        behind = sources(wanted)
         if behind.is_empty():
             break
         gone = pl.col("further").is_not_null() & (pl.col("further") != pl.col("address"))
-        reached = reached.join(behind, on=["chain_id", "origin"], how="left").select(
+        reached = reached.join(behind, on=_WALLET, how="left").select(
             *("chain_id", "address", pl.when(gone).then("further").otherwise("origin").alias("origin"), "at"),
             pl.when(gone).then("further_degree").otherwise("out_degree").alias("out_degree"),
             (pl.col("hops") + gone.cast(pl.Int32())).alias("hops"),
@@ -58,10 +87,9 @@ def origins(
     return ordered.unique(["chain_id", "address", "origin"], keep="first", maintain_order=True)
 
 
-def _sources(
-    between: pl.DataFrame, dealt: Callable[[pl.DataFrame, str], pl.DataFrame], hubs: pl.DataFrame
-) -> pl.DataFrame:
-    """Say who first funded each go-between, hubs left out: chain_id, origin, further, further_degree, step."""
+def _sources(wanted: pl.DataFrame, dealt: Dealt, hubs: pl.DataFrame) -> pl.DataFrame:
+    """Say who first funded each go-between, hubs left out; as `Behind.of`, for `wanted` chain_id, origin."""
+    between = wanted.rename({"origin": "address"})
     contracts = hubs.filter(pl.col("reason") == "contract").get_column("address").to_list()
     # what a go-between got and passed on is all that its first funder is read from
     near = [dealt(between.rename({"address": side}), side) for side in _SIDES]

@@ -23,7 +23,8 @@ from monitor.rules.facts import DAY, Facts, chosen, milli_of
 __all__ = ["Near", "Told", "Whom", "near"]
 
 _PEOPLE = ("renter", "payer", "beneficiary", "provider")
-_KIND = ("market", "chain_id", "gpu_model", "term")
+_VENUE = ("market", "chain_id")
+_KIND = (*_VENUE, "gpu_model", "term")
 _COMPARED = (*_KIND, "week")
 _MANY = 20_000
 """Wallets with news above which everybody is judged again: most would be."""
@@ -72,10 +73,13 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     carry(before, after, OF_FRAMES)
     others = _differing(before.clusters, after.clusters).get_column("address")
     theirs = _distinct([news.leases.get_column("renter"), others])
+    after.__dict__["venues"] = _renewed_venues(before, after, told.leases)
     after.__dict__["renters"] = _renewed_renters(before, after, theirs)
     after.__dict__["sizes"] = _renewed_sizes(before, after, news.leases, others)
     after.__dict__["paying"] = _renewed_witnesses(before, after, news.keys, others)
     after.__dict__["daily"] = _renewed_days(before, after, news)
+    if _differing(*(facts.hubs.select("address", "reason") for facts in (before, after))).is_empty():
+        after.__dict__["behind"] = before.behind.but(told.moved)
     carry(before, after, OF_THESE)
     leased = _distinct([*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)])
     known, moved = _known(before, after), told.moved
@@ -149,6 +153,14 @@ def _begun(before: Facts, after: Facts) -> list[pl.Series]:
     return [fresh.get_column("renter"), fresh.get_column("provider")]
 
 
+def _renewed_venues(before: Facts, after: Facts, turned: Turned) -> pl.DataFrame:
+    """Add to `Facts.venues` what leases show that were folded again; all are asked where these no longer show it."""
+    was, now = (after.about(each.leases, each.history).venues for each in (turned.was, turned.now))
+    both, shown = (pl.concat([each, now]).group_by(_VENUE).agg(pl.all().any()) for each in (was, before.venues))
+    # what these leases showed and show no more may be shown by none
+    return shown.sort(_VENUE) if _differing(both, now).is_empty() else after.venues
+
+
 def _renewed_renters(before: Facts, after: Facts, wallets: pl.Series) -> pl.DataFrame:
     """Look up `Facts.renters` again among some wallets."""
     again = pl.col("renter").is_in(wallets.implode())
@@ -173,7 +185,7 @@ def _renewed_sizes(before: Facts, after: Facts, rows: pl.DataFrame, wallets: pl.
 def _renewed_witnesses(before: Facts, after: Facts, keys: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
     """Look for another lease in `Facts.paying` where something is said of one, or of its renter, or there was none."""
     stand = before.paying.join(keys, on=KEY, how="anti").filter(~pl.col("renter").is_in(wallets.implode()))
-    known = [pl.lit(False), *(_at(market, chain_id) for market, chain_id in stand.select(_KIND[:2]).iter_rows())]
+    known = [pl.lit(False), *(_at(market, chain_id) for market, chain_id in stand.select(_VENUE).iter_rows())]
     return pl.concat([stand, after.witnesses(~pl.any_horizontal(known))]).sort(KEY)
 
 

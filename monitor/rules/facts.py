@@ -35,7 +35,7 @@ _VENUE = ["market", "chain_id"]
 _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
 
-Paid = Callable[[pl.Series], pl.DataFrame]
+Paid = Callable[[pl.Series, str], pl.DataFrame]
 OfSupply = Callable[..., pl.DataFrame]
 """Takes SUPPLY, CAPACITY and whole numbers."""
 
@@ -85,7 +85,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     near: Near | None = None
     """Finds `transfers` by wallets and side, in any order; without it they are searched from end to end."""
     payers: Paid | None = None
-    """Finds payments for leases of others by payer (`monitor.wallets.links.PAYMENTS`), as `near`."""
+    """Finds payments for leases of others by payer or renter (`monitor.wallets.links.PAYMENTS`), as `near`."""
 
     @property
     def as_of(self) -> dict[int, int]:
@@ -265,7 +265,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def paid(self, wallets: pl.Series) -> pl.DataFrame:
         """List the leases of others that some wallets paid for (keys, each once or more often)."""
         if self.payers is not None:
-            return self.payers(wallets).select(KEY)
+            return self.payers(wallets, "payer").select(KEY)
         theirs = pl.col("verb").is_in(DEPOSITS) & pl.col("actor").is_in(wallets.implode())
         opened = self.leases.filter(pl.col("payer").is_in(wallets.implode()))
         return pl.concat([opened.select(KEY), self.lease_events.filter(theirs).select(KEY)])

@@ -69,21 +69,25 @@ def origins(founders: pl.DataFrame, people: pl.Series, sources: Callable[[pl.Dat
         pl.lit(1).alias("hops"),
         pl.concat_list(_spot()).alias("positions"),
     )
+    ends = []
     for _ in range(_BETWEEN):
         between = reached.filter(pl.col("out_degree") <= _ONCE).select(_WALLET)
-        wanted = between.unique().filter(~pl.col("origin").is_in(people.implode()))
+        busy = people.filter(people.is_in(between.get_column("origin").implode()))
+        wanted = between.unique().filter(~pl.col("origin").is_in(busy.implode()))
         behind = sources(wanted)
         if behind.is_empty():
             break
+        # nearly all end at once
+        ends.append(reached.join(behind, on=_WALLET, how="anti"))
         gone = pl.col("further").is_not_null() & (pl.col("further") != pl.col("address"))
-        reached = reached.join(behind, on=_WALLET, how="left").select(
+        reached = reached.join(behind, on=_WALLET, how="inner").select(
             *("chain_id", "address", pl.when(gone).then("further").otherwise("origin").alias("origin"), "at"),
             pl.when(gone).then("further_degree").otherwise("out_degree").alias("out_degree"),
             (pl.col("hops") + gone.cast(pl.Int32())).alias("hops"),
             pl.when(gone).then(pl.concat_list("step", "positions")).otherwise("positions").alias("positions"),
         )
     # the nearer and earlier way to one origin is told
-    ordered = reached.sort("chain_id", "address", "origin", "hops", "at", "positions")
+    ordered = pl.concat([*ends, reached]).sort("chain_id", "address", "origin", "hops", "at", "positions")
     return ordered.unique(["chain_id", "address", "origin"], keep="first", maintain_order=True)
 
 

@@ -26,6 +26,8 @@ _PEOPLE = ("renter", "payer", "beneficiary", "provider")
 _VENUE = ("market", "chain_id")
 _KIND = (*_VENUE, "gpu_model", "term")
 _COMPARED = (*_KIND, "week")
+_PRICED = (*_VENUE, "gpu_model", "renter", "opened_at", "planned_end", "usd_per_gpu_hour")
+"""What a price and whose it is follow from."""
 _MANY = 20_000
 """Wallets with news above which everybody is judged again: most would be."""
 
@@ -222,9 +224,8 @@ def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series
     for weeks, known in before.medians.items():
         within = pl.col("week").is_between(first, last + weeks)
         reach = (pl.col("opened_at") // WEEK).is_between(first - weeks, last + weeks)
-        recent = after.about(after.leases.filter(models & reach), after.lease_events).priced.join(
-            kinds, on=_KIND, how="semi"
-        )
+        near = after.leases.select(_PRICED).filter(models & reach)
+        recent = after.about(near, after.lease_events).priced.join(kinds, on=_KIND, how="semi")
         later = reference(recent, weeks).filter(within)
         stale = known.filter(within).join(kinds, on=_KIND, how="semi")
         after.medians[weeks] = pl.concat([known.join(stale, on=_COMPARED, how="anti"), later]).sort(_COMPARED)

@@ -82,6 +82,8 @@ def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.Data
 
     A tenant stands for the provider's hardware when it has at least `percent` of the provider's H100e-hours.
     """
+    if rows.is_empty():
+        return rows.with_columns(pl.lit(None, dtype=pl.String()).alias("cluster_id"))
     own = facts.clusters.rename({"address": "provider"})
     whole = of_providers(facts, rows.get_column("provider").unique())
     anchor = whole.anchored.filter(pl.col("percent") >= percent).select("chain_id", "provider", "cluster_id")

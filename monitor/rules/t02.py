@@ -86,13 +86,11 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
 
 def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
     """Give each backer its cluster and the clusters of the wallets it first funded, never the provider's own."""
-    own = facts.clusters.rename({"address": "backer"})
-    begun = pl.concat(
-        [
-            facts.founders.select(pl.col("funder").alias("backer"), "address"),
-            facts.origins.select(pl.col("origin").alias("backer"), "address"),
-        ]
-    )
+    ours = backers.select("backer").unique()
+    own = facts.clusters.rename({"address": "backer"}).join(ours, on="backer", how="semi")
+    first = facts.founders.select(pl.col("funder").alias("backer"), "address")
+    behind = facts.origins.select(pl.col("origin").alias("backer"), "address")
+    begun = pl.concat(each.join(ours, on="backer", how="semi") for each in (first, behind))
     started = begun.join(facts.clusters, on="address", how="inner")
     known = pl.concat([own.select("backer", "cluster_id"), started.select("backer", "cluster_id")]).unique()
     provider = facts.clusters.rename({"address": "provider", "cluster_id": "own"})

@@ -24,9 +24,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         *_WALLET, pl.col("opened_at").alias("first_at"), "open_block", "open_tx"
     )
     spot = (pl.col("block_number").alias("block"), pl.col("tx_hash").alias("tx"))
-    begun = facts.funders.rename({"address": "renter", "at": "funded_at"}).select(
-        *_WALLET, "funder", "funded_at", pl.struct("chain_id", *spot, "log_index").alias("funding")
-    )
+    theirs = facts.funders.rename({"address": "renter", "at": "funded_at"}).join(first, on=_WALLET, how="semi")
+    begun = theirs.select(*_WALLET, "funder", "funded_at", pl.struct("chain_id", *spot, "log_index").alias("funding"))
     funded = first.join(begun, on=_WALLET, how="left")
     age = pl.col("first_at") - pl.col("funded_at")
     fresh = funded.filter((age >= 0) & (age < params["max_age_hours"] * HOUR))

@@ -76,6 +76,8 @@ def _sponsors(facts: Facts, paid: pl.DataFrame, least: int) -> set[bytes]:
     served = paid.select("payer", "cluster_id").unique().join(own, on="payer", how="left")
     others = served.filter(pl.col("cluster_id").ne_missing(pl.col("own")))
     tenants = others.filter(pl.len().over("payer") >= least)
+    if tenants.is_empty():
+        return set()
     held = facts.groups.join(facts.clusters, on="address", how="inner")
     hands = held.select("group", "cluster_id").unique().filter(pl.len().over("group") > 1)
     placed = tenants.join(hands, on="cluster_id", how="left")

@@ -97,9 +97,9 @@ class Grouping:
         """
         return self._links[1].moved(wallets, side, *columns) if self._links else empty(TRANSFERS)
 
-    def paid(self, payers: pl.Series) -> pl.DataFrame:
-        """Give what some wallets paid for leases of others (`monitor.wallets.links.PAYMENTS`), as `near`."""
-        return self._links[1].paid(payers) if self._links else empty(PAYMENTS)
+    def paid(self, wallets: pl.Series, side: str) -> pl.DataFrame:
+        """Give payments for leases of others by payer or renter (`monitor.wallets.links.PAYMENTS`), as `near`."""
+        return self._links[1].paid(wallets, side) if self._links else empty(PAYMENTS)
 
     def difference(self, transfers: pl.DataFrame) -> Moved | None:
         """Tell which transfers went and came since the last look by comparing all of them; None before the first."""

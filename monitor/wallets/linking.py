@@ -133,9 +133,9 @@ class Links:
         """Give the transfers whose sender or recipient is one of the wallets, or these columns, in any order."""
         return self._transfers.near(**{side: self._numbers.among(wallets)}).frame(*columns)
 
-    def paid(self, payers: pl.Series) -> pl.DataFrame:
-        """Give the payments of some wallets for leases of others (PAYMENTS), in any order."""
-        return self._payments.near(payer=self._numbers.among(payers)).frame()
+    def paid(self, wallets: pl.Series, side: str) -> pl.DataFrame:
+        """Give the payments for leases of others that have one of the wallets as payer or renter (PAYMENTS)."""
+        return self._payments.near(**{side: self._numbers.among(wallets)}).frame()
 
     def difference(self, transfers: pl.DataFrame) -> Moved:
         """Tell which transfers went and came since the last update, where these are all there is."""

@@ -145,8 +145,7 @@ class ChainReads:
 
     async def _has_multicall(self) -> bool:
         if self._multicall is None:
-            code = await self.rpc.call("eth_getCode", [f"0x{MULTICALL.hex()}", "latest"], str)
-            self._multicall = bool(code.strip("0x"))
+            self._multicall = await self.rpc.has_code(MULTICALL)
         return self._multicall
 
     async def _together(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:

@@ -109,6 +109,10 @@ class RpcClient:
         """Call one method and decode its result as `kind`."""
         return await self.ask([Call(method, params)], lambda answers: decode(answers[0], kind))
 
+    async def has_code(self, address: bytes) -> bool:
+        """Tell whether a contract stands at an address at the head."""
+        return bool((await self.call("eth_getCode", [f"0x{address.hex()}", "latest"], str)).strip("0x"))
+
     async def block_number(self) -> int:
         """Ask for the number of the newest block."""
         return await self.ask([Call("eth_blockNumber")], lambda answers: quantity(decode(answers[0], str)))

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from monitor.config import load
-from monitor.daemon.engine import Mode
 from monitor.daemon.session import run
+from monitor.daemon.setup import Mode
 from monitor.sim.anvil import Anvil
 from monitor.sim.generate import Generated
 from monitor.sim.node import Node

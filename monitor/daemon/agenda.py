@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from monitor.chain.reads import Wanted
 from monitor.daemon.judge import Look
@@ -19,10 +20,14 @@ class Agenda:
     """Takes over what evaluations ask for, and tells when enough of it was read to judge; does no I/O.
 
     Whatever changes what is to be read makes a new version. A chain has settled a version when it read all of it up to
-    the head, and answered it when it read all but the transfers of wallets that are new.
+    the head, and answered it when it read all but the transfers of wallets that are new. Only chains that are `well`
+    count. Where `all_matters`, as on the way to the head, leads wait for whatever there is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chains: Iterable[int], *, all_matters: bool = False) -> None:
+        self.well = set(chains)
+        self.met = False
+        """Whether any chain was ever reached."""
         self.watched: Sequence[Watched] = ()
         self.children: Sequence[Bound] = ()
         self.version = 0
@@ -30,6 +35,8 @@ class Agenda:
         """Whether a judgement had all it asked for; before that, none is written that has not."""
         self.unread: dict[Wallet, int] = {}
         """Wallets whose transfers are still to come, with the version they came in."""
+        self._all_matters = all_matters
+        self._settling = asyncio.Event()
         self._needed = 0
         """The version that brought the latest contracts and questions: nothing is judged before those are read."""
         self._settled: dict[int, int] = {}
@@ -42,6 +49,7 @@ class Agenda:
         """Note that a chain read all of a version; whether that is news."""
         before = self._settled.get(chain_id)
         self._settled[chain_id] = version
+        self._settling.set()
         return before != version
 
     def answer(self, chain_id: int, version: int) -> bool:
@@ -51,19 +59,28 @@ class Agenda:
         return before < self._needed <= version
 
     def fails(self, chain_id: int) -> None:
-        """Note that of a chain nothing is known any more: it has to be read up to its head again."""
+        """Note that of a chain nothing is known any more: once well, it has to be read up to its head again."""
+        self.well.discard(chain_id)
         self._settled.pop(chain_id, None)
         self._answered.pop(chain_id, None)
 
-    def may_judge(self, chains: Collection[int]) -> bool:
-        """Whether what leads cannot do without was read on these chains: up to the first time, all."""
-        if not self.caught_up:
-            return self.all_read(chains)
-        return _reached(self._answered, chains, self._needed)
+    def recovers(self, chain_id: int) -> None:
+        """Note that a chain is well."""
+        self.well.add(chain_id)
 
-    def all_read(self, chains: Collection[int]) -> bool:
-        """Whether these chains read all that is to be read."""
-        return _reached(self._settled, chains, self.version)
+    def may_judge(self) -> bool:
+        """Whether what leads cannot do without was read: up to the first time, all."""
+        return self._reached(self._answered, self._needed) if self.caught_up else self.all_read()
+
+    def all_read(self) -> bool:
+        """Whether all was read that is to be read."""
+        return self._reached(self._settled, self.version)
+
+    async def until_all_read(self) -> None:
+        """Wait until all was read that is to be read."""
+        while not self.all_read():
+            self._settling.clear()
+            await self._settling.wait()
 
     def forget_read(self) -> None:
         """Take wallets whose chain has settled the version they came in off the list of unread ones."""
@@ -80,15 +97,14 @@ class Agenda:
         """Drop all questions: whoever evaluates asks again."""
         self._wanted, self._asides = {}, {}
 
-    def take_over(self, look: Look, askable: Collection[int], *, all_matters: bool) -> tuple[bool, bool]:
+    def take_over(self, look: Look, askable: Collection[int]) -> tuple[bool, bool]:
         """Take over new wallets, contracts and questions; whether there were any, and whether leads wait for some.
 
-        What they bring is judged in the next round. Only `askable` chains are asked. Where `all_matters`, as on the way
-        to the head, leads wait for whatever there is.
+        What they bring is judged in the next round. Only `askable` chains that are well are asked.
         """
         before = set(self.watched)
         fresh = {(item.chain_id, item.address) for item in look.watched if item not in before and item.awaited}
-        asks = self._takes_questions(look, askable, all_matters=all_matters)
+        asks = self._takes_questions(look, self.well.intersection(askable))
         if not asks and before == set(look.watched):
             return False, False
         self.watched = look.watched
@@ -96,18 +112,17 @@ class Agenda:
         self.unread |= dict.fromkeys(fresh, self.version)
         if asks:
             self._needed = self.version
-        return True, bool(asks or fresh or all_matters)
+        return True, bool(asks or fresh or self._all_matters)
 
-    def _takes_questions(self, look: Look, askable: Collection[int], *, all_matters: bool) -> bool:
+    def _takes_questions(self, look: Look, askable: Collection[int]) -> bool:
         known, self.children = self.children, look.children
         asked = _put(look.wanted, self._wanted, askable)
         # What leads need goes first.
-        beside = not asked and _put(look.asides, self._asides, askable) and all_matters
+        beside = not asked and _put(look.asides, self._asides, askable) and self._all_matters
         return self.children != known or asked or beside
 
-
-def _reached(marks: Mapping[int, int], chains: Collection[int], version: int) -> bool:
-    return all(marks.get(chain_id, -1) >= version for chain_id in chains)
+    def _reached(self, marks: Mapping[int, int], version: int) -> bool:
+        return all(marks.get(chain_id, -1) >= version for chain_id in self.well)
 
 
 def _put(wanted: Sequence[Wanted], questions: Questions, askable: Collection[int]) -> bool:

@@ -66,7 +66,7 @@ async def audit(config: Config, bundle: Bundle, name: str, span: Span, endpoints
             covered = reader.coverage(chain_id)
             children = read_rows(reader, bundle, None).children
         contracts = contract_wants(chain_id, [*bundle.bound, *children])
-        wallets = followed(covered, [token for chain, token in bundle.tokens if chain == chain_id])
+        wallets = followed(covered, bundle.money(chain_id))
         wants = [*_parts(contracts, covered, span), *_parts(wallets, covered, span)]
         if not wants:
             message = f"{name}: the ledger covers no block of {span.start}-{span.last}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from monitor.alerts.ssrf import check_url, resolve_target
-from monitor.chain.calls import erc20_decimals, has_code
+from monitor.chain.erc20 import erc20_decimals
 from monitor.chain.native import METHOD
 from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
@@ -147,7 +147,7 @@ async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, b
     checks += _abilities(what, label, head, await probe(rpc, head, pushes=chain.rpc[place].pushes))
     contracts = {item.address: item for item in bundle.bound if item.chain_id == chain.id and item.address}
     for address, item in sorted(contracts.items())[:_MAX_CONTRACTS]:
-        if not await has_code(rpc, address):
+        if not await rpc.has_code(address):
             detail = f"{label}: no code at {shown.address(address)} ({item.market}, {item.role})"
             checks.append(Check("fail", what, detail, "check the deployment's address and chain"))
     for (chain_id, token), info in sorted(bundle.tokens.items()):

@@ -141,10 +141,9 @@ class Judge:
         watched: list[Watched] = []
         named = (Watched(*row) for row in latest.world.watch.iter_rows())
         for chain_id, mine in groupby(named, key=lambda row: row.chain_id):
-            money = [token for chain, token in self.bundle.tokens if chain == chain_id]
             read_there, upto = survey.covered.get(chain_id, ({}, Span(0, 0)))
             way = self.native.get(chain_id, "native")
-            watched += admitted(mine, money, read_there, upto, self._watched, way)
+            watched += admitted(mine, self.bundle.money(chain_id), read_there, upto, self._watched, way)
         return latest, watched
 
     def _covered(self, chain: ChainRow) -> tuple[Mapping[str, Spans], Span]:

@@ -10,8 +10,9 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from monitor.config import Config
-from monitor.daemon.engine import Engine, Mode
+from monitor.daemon.engine import Engine
 from monitor.daemon.progress import Progress
+from monitor.daemon.setup import Mode, Setup
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
 from monitor.views.bundle import load_bundle
@@ -52,7 +53,7 @@ async def _run(config: Config, mode: Mode, early: Sequence[int], *, quiet: bool)
     progress = Progress(names, None if quiet else sys.stderr)
     async with Writer(Path(config.ledger.path)) as writer:
         with Reader(Path(config.ledger.path)) as reader:
-            engine = Engine(config, bundle, writer, reader, progress, mode)
+            engine = Engine(Setup(config, bundle, writer, reader, progress, mode))
             caught: list[signal.Signals] = []
             loop = asyncio.get_running_loop()
 

@@ -29,6 +29,10 @@ class Bundle(NamedTuple):
     labels: tuple[Label, ...]
     digest: str
 
+    def money(self, chain_id: int) -> list[bytes]:
+        """List the payment tokens of a chain."""
+        return [token for chain, token in self.tokens if chain == chain_id]
+
     @property
     def anywhere(self) -> tuple[bytes, ...]:
         """The topic0 of events that count whoever emits them, sorted."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from monitor.chain.blocks import fetch_transfers
-from monitor.chain.calls import has_code
 from monitor.chain.native import native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.chain.source import ChainSource
@@ -110,8 +109,8 @@ async def test_its_tags_and_code():
     async with Anvil() as anvil, RpcClient("local", anvil.chain_id, endpoints(anvil.url)) as rpc:
         await anvil.mine(100)
         await anvil.rpc("anvil_setCode", [f"0x{ECHO.hex()}", EMITTER])
-        assert await has_code(rpc, ECHO)
-        assert not await has_code(rpc, ANN)
+        assert await rpc.has_code(ECHO)
+        assert not await rpc.has_code(ANN)
         settings = ChainConfig(id=anvil.chain_id, rpc=[anvil.url])  # type: ignore[list-item]
         async with ChainSource("local", settings) as source:
             await source.poll()

@@ -31,6 +31,8 @@ async def test_it_asks(node):
         assert await rpc.header_by_hash(headers[1].hash, 3) == headers[1]
         assert await rpc.headers([]) == []
         assert await rpc.call("eth_getCode", ["0xc0de", "latest"], str) == "0x6000"
+        assert await rpc.has_code(bytes(18) + b"\xc0\xde")
+        assert not await rpc.has_code(b"\x01" * 20)
 
 
 async def test_fail_over_and_back(node, caplog):

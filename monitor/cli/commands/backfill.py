@@ -17,8 +17,8 @@ from monitor.cli.failon import fail_on_option, reached
 @fail_on_option
 def command(first: int | None, last: int | None, fail_on: str | None, *, quiet: bool) -> int:
     """Index up to the head, or a range of blocks, on every enabled chain; judge; stop. Sends no alerts."""
-    from monitor.daemon.engine import Mode
     from monitor.daemon.session import run
+    from monitor.daemon.setup import Mode
     from monitor.errors import InputError
 
     if first is not None and last is not None and first > last:

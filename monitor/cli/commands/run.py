@@ -17,8 +17,8 @@ def command(*, once: bool) -> int:
     Ctrl-C (exit 130) or SIGTERM (exit 0) stops it after the transaction under way; starting again resumes. Other
     commands and the dashboard read the ledger while it runs.
     """
-    from monitor.daemon.engine import Mode
     from monitor.daemon.session import run
+    from monitor.daemon.setup import Mode
 
     config = load_config().config
     click.echo(f"ledger {config.ledger.path}; Ctrl-C stops, starting again resumes", err=True)

@@ -7,15 +7,9 @@ import sys
 
 import pytest
 
-from monitor.chain.calls import erc20_decimals, has_code
+from monitor.chain.erc20 import erc20_decimals
 from monitor.errors import NodeRefused
 from tests.chain.conftest import client
-
-
-async def test_has_code(node):
-    async with client(node) as rpc:
-        assert await has_code(rpc, bytes(18) + b"\xc0\xde")
-        assert not await has_code(rpc, b"\x01" * 20)
 
 
 async def test_decimals(node):
@@ -32,5 +26,5 @@ async def test_odd_decimals(node, answer):
 
 
 def test_web3_is_loaded_only_for_a_call():
-    code = "import sys, monitor.chain.calls, monitor.chain.source; sys.exit('web3' in sys.modules)"
+    code = "import sys, monitor.chain.erc20, monitor.chain.source; sys.exit('web3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

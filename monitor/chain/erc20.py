@@ -1,4 +1,4 @@
-"""The rare contract calls, through web3: whether an address has code, and a token's decimals."""
+"""What a token says of itself, asked through web3: its decimals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.errors import NodeRefused
 if TYPE_CHECKING:
     from web3 import AsyncWeb3
 
-__all__ = ["connect", "erc20_decimals", "has_code"]
+__all__ = ["connect", "erc20_decimals"]
 
 MAX_DECIMALS = 36
 _DECIMALS_ABI = [
@@ -40,13 +40,6 @@ def connect(rpc: RpcClient) -> AsyncWeb3[Any]:
             return {"jsonrpc": "2.0", "id": 0, "result": msgspec.json.decode(raw)}
 
     return AsyncWeb3(Provider())
-
-
-async def has_code(rpc: RpcClient, address: bytes) -> bool:
-    """Tell whether a contract stands at an address at the head."""
-    from web3 import AsyncWeb3
-
-    return bool(await connect(rpc).eth.get_code(AsyncWeb3.to_checksum_address(address)))
 
 
 async def erc20_decimals(rpc: RpcClient, token: bytes) -> int:

@@ -1,4 +1,4 @@
-"""What a market's events tell, and what they do not and why: a row per market for lists and the README."""
+"""What a market's events tell, and what they do not and why: a row per market for lists and docs/markets.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README's table of markets is made from the adapters: `PYTHONPATH=. python tests/meta/test_coverage.py`."""
+"""The table of docs/markets.md is made from the adapters: `PYTHONPATH=. python tests/meta/test_coverage.py`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from monitor.config.resources import bundled
 from monitor.markets.coverage import ASPECTS, coverage
 from monitor.markets.load import Market, load_markets
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "markets.md"
 BEGIN, END = "<!-- markets: made by tests/meta/test_coverage.py from abis/ -->\n", "<!-- /markets -->"
 
 
@@ -33,8 +33,8 @@ def made(text: str) -> str:
     return before + BEGIN + table() + END + rest.partition(END)[2]
 
 
-def test_the_readme_shows_the_markets_as_the_adapters_have_them():
-    text = README.read_text(encoding="utf-8")
+def test_the_document_shows_the_markets_as_the_adapters_have_them():
+    text = DOCUMENT.read_text(encoding="utf-8")
     assert BEGIN in text
     assert made(text) == text
 
@@ -50,4 +50,4 @@ def test_what_a_market_does_not_tell_it_explains():
 
 
 if __name__ == "__main__":
-    README.write_text(made(README.read_text(encoding="utf-8")), encoding="utf-8")
+    DOCUMENT.write_text(made(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

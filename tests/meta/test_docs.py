@@ -41,3 +41,19 @@ def test_links_of_the_documents_lead_somewhere():
     for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_files_that_documents_name_exist():
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        named = re.findall(
+            r"`((?:abis|bench|contracts|monitor|tests)/[\w/.]+\.\w+)`", document.read_text(encoding="utf-8")
+        )
+        assert [name for name in named if not (ROOT / name).exists()] == [], document.name
+
+
+def test_the_plan_of_the_house_has_every_room_and_where_to_begin_in_it():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(monitor/\w+)` \|.*\|(.*)\|$", text, re.MULTILINE))
+    assert set(rows) == {f"monitor/{path.parent.name}" for path in (ROOT / "monitor").glob("*/__init__.py")}
+    for room, begin in rows.items():
+        assert [name for name in re.findall(r"`([\w./]+)`", begin) if not (ROOT / room / name).exists()] == [], room

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
@@ -26,6 +27,7 @@ __all__ = [
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS_BYTES = 20
 _SHORT_KEEPS = 18
+_HEX = re.compile(r"(0x)?[0-9a-fA-F]+")
 _GWEI_DECIMALS = 9
 _EXACT = Context(prec=120)
 """Sums of 38-digit decimals; Python's default of 28 digits would round them without a word."""
@@ -116,10 +118,10 @@ def duration(seconds: int | None) -> str:
 
 
 def short(text: str | None) -> str:
-    """Shorten a long hexadecimal text to `0x12345678…abcdef`; other text stays."""
+    """Shorten a long hexadecimal text, with `0x` or without, to `0x12345678…abcdef`; other text stays."""
     if text is None:
         return ""
-    return f"{text[:10]}…{text[-6:]}" if text.startswith("0x") and len(text) > _SHORT_KEEPS else text
+    return f"{text[:10]}…{text[-6:]}" if len(text) > _SHORT_KEEPS and _HEX.fullmatch(text) else text
 
 
 def lease_key(market: str, chain_id: int, lease_id: str) -> str:

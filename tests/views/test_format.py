@@ -58,7 +58,9 @@ def test_lengths_of_time():
 
 def test_short_keeps_both_ends():
     assert fmt.short("0x" + "ab" * 20) == "0xabababab…ababab"
+    assert fmt.short("00" * 31 + "2a") == "0000000000…00002a"
     assert fmt.short("lease-1") == "lease-1"
+    assert fmt.short("gpu-node-with-a-long-name-0x12") == "gpu-node-with-a-long-name-0x12"
 
 
 def test_totals_do_not_round():

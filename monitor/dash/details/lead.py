@@ -29,7 +29,7 @@ def lead_page(world: World, lead_id: str) -> Page | None:
         return None
     findings = [finding for finding in snapshot.findings if finding.finding_id in lead.findings]
     findings.sort(key=lambda finding: (-finding.points, finding.finding_id))
-    lines = [*_summary(lead), note(statement(lead)), *_explanations(snapshot, findings)]
+    lines = [*_summary(lead), *_silences(snapshot, lead), note(statement(lead)), *_explanations(snapshot, findings)]
     for finding in findings:
         lines += _finding(finding, {rule.rule: rule for rule in snapshot.rules})
     lines += [heading("Legal"), note(legal_text(snapshot), "yellow" if legal_is_stale(snapshot) else "")]
@@ -64,7 +64,7 @@ def _finding(finding: Finding, rules: Mapping[str, RuleInfo]) -> list[Text]:
     rule = rules.get(finding.rule)
     name = f" {rule.name}" if rule and rule.name else ""
     values = ", ".join(f"{key} = {value}" for key, value in sorted(finding.values.items()))
-    positions = [position.text() for position in sorted(finding.evidence)]
+    positions = [_place(position) for position in sorted(finding.evidence)]
     more = len(positions) - _EVIDENCE_SHOWN
     return [
         heading(f"{finding.rule} v{finding.rule_version}{name} · {finding.points} points · {finding.family}"),
@@ -74,6 +74,21 @@ def _finding(finding: Finding, rules: Mapping[str, RuleInfo]) -> list[Text]:
         fact("subject", finding.subject),
         *(fact("evidence" if not at else "", text) for at, text in enumerate(positions[:_EVIDENCE_SHOWN])),
         *([note(f"and {more} more positions")] if more > 0 else []),
+    ]
+
+
+def _place(position: Position) -> str:
+    """Write a position as short as a pane is wide; Enter on its row beside shows it whole."""
+    where = "transaction" if position.log_index < 0 else f"log {position.log_index}"
+    return f"{position.chain_id}:{position.block_number} · {fmt.short(fmt.hex_text(position.tx_hash))} · {where}"
+
+
+def _silences(snapshot: Snapshot, lead: Lead) -> list[Text]:
+    """Say which silences in force hold back alerts of a lead, to all receivers or to some."""
+    return [
+        fact("silenced", f"{' '.join(each.sinks)} until {fmt.time(each.until)} by {each.author}: {each.reason}".strip())
+        for each in snapshot.silences
+        if each.active(snapshot.now) and each.holds(lead, each.sinks[0] if each.sinks else "")
     ]
 
 

@@ -155,12 +155,10 @@ def map_logs(
     wanted: list[pl.DataFrame] = []
     for rank in (*sorted({rule.rank for job in jobs for rule in job.rules if rule.rank is not None}), None):
         filled = pl.concat([held, *fresh]).partition_by("market", "table", as_dict=True)
-        known = {
-            name: Known(
-                {table: puts for (owner, table), puts in filled.items() if owner == name}, told, places.get(name, {})
-            )
-            for name in markets
+        tables_of = {
+            name: {table: puts for (owner, table), puts in filled.items() if owner == name} for name in markets
         }
+        known = {name: Known(tables_of[name], told, places.get(name, {})) for name in markets}
         for job, frame in frames:
             for rule in job.rules:
                 if rule.rank != rank:
@@ -168,18 +166,15 @@ def map_logs(
                 ignored = Outcome(frame.select("_row"), [], [])
                 found = ignored if rule.verb == "ignore" else evaluate(frame, rule, known[job.bound.market])
                 rows.append(found.rows)
-                labels.append(_Label(rule.place, job.bound.market, job.bound.role, job.decl.name, rule.verb))
-                faults += [
-                    (fault.row, job.bound.market, job.bound.role, f"{job.decl.name}: {fault.reason}")
-                    for fault in found.faults
-                ]
+                market, role, event = job.bound.market, job.bound.role, job.decl.name
+                labels.append(_Label(rule.place, market, role, event, rule.verb))
+                faults += [(fault.row, market, role, f"{event}: {fault.reason}") for fault in found.faults]
                 wanted += found.wanted
                 fresh += [_puts(found.rows, rule, job, frame)] if rule.table else []
     aside = {"_row": pl.Int64(), "market": pl.String(), "role": pl.String(), "reason": pl.String()}
+    whole = pl.concat([empty(_MAPPED), *rows], how="diagonal", rechunk=True)
     return Mapped(
-        _labelled(
-            pl.concat([empty(_MAPPED), *rows], how="diagonal", rechunk=True), labels, [part.height for part in rows]
-        ),
+        _labelled(whole, labels, [part.height for part in rows]),
         pl.DataFrame(faults, schema=aside, orient="row").unique(maintain_order=True),
         pl.concat([empty(TABLES), *fresh]),
         pl.concat([empty(WANTED), *wanted]).unique().sort(list(WANTED)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -213,30 +213,7 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     `known` as in `monitor.rules.pipeline.evaluate`.
     """
     feeds = _feeds(bundle)
-    world = evaluate(
-        Inputs(
-            events=read.events,
-            since=rows.since,
-            late=rows.late,
-            transfers=read.transfers,
-            hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
-            tokens=_token_frame(bundle),
-            quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
-            labels=labels_frame(bundle.labels),
-            names=names_frame(config.names),
-            chains=_contexts(config, rows.chains),
-            paid_until={name: item.paid_until for name, item in bundle.markets.items()},
-            contracts=nobodys(bundle, rows),
-            limits=limits(config, bundle, rows.chains),
-            reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
-            hub_degree=config.wallets.hub_degree,
-            about=rows.about,
-            fee_transactions=config.wallets.fee_transactions,
-            overrides=config.rules,
-            emits={name: _emits(market) for name, market in bundle.markets.items()},
-        ),
-        known,
-    )
+    world = evaluate(_inputs(read, rows, bundle, config, feeds), known)
     names = ("chain_id", "block_number", "log_index", "market", "role", "reason")
     changes = upgrades(read.events, read.quarantine, bundle.markets)
     put_aside = [
@@ -259,6 +236,30 @@ def conclude(read: Read, rows: Rows, bundle: Bundle, config: Config, known: Know
     asides = pl.concat([asides, world.fee_reads])
     return Assembled(
         world, read.events, put_aside, told, rows.chains, rows.children, wanted, rows.about, asides, lacking
+    )
+
+
+def _inputs(read: Read, rows: Rows, bundle: Bundle, config: Config, feeds: Sequence[Feed]) -> Inputs:
+    return Inputs(
+        events=read.events,
+        since=rows.since,
+        late=rows.late,
+        transfers=read.transfers,
+        hardware=lambda spelled: resolve(pl.Series("gpu_raw", spelled, dtype=pl.String)),
+        tokens=_token_frame(bundle),
+        quotes=pl.concat([_table(bundle), feed_quotes(feeds, rows.reads)]),
+        labels=labels_frame(bundle.labels),
+        names=names_frame(config.names),
+        chains=_contexts(config, rows.chains),
+        paid_until={name: item.paid_until for name, item in bundle.markets.items()},
+        contracts=nobodys(bundle, rows),
+        limits=limits(config, bundle, rows.chains),
+        reach=Reach(config.wallets.depth, config.wallets.max_degree, config.wallets.max_wallets),
+        hub_degree=config.wallets.hub_degree,
+        about=rows.about,
+        fee_transactions=config.wallets.fee_transactions,
+        overrides=config.rules,
+        emits={name: _emits(market) for name, market in bundle.markets.items()},
     )
 
 

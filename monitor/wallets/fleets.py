@@ -34,20 +34,7 @@ def fleets(
 
     `moves` as in `monitor.wallets.relations.MOVES`; `pairs` has columns a, b; `degree` and `hub` by wallet.
     """
-    flags = pl.Series("hub", hub)
-    sides = [(pairs["a"], pairs["b"]), (pairs["b"], pairs["a"])]
-    known = pl.concat([pl.DataFrame({"wallet": x, "hub": flags.gather(y)}) for x, y in sides])
-    served = known.group_by("wallet").agg(pl.col("hub").all(), pl.len().alias("hubs")).filter("hub").drop("hub")
-    dealt = _dealings(moves, flags)
-    at_hub = dealt.select("other").join(pl.DataFrame({"other": np.arange(len(degree)), "of": degree}), on="other")
-    share = (
-        dealt.join(served.filter(pl.col("hubs") == 1), on="wallet", how="semi")
-        .group_by("other")
-        .agg(pl.len().alias("only"))
-        .join(at_hub.unique(), on="other")
-        .select("other", (pl.col("only") / pl.col("of")).alias("only"))
-    )
-    ours = dealt.join(served.select("wallet"), on="wallet", how="semi").join(share, on="other", how="left")
+    ours = _alone_with_hubs(moves, pairs, degree, hub)
     total = max(1, ours["wallet"].n_unique())
     records = (
         ours.sort("wallet", "other")
@@ -75,6 +62,26 @@ def fleets(
     )
     for wallets in groups["wallet"]:
         yield wallets.to_numpy()
+
+
+def _alone_with_hubs(
+    moves: pl.DataFrame, pairs: pl.DataFrame, degree: Ids, hub: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> pl.DataFrame:
+    """List the dealings of wallets that deal with hubs alone, with the share of a hub's circle that has only it."""
+    flags = pl.Series("hub", hub)
+    sides = [(pairs["a"], pairs["b"]), (pairs["b"], pairs["a"])]
+    known = pl.concat([pl.DataFrame({"wallet": x, "hub": flags.gather(y)}) for x, y in sides])
+    served = known.group_by("wallet").agg(pl.col("hub").all(), pl.len().alias("hubs")).filter("hub").drop("hub")
+    dealt = _dealings(moves, flags)
+    at_hub = dealt.select("other").join(pl.DataFrame({"other": np.arange(len(degree)), "of": degree}), on="other")
+    share = (
+        dealt.join(served.filter(pl.col("hubs") == 1), on="wallet", how="semi")
+        .group_by("other")
+        .agg(pl.len().alias("only"))
+        .join(at_hub.unique(), on="other")
+        .select("other", (pl.col("only") / pl.col("of")).alias("only"))
+    )
+    return dealt.join(served.select("wallet"), on="wallet", how="semi").join(share, on="other", how="left")
 
 
 def _dealings(moves: pl.DataFrame, hub: pl.Series) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ from monitor.cli.context import load_config
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from monitor.ledger.rows import EndpointRow, UpgradeRow
+    from monitor.ledger.rows import ChainRow, EndpointRow, Status, UpgradeRow
     from monitor.views.shortfall import Shortfall
 
 _SHOWN = 20
@@ -27,46 +27,17 @@ _SHOWN = 20
 )
 def command(fmt: str) -> None:
     """Say per chain how far the ledger goes, how its endpoints do, and what was found; works while a daemon runs."""
-    import msgspec
-
     from monitor.config.resources import ledger_path
     from monitor.ledger.reader import Reader
-    from monitor.views.clean import terminal
-    from monitor.views.format import address
 
     config = load_config().config
     with Reader(ledger_path(config.ledger.path)) as reader:
         status = reader.status()
     if fmt == "json":
-        found = msgspec.to_builtins(status)
-        found["upgrades"] = [
-            {**msgspec.structs.asdict(row), "contract": address(row.contract), "tx_hash": _hex(row.tx_hash)}
-            for row in status.upgrades
-        ]
-        for chain in found["chains"]:
-            chain["head_hash"] = (
-                "0x" + bytes(next(row.head_hash for row in status.chains if row.chain_id == chain["chain_id"])).hex()
-            )
-        found["lacking"] = msgspec.to_builtins(_lacking(found["meta"].pop("lacking", "[]")))
-        click.echo(json.dumps(found, indent=2, sort_keys=True))
+        click.echo(json.dumps(_as_json(status), indent=2, sort_keys=True))
         return
-    hops = json.loads(status.meta.get("hops", "[]"))
     for chain in status.chains:
-        behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
-        click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
-        click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
-        click.echo(
-            f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
-            f"transactions, {status.missing.get(chain.chain_id, 0)} blocks missing, {chain.reorgs} reorgs"
-            + (f" (deepest {chain.deepest_reorg} blocks)" if chain.reorgs else "")
-            + (f", {chain.splits} requests split" if chain.splits else "")
-        )
-        for row in hops:
-            if row["chain_id"] == chain.chain_id:
-                click.echo(f"  {_hop(row)}")
-        for endpoint in status.endpoints:
-            if endpoint.chain_id == chain.chain_id:
-                click.echo(f"  endpoint {terminal(endpoint.label)}: {_endpoint(endpoint)}")
+        _chain(chain, status)
     if not status.chains:
         click.echo("no chain was indexed yet; `monitor run` starts")
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
@@ -77,6 +48,43 @@ def command(fmt: str) -> None:
     for row in _lacking(status.meta.get("lacking", "[]")):
         click.echo(_unread(row, {chain.chain_id: chain.name for chain in status.chains}))
     click.echo(f"ledger {status.size / 1e6:.1f} MB, its write-ahead log {status.wal_size / 1e6:.1f} MB")
+
+
+def _as_json(status: Status) -> dict[str, Any]:
+    import msgspec
+
+    from monitor.views.format import address
+
+    found: dict[str, Any] = msgspec.to_builtins(status)
+    found["upgrades"] = [
+        {**msgspec.structs.asdict(row), "contract": address(row.contract), "tx_hash": _hex(row.tx_hash)}
+        for row in status.upgrades
+    ]
+    for chain, row in zip(found["chains"], status.chains, strict=True):
+        chain["head_hash"] = _hex(row.head_hash)
+    found["lacking"] = msgspec.to_builtins(_lacking(found["meta"].pop("lacking", "[]")))
+    return found
+
+
+def _chain(chain: ChainRow, status: Status) -> None:
+    """Say how far one chain goes, and how its endpoints do."""
+    from monitor.views.clean import terminal
+
+    behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
+    click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
+    click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
+    click.echo(
+        f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
+        f"transactions, {status.missing.get(chain.chain_id, 0)} blocks missing, {chain.reorgs} reorgs"
+        + (f" (deepest {chain.deepest_reorg} blocks)" if chain.reorgs else "")
+        + (f", {chain.splits} requests split" if chain.splits else "")
+    )
+    for row in json.loads(status.meta.get("hops", "[]")):
+        if row["chain_id"] == chain.chain_id:
+            click.echo(f"  {_hop(row)}")
+    for endpoint in status.endpoints:
+        if endpoint.chain_id == chain.chain_id:
+            click.echo(f"  endpoint {terminal(endpoint.label)}: {_endpoint(endpoint)}")
 
 
 def _upgraded(rows: Sequence[UpgradeRow]) -> None:

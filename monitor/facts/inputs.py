@@ -6,7 +6,7 @@ import polars as pl
 
 from monitor.model.schema import AMOUNT, H100E, POSITION, USD
 
-__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "NOTES", "RAW_LOGS", "TOKENS", "ordered", "picked"]
+__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "RAW_LOGS", "TOKENS", "ordered", "picked"]
 
 LEASE_KEY = ("market", "chain_id", "lease_id")
 
@@ -50,14 +50,6 @@ TOKENS: dict[str, pl.DataType] = {
     "usd": USD,
 }
 """Payment tokens; `usd` is the fixed dollar value of one whole token, null when it floats."""
-
-NOTES: dict[str, pl.DataType] = {
-    "market": pl.String(),
-    "chain_id": pl.Int64(),
-    "lease_id": pl.String(),
-    "note": pl.String(),
-}
-"""What the fold left out of a lease and why."""
 
 
 def picked(frame: pl.DataFrame, rows: pl.Expr) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The unified lease: decoded events → `LEASES`, and notes on what was left out."""
+"""The unified lease: decoded events → `LEASES`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import polars as pl
 
 from monitor.facts.bounds import TIME_LIMIT, believable_count
 from monitor.facts.fold import KEY, fold, lease_rows
-from monitor.facts.inputs import HARDWARE, NOTES, TOKENS, ordered
+from monitor.facts.inputs import HARDWARE, TOKENS
 from monitor.facts.money import seconds_paid, usd_per_gpu_hour
 from monitor.facts.quotes import QUOTES, with_usd
 from monitor.facts.regions import with_country
 from monitor.model.schema import AMOUNT, H100E, LEASES, empty
 
-__all__ = ["lease_notes", "leases"]
+__all__ = ["leases"]
 
 _H100E_EACH_LIMIT = Decimal(1000)
-_CHECKED = ("amount", "price_amount", "gpu_count", "start", "planned_end", "duration_seconds", "extend_seconds")
 
 _FROM_ORDER = (
     *("renter", "payer_named", "beneficiary", "provider", "machine_id", "parent_id", "duration_seconds"),
@@ -135,34 +134,3 @@ def _size(column: str) -> pl.Expr:
     each = pl.col(column)
     sane = (each >= pl.lit(Decimal(0), dtype=H100E)) & (each < pl.lit(_H100E_EACH_LIMIT, dtype=H100E))
     return (pl.when(sane).then(each) * pl.col("gpu_count").cast(AMOUNT)).cast(H100E)
-
-
-def lease_notes(events: pl.DataFrame) -> pl.DataFrame:
-    """List (`NOTES`) what the fold could not believe or place: numbers beyond the limits, rows without an open."""
-    believed = lease_rows(events)
-    raw = ordered(
-        events.join(
-            believed.select("chain_id", "block_number", "log_index").unique(),
-            on=["chain_id", "block_number", "log_index"],
-            how="semi",
-        )
-    )
-    same = ["chain_id", "block_number", "log_index", *KEY[:1], "lease_id", "verb"]
-    checked = raw.select(*same, *_CHECKED).join(
-        believed.select(*same, *(pl.col(name).alias(f"{name}_ok") for name in _CHECKED)), on=same, how="inner"
-    )
-    found = [
-        checked.filter(_refused(name)).select(*KEY, pl.lit(f"{name} beyond belief, left out").alias("note"))
-        for name in _CHECKED
-    ]
-    folded = fold(believed).select(KEY)
-    orphans = believed.join(folded, on=KEY, how="anti").select(
-        *KEY, pl.lit("events without an order or an open, left out").alias("note")
-    )
-    return pl.concat([*found, orphans]).select(NOTES.keys()).unique().sort(NOTES.keys())
-
-
-def _refused(name: str) -> pl.Expr:
-    lost = pl.col(name).is_not_null() & pl.col(f"{name}_ok").is_null()
-    # contracts write 0 for "no start" and "no end"
-    return lost & (pl.col(name) != 0) if name in {"start", "planned_end", "gpu_count"} else lost

@@ -33,7 +33,6 @@ __all__ = [
     "rarity_tenths",
 ]
 
-PRIOR_TENTHS = -120
 ACCEPT_TENTHS = 163
 ALONE_TENTHS = 200
 """What needs no second family."""

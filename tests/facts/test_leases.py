@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from monitor.facts.lease_events import LEASE_EVENTS, lease_events
-from monitor.facts.leases import lease_notes, leases
+from monitor.facts.leases import leases
 from monitor.model.schema import LEASES
 from tests.facts.rows import BLOCK_SECONDS, DAY, T0, USDC, event, events, hardware, time_of, tokens, tx, who
 
@@ -188,10 +188,9 @@ def test_slash_closes_and_dispute_marks():
     assert row["settled_total"] == 0
 
 
-def test_rows_without_an_open_are_noted_not_invented():
+def test_of_rows_without_an_open_no_lease_is_invented():
     rows = (event("lease.settle", "9", block=1, amount=5), event("lease.settle", None, block=2, amount=5))
     assert fold(*rows).is_empty()
-    assert lease_notes(events(*rows)).rows() == [("reference", 1, "9", "events without an order or an open, left out")]
 
 
 HUGE = 10**38 - 1
@@ -211,9 +210,6 @@ def test_hostile_numbers_become_null_and_leave_the_neighbours_alone():
         assert row[name] is None, name
     assert row["deposit_total"] == 0
     assert frame.filter(pl.col("lease_id") == "1").row(0, named=True) == one(OPEN)
-    notes = set(lease_notes(events(*hostile, OPEN))["note"])
-    assert "amount beyond belief, left out" in notes
-    assert "planned_end beyond belief, left out" in notes
 
 
 @pytest.mark.parametrize("price", [0, 1, 10**30])
@@ -246,7 +242,6 @@ def test_history_keeps_exact_amounts_and_positions():
 
 def test_no_rows_give_empty_frames():
     assert fold().is_empty()
-    assert lease_notes(events()).is_empty()
     assert lease_events(events()).is_empty()
     assert DAY == 24 * 3600
 

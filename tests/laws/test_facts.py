@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from monitor.facts.capacity import capacity
 from monitor.facts.fold import LEASE_VERBS
 from monitor.facts.lease_events import lease_events
-from monitor.facts.leases import lease_notes, leases
+from monitor.facts.leases import leases
 from monitor.facts.people import people
 from monitor.facts.transfers import transfers
 from tests.facts.rows import (
@@ -57,7 +57,7 @@ def facts(rows: list[dict[str, Any]]) -> tuple[pl.DataFrame, ...]:
     frame = events(*rows)
     return (
         leases(frame, hardware(), tokens(), {"marlin": "stream"}, BLOCK_SECONDS),
-        lease_notes(frame), lease_events(frame), capacity(frame, hardware()), people(frame, providers=True),
+        lease_events(frame), capacity(frame, hardware()), people(frame, providers=True),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hardware": (_C + "hardware", "List accelerators, read GPU names."),
     "export": (_C + "export", "Write all tables as CSV with a manifest."),
     "pack": (_C + "pack", "Write all that one lead rests on into one file."),
+    "report": (_C + "report", "Write a lead, or all of a period, as a page to print."),
     "verify": (_C + "verify", "Check an export or pack, or the ledger by a node."),
     "backup": (_C + "backup", "Copy the ledger, also while a daemon writes."),
     "prune": (_C + "prune", "Forget what no market needs, or all above a block."),

@@ -6,6 +6,7 @@ bytes, so two people with the same ledger can compare files by hash.
 
 from monitor.export.manifest import Manifest
 from monitor.export.pack import pack, read_packed
+from monitor.export.report import lead_page, period_page, write_page
 from monitor.export.signature import key_id, read_public, read_signer
 from monitor.export.verify import Verdict, verify_manifest
 from monitor.export.write import export
@@ -15,9 +16,12 @@ __all__ = [
     "Verdict",
     "export",
     "key_id",
+    "lead_page",
     "pack",
+    "period_page",
     "read_packed",
     "read_public",
     "read_signer",
     "verify_manifest",
+    "write_page",
 ]

@@ -6,8 +6,7 @@ same bytes. What stands in it is told by its own README.txt and by docs/exports.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from monitor.errors import InputError
 from monitor.export.manifest import MANIFEST, FileEntry, Manifest, describe, digest, encode
 from monitor.export.packtext import readme
 from monitor.export.signature import sign
+from monitor.export.write import write_file
 from monitor.model.lead import Lead
 from monitor.views import format as fmt
 from monitor.views.clean import json_text
@@ -44,7 +44,6 @@ _EVIDENCE = Table(
     ("chain_id", "block", "tx", "log_index", "named_by", "in_ledger"), ("chain_id", "block", "tx", "log_index")
 )
 _LABELS = Table(("address", "label", "kind", "source", "date", "licence", "confidence"), ("address", "label", "source"))
-_HINT = "check that the folder is there, that you may write to it and that the disk has room"
 
 
 def pack(
@@ -65,13 +64,7 @@ def pack(
     manifest = describe(snapshot, entries, lead.lead_id)
     data = encode(manifest)
     whole = {**files, MANIFEST: data, **({} if key is None else sign(key, data))}
-    try:
-        with tempfile.TemporaryDirectory(prefix=".pack-", dir=path.parent) as staging:
-            _write(Path(staging) / "pack.zip", whole)
-            (Path(staging) / "pack.zip").replace(path)
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}"
-        raise InputError(message, hint=_HINT) from error
+    write_file(path, _zipped(whole))
     return manifest
 
 
@@ -87,15 +80,14 @@ def read_packed(path: Path, name: str) -> bytes:
         raise InputError(message, hint="`monitor pack` writes them") from error
 
 
-def _write(path: Path, files: Mapping[str, bytes]) -> None:
-    with path.open("wb") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, data in files.items():
-                info = zipfile.ZipInfo(name, _EPOCH)
-                info.create_system, info.external_attr = _UNIX, _MODE
-                archive.writestr(info, data)
-        file.flush()
-        os.fsync(file.fileno())
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system, info.external_attr = _UNIX, _MODE
+            archive.writestr(info, data)
+    return whole.getvalue()
 
 
 def _files(

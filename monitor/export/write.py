@@ -22,8 +22,9 @@ from monitor.views.tables import export_rows
 if TYPE_CHECKING:
     from Crypto.PublicKey.ECC import EccKey
 
-__all__ = ["export"]
+__all__ = ["export", "write_file"]
 
+_FILE_HINT = "check that the folder is there, that you may write to it and that the disk has room"
 _HINT = "check that the path is a directory you may write to and that the disk has room"
 
 
@@ -41,6 +42,17 @@ def export(snapshot: Snapshot, directory: Path, key: EccKey | None = None) -> Ma
     except OSError as error:
         message = f"cannot export to {directory}: {error.strerror or error}"
         raise InputError(message, hint=_HINT) from error
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file, whole or not at all; raises InputError where it cannot."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".write-", dir=path.parent) as staging:
+            _write_bytes(Path(staging) / "whole", [data])
+            (Path(staging) / "whole").replace(path)
+    except OSError as error:
+        message = f"cannot write {path}: {error.strerror or error}"
+        raise InputError(message, hint=_FILE_HINT) from error
 
 
 def _write(snapshot: Snapshot, directory: Path, staging: Path, key: EccKey | None) -> Manifest:

@@ -219,6 +219,24 @@ def test_verify_says_which_options_go_together(argv):
     assert "name the PATH" in done.err
 
 
+@pytest.mark.node
+def test_a_report_is_written_of_a_lead_or_of_a_period(ledger, tmp_path):
+    name = ledger.read("leads", "list", "--format", "json").json()[0]["lead_id"]
+    for argv in ((name,), ("--since", "2001-01-01")):
+        done = ledger.run("report", *argv, "--out", str(tmp_path / "page.html"))
+        assert (done.code, done.out) == (0, ""), done.err
+        assert name in (tmp_path / "page.html").read_text(encoding="utf-8")
+    for wrong, said in (
+        ((name, "--since", "2001-01-01"), "name"),
+        (("--since", "2001-01-02", "--until", "2001-01-02"), "is not after"),
+        (("--since", "soon"), "is no time"),
+        (("lead-none",), "there is no lead"),
+    ):
+        done = ledger.run("report", *wrong, "--out", str(tmp_path / "none.html"))
+        assert (done.code, done.out, (tmp_path / "none.html").exists()) == (2, "", False)
+        assert said in done.err
+
+
 def test_an_export_is_signed_by_the_key_of_the_configuration(own_ledger, tmp_path):
     config = own_ledger.folder / "config.toml"
     plain = config.read_text(encoding="utf-8")

@@ -64,6 +64,8 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     Leases that these wallets provide stand too, and the history of all. Facts that were cut down to these clusters and
     others may be cut again.
     """
+    if not clusters:
+        return _narrow(facts, leases=facts.leases.clear(), lease_events=facts.lease_events.clear())
     named = pl.Series("cluster_id", sorted(clusters), dtype=pl.String())
     among: Circle | Facts = facts.__dict__.get("circle", facts)
     own = among.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")

@@ -21,6 +21,8 @@ __all__ = ["Judgement", "Judging", "judge"]
 
 T = TypeVar("T", str, bytes)
 Overrides = Mapping[str, Mapping[str, Override]]
+_FEW = 5_000
+"""Leases of all who are near up to which every rule is asked of these: to cut them down further costs more."""
 _NOBODY = Near(frozenset(), frozenset(), frozenset())
 
 
@@ -93,7 +95,7 @@ class _Asked:
         self._held = before.said if before and whom else {}
         self._whom = whom
         self._widest = whom[2, True] if whom else _NOBODY
-        self._cuts: dict[frozenset[str] | frozenset[bytes], Facts] = {}
+        self._cuts: dict[object, Facts] = {}
 
     def of(self, rule: Rule) -> Outcome:
         """Ask a rule that speaks for itself."""
@@ -138,19 +140,23 @@ class _Asked:
         return not rule.market(self._before.facts).equals(rule.market(self._facts))
 
     def _tenants(self, clusters: frozenset[str]) -> Facts:
-        if clusters not in self._cuts:
-            self._cuts[clusters] = of_tenants(self._within(clusters, self._widest.clusters, self._tenants), clusters)
-        return self._cuts[clusters]
+        return self._cut(clusters, self._widest.clusters, of_tenants)
 
     def _providers(self, wallets: frozenset[bytes]) -> Facts:
-        if wallets not in self._cuts:
-            whole = self._within(wallets, self._widest.providers, self._providers)
-            self._cuts[wallets] = of_providers(whole, pl.Series(sorted(wallets), dtype=pl.Binary()))
-        return self._cuts[wallets]
+        return self._cut(wallets, self._widest.providers, _of_providers)
 
-    def _within(self, some: frozenset[T], all_near: frozenset[T], cut: Callable[[frozenset[T]], Facts]) -> Facts:
-        """Give what `some` are cut out of: what was cut out for all who are near, where they are among these."""
-        return cut(all_near) if some < all_near else self._facts
+    def _cut(self, some: frozenset[T], all_near: frozenset[T], cut: Callable[[Facts, frozenset[T]], Facts]) -> Facts:
+        """Cut facts down to `some`, out of what was cut out for all who are near, where they are among these."""
+        whole = self._cut(all_near, all_near, cut) if some < all_near else self._facts
+        if some and whole is not self._facts and whole.leases.height < _FEW:
+            return whole
+        if (some, cut) not in self._cuts:
+            self._cuts[some, cut] = cut(whole, some)
+        return self._cuts[some, cut]
+
+
+def _of_providers(facts: Facts, wallets: frozenset[bytes]) -> Facts:
+    return of_providers(facts, pl.Series(sorted(wallets), dtype=pl.Binary()))
 
 
 def _by_id(finding: Finding) -> str:

@@ -34,7 +34,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         *("group", "cluster_id", pl.col("at").alias("when"), pl.col("micro").cast(pl.Int64()).alias("value")),
         *("renter", "lease", "position"),
     )
-    kinds = ((size, "milli", params["min_h100e"] * 1000), (money, "micro", params["min_usd"] * 10**6))
+    least = {"milli": params["min_h100e"] * 1000, "micro": params["min_usd"] * 10**6}
+    kinds = [(_large(each, least[unit]), unit, least[unit]) for each, unit in ((size, "milli"), (money, "micro"))]
     threshold = (
         f"robust z >= {params['min_z']} and >= {params['min_peak_percent']} % of the highest ten days, against the 90 d"
         " before and the market's trend, within 60 d before a rule"
@@ -65,8 +66,15 @@ def _market(facts: Facts) -> pl.DataFrame:
     return facts.daily.filter(pl.any_horizontal(pl.lit(False), *told))
 
 
+def _large(series: pl.DataFrame, least: int) -> pl.DataFrame:
+    """Leave out groups that never did enough."""
+    return series.filter(pl.col("value").clip(0).sum().over("group") >= least)
+
+
 def _in_reach(series: pl.DataFrame, day: RuleDate, least: int) -> bool:
     """Tell whether any group did enough in the days before a rule date that a surge would be in."""
+    if series.is_empty():
+        return False
     near = series.filter(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left"))
     done = near.filter(pl.col("value") > 0).group_by("group").agg(pl.col("value").sum())
     return bool((done.get_column("value") >= least).any())

@@ -26,8 +26,10 @@ def check(facts: Facts, params: Params) -> Outcome:
         .with_columns(pl.coalesce("token", "price_token").alias("token"), pl.struct(POSITION).alias("position"))
     )
     refunds = with_micro(back, facts.tokens).filter(pl.col("micro").is_not_null())
-    found = (*_elsewhere(facts, refunds, params), *_cycles(facts, refunds, params))
-    return Outcome(found, silent_markets(facts, "T28", "lease.withdraw.beneficiary", "recipient of refunds"))
+    blind = silent_markets(facts, "T28", "lease.withdraw.beneficiary", "recipient of refunds")
+    if refunds.is_empty():
+        return Outcome((), blind)
+    return Outcome((*_elsewhere(facts, refunds, params), *_cycles(facts, refunds, params)), blind)
 
 
 def _elsewhere(facts: Facts, refunds: pl.DataFrame, params: Params) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 from monitor.facts.supply import emitted
 from monitor.facts.transfers import transfers
 from monitor.model.schema import TRANSFERS, empty
+from monitor.rules import judge
 from monitor.rules.pipeline import Known
 from monitor.rules.registry import all_rules
 from tests.facts.rows import USDC, events, native, time_of, token_logs, who
@@ -93,8 +94,10 @@ def upto(rows: Rows, block: int) -> Rows:
     return Rows(*([row for row in part if row["block_number"] <= block] for part in rows))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 61])
-def test_judging_on_equals_judging_anew(seed):
+@pytest.mark.parametrize(("seed", "few"), [(1, 0), (2, 5_000), (61, 0), (61, 5_000)])
+def test_judging_on_equals_judging_anew(seed, few, monkeypatch):
+    # rules are asked of all who are near where these have few leases, else of those who are near for each
+    monkeypatch.setattr(judge, "_FEW", few)
     chance = Random(seed)
     start = STARTS[seed % 2] * DAY_BLOCKS
     blocks = sorted(start + chance.randrange(DAYS * DAY_BLOCKS) for _ in range(ACTS))

@@ -58,14 +58,14 @@ def items(texts: Iterable[Html | str]) -> Html:
 
 
 def cells(row: Sequence[Html | str], name: str = "td") -> Html:
-    """Make a row of a table; hexadecimal text gets a narrow type, and short text is not broken."""
+    """Make a row of a table; hexadecimal text gets a narrow type, and a short word is not broken."""
     return element("tr", *(_cell(name, value) for value in row))
 
 
 def _cell(name: str, value: Html | str) -> Html:
     if isinstance(value, str) and "0x" in value:
         return element(name, value, class_="hex")
-    if isinstance(value, str) and len(value) <= _WORD:
+    if isinstance(value, str) and len(value) <= _WORD and " " not in value:
         return element(name, value, class_="word")
     return element(name, value)
 

@@ -56,7 +56,7 @@ def readme(part: Snapshot, lead: Lead, found: Evidence) -> str:
     """Write the page; `part` is what a snapshot has about the lead (`monitor.views.evidence.about`)."""
     gone = len(found.named) - len(found.held)
     counted = (
-        f"{len(found.named)} positions are named, {gone or 'none'} of them no longer in the ledger; "
+        f"{len(found.named)} positions are named, {f'{gone} of them not' if gone else 'all of them'} in the ledger; "
         f"{found.logs.height} logs, {found.transactions.height} transactions, {len(found.headers)} blocks."
     )
     withdrawn = ["This lead was RETRACTED: its evidence is no longer on the chain, or no longer adds up.", ""]
@@ -75,7 +75,7 @@ def readme(part: Snapshot, lead: Lead, found: Evidence) -> str:
             f"  as of         {fmt.time(part.as_of) or 'nothing read yet'} (time of the newest block)",
             *(
                 terminal(f"  chain         {chain.chain_id} {chain.name}, up to block {chain.last_block}; "
-                         f"{chain.unread_blocks or 'no'} blocks up to it not read for some contract")
+                         f"blocks up to it that are unread for some contract: {chain.unread_blocks}")
                 for chain in sorted(part.chains, key=lambda chain: chain.chain_id)
             ),
             "",

@@ -253,3 +253,10 @@ def test_a_place_that_cannot_be_written_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         packed(tmp_path / "dir")
     assert [path.name for path in tmp_path.iterdir()] == ["dir"]
+
+
+def test_the_readme_counts_what_is_and_is_not_there(tmp_path):
+    some = " ".join(files(packed(tmp_path / "a.zip"))["README.txt"].decode().split())
+    assert "5 positions are named, 1 of them not in the ledger; 1 logs, 1 transactions, 2 blocks." in some
+    none = files(packed(tmp_path / "b.zip", nothing(), lead(state="retracted"), Shelf((), ())))["README.txt"].decode()
+    assert "0 positions are named, all of them in the ledger" in none

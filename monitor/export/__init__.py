@@ -1,4 +1,4 @@
-"""For auditors: CSV files with a manifest, the evidence pack of a lead, signatures, and the verification of all.
+"""For auditors: CSV files with a manifest, evidence packs, pages, signatures, and the verification of all.
 
 May import `views` and what stands below it. Reads no clock, no ledger and no chain: the same snapshot gives the same
 bytes, so two people with the same ledger can compare files by hash.

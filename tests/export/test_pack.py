@@ -158,7 +158,7 @@ def test_equal_leads_give_equal_bytes_and_a_pack_verifies(tmp_path):
     assert verify_manifest(tmp_path / "apart") == ([], "not signed")
 
 
-def test_a_pack_is_signed_and_openssl_can_tell(tmp_path):
+def test_a_pack_is_signed_alike_and_an_unsigned_one_is_told(tmp_path):
     (tmp_path / "key.pem").write_text(KEY, encoding="ascii")
     key = read_signer(Secret(f"file:{tmp_path}/key.pem"))
     path = packed(tmp_path / "lead.zip", key=key)

@@ -37,6 +37,11 @@ _DECIDED = 20
 """Blocks in which two answers differ that are looked at: enough to tell who is wrong."""
 _SAMPLE = 4
 """Blooms looked at beside a second look, for as many first answers of an endpoint."""
+_MUTE_SAMPLE = 64
+"""The same, for as long as an endpoint has sent no log of history: a second look at nothing is nothing again."""
+_TURN = 2**16
+_GOLDEN = 40_503
+"""The golden section of `_TURN`: multiples of it fall far from each other (Knuth, TAOCP 3, 6.4)."""
 _PROOF_BATCH = 50
 """Blocks whose headers are proved in one request."""
 
@@ -62,6 +67,7 @@ class Distrust:
         self._blooms = True
         self._trust: dict[int, Trust] = {}
         self._whole: set[LogFilter] = set()
+        self._heard: set[int] = set()
 
     def level(self, span: Span) -> Level:
         """Tell the strictest level that holds for any block of a span."""
@@ -100,6 +106,8 @@ class Distrust:
     ) -> None:
         """Gather what evidence is worth its price: of strangers always, later of some answers."""
         trust = self._trust.get(place, Trust())
+        if logs.height:
+            self._heard.add(place)
         told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
         how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms)
         hole = None if wanted in self._whole else torn(logs)
@@ -110,8 +118,8 @@ class Distrust:
         again = hole is not None or how == "again"
         blanks = [number for number in range(*span) if number not in told]
         if again:
-            # Who has no logs at all says the same again: a few blooms of a stranger's first answers show that.
-            blanks = blanks[:: -(-len(blanks) // _SAMPLE) or 1] if trust.proven < _SAMPLE else []
+            # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
+            blanks = _spread(blanks, self._sample(place, trust))
         if self._blooms and blanks:
             found = await fetch_headers(self._rpc, blanks)
             await self._look(wanted, logs, list(found.values()), place)
@@ -124,6 +132,13 @@ class Distrust:
             await self._decide(wanted, logs, one, place)
             self._whole.add(wanted)
         self._trust[place] = trust.tested()
+
+    def _sample(self, place: int, trust: Trust) -> int:
+        """Say how many blooms are looked at beside a second look."""
+        mute = place not in self._heard
+        if mute and trust.is_new:
+            return _MUTE_SAMPLE
+        return _SAMPLE if mute or trust.proven < _SAMPLE else 0
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
         """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
@@ -261,6 +276,13 @@ class Distrust:
 
         calls = [Call("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
         return await self._rpc.ask(calls, accept, block=numbers[-1])
+
+
+def _spread(blocks: Sequence[int], count: int) -> list[int]:
+    """Choose some blocks all over the span, in uneven steps: events may come in even ones."""
+    if len(blocks) <= count:
+        return list(blocks)
+    return sorted({blocks[place * _GOLDEN % _TURN * len(blocks) // _TURN] for place in range(count)})
 
 
 def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:

@@ -107,9 +107,14 @@ class Trust(NamedTuple):
     untested: int = 0
 
     @property
+    def is_new(self) -> bool:
+        """Whether it has yet to stand most of its tests: a stranger."""
+        return self.proven < _PROVEN_AFTER
+
+    @property
     def is_due(self) -> bool:
         """Whether the next answer is to be tested: all of a stranger's, every fourth after a long time of truth."""
-        return self.proven < _PROVEN_AFTER or self.untested + 1 >= _EVERY
+        return self.is_new or self.untested + 1 >= _EVERY
 
     def tested(self) -> Trust:
         """Count an answer that stood the test."""

@@ -109,6 +109,21 @@ async def test_a_lie_that_comes_twice_alike_is_told_by_receipts(monkeypatch):
             await read(rpc, chain)
 
 
+async def test_a_lone_node_without_logs_is_told_by_blooms_all_over_history(monkeypatch):
+    monkeypatch.setattr("monitor.chain.logs.MAX_LIES", 2)
+    chain = Chain(5)
+    for number in range(1, 1001):
+        chain.mine(*[Tx((Log(b"\xc1" * 20),))] if number % 50 == 7 else [])
+    async with Node(chain, faults.logs(lambda _: [])).running() as mute, client(mute) as rpc:
+        with pytest.raises(NodeRefused, match="has 1 wanted logs, it sent 0"):
+            await read(rpc, chain)
+    async with Node(Chain(6), faults.logs(lambda _: [])).running() as quiet, client(quiet) as rpc:
+        while quiet.chain.head < 1000:
+            quiet.chain.mine()
+        assert (await read(rpc, quiet.chain)).height == 0
+        assert quiet.methods["eth_getBlockByNumber"] < 250, "of a thousand blocks"
+
+
 async def test_off_believes(chain):
     async with Node(chain, faults.logs(faults.a_block_missing)).running() as liar, client(liar) as rpc:
         assert (await read(rpc, chain, "off")).height == len(places(chain)) - 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from monitor.views.output import Format
     from monitor.views.snapshot import Snapshot
 
-__all__ = ["Filter", "at_option", "chosen_lead", "listing", "parse_address", "read_snapshot", "show"]
+__all__ = [
+    "Filter",
+    "at_option",
+    "chosen_lead",
+    "listing",
+    "market_names",
+    "parse_address",
+    "read_snapshot",
+    "show",
+]
 
 Row = dict[str, Any]
 _ADDRESS_BYTES = 20
@@ -30,6 +39,8 @@ class Filter(NamedTuple):
     choices: tuple[str, ...] = ()
     address: bool = False
     """The text must be an address: a mistyped one would list nothing, as if there were nothing."""
+    known: Callable[[], Collection[str]] | None = None
+    """The names there are, beside those in the rows: another is refused for the same reason."""
 
 
 def at_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,6 +106,7 @@ def listing(
         asked |= {item: str(address(parse_address(text))) for item, text in asked.items() if item.address}
         rows = export_rows(read_snapshot(at), table)
         for item, text in asked.items():
+            _known(item, text, rows)
             rows = [row for row in rows if _matches(row[item.column], text)]
         show(rows[:limit], fmt, columns=TABLES[table].columns, short=short)
 
@@ -105,10 +117,28 @@ def listing(
     return command
 
 
+def _known(item: Filter, text: str, rows: Sequence[Row]) -> None:
+    from monitor.errors import InputError
+
+    if item.known is None:
+        return
+    names = {*item.known(), *(str(row[item.column]) for row in rows)}
+    if text.casefold() not in map(str.casefold, names):
+        message = f"there is no {item.option} {text!r}"
+        raise InputError(message, hint=f"known: {', '.join(sorted(names))}")
+
+
 def _matches(value: Any, wanted: str) -> bool:
     if isinstance(value, list | tuple):
         return any(_matches(item, wanted) for item in value)
     return str("" if value is None else value).casefold() == wanted.casefold()
+
+
+def market_names() -> Collection[str]:
+    """Name the markets that have an adapter; raises MarketError."""
+    from monitor.markets.load import folders, load_markets
+
+    return load_markets(list(folders(load_config().config)))
 
 
 def parse_address(text: str) -> bytes:

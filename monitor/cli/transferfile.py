@@ -6,6 +6,7 @@ single family of evidence, who dealt with whom, and is judged by rarity (`monito
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ _CLUSTERED = {"address": pl.String(), "cluster_id": pl.String()}
 REQUIRED = ("from", "to")
 OPTIONAL = ("chain", "kind", "token", "value", "timestamp", "block", "tx")
 MAX_BYTES = 2 * 1024**3
+MAX_HEADER = 64 * 1024
 _ADDRESS = "^0x[0-9a-f]{40}$"
 _PARTS = 10**15
 """Values become parts of the largest a wallet got: all that is asked of one is whether it is dust beside another."""
@@ -201,13 +203,26 @@ def _table(path: Path) -> pl.DataFrame:
         with path.open("rb") as file:
             magic = file.read(4)
         # As text: a uint256 must not become a float that no longer says whether it is there.
-        return pl.read_parquet(path) if magic == b"PAR1" else pl.read_csv(path, infer_schema=False)
+        if magic == b"PAR1":
+            return pl.read_parquet(path)
+        _named_once(path)
+        return pl.read_csv(path, infer_schema=False)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror or error}"
         raise InputError(message, hint="check the path") from error
     except pl.exceptions.PolarsError as error:
         message = f"{path} is neither CSV nor Parquet: {str(error).partition(chr(10))[0]}"
         raise InputError(message, hint="the first line of a CSV names its columns") from error
+
+
+def _named_once(path: Path) -> None:
+    """Refuse a CSV that names a column twice: the reader would rename the second, and the first be believed."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        names = next(csv.reader([file.readline(MAX_HEADER)]), [])
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    if twice:
+        message = f"{path} names column {twice[0]!r} twice"
+        raise InputError(message, hint="keep one of them")
 
 
 def _seconds(kind: pl.DataType) -> pl.Expr:

@@ -72,7 +72,7 @@ def load(explicit: str | None = None, *, cwd: Path | None = None, overrides: dic
     origin = {key: f"{path}:{locate(text, key.split('.'))}" for key in _flatten(table)}
     for name, value in sorted(os.environ.items()):
         if name.startswith(ENV_PREFIX) and "__" in name:
-            keys = name[len(ENV_PREFIX) :].lower().split("__")
+            keys = _spelt(table, name[len(ENV_PREFIX) :].lower().split("__"))
             _put(table, keys, value, where=name)
             origin[".".join(keys)] = name
     for dotted, value in (overrides or {}).items():
@@ -125,11 +125,34 @@ def _put(table: dict[str, Any], keys: list[str], value: str, *, where: str) -> N
     table[keys[-1]] = _typed(value)
 
 
+def _spelt(table: dict[str, Any], keys: list[str]) -> list[str]:
+    """Spell a variable's keys as the file does, letter case apart, and the ids of rules in capitals."""
+    spelt: list[str] = []
+    below: Any = table
+    for key in keys:
+        names = below if isinstance(below, dict) else {}
+        plain = key.upper() if spelt == ["rules"] else key
+        found = next((name for name in names if name.lower() == key), plain)
+        spelt.append(found)
+        below = names.get(found)
+    return spelt
+
+
 def _typed(value: str) -> Any:
     try:
         return tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         return value
+
+
+def _whence(dotted: str, origin: dict[str, str]) -> str | None:
+    """Say where a key came from, or the variable that holds it or made its table; None: the file's lines tell."""
+    if dotted in origin:
+        return origin[dotted]
+    above = [origin[name] for name in origin if dotted.startswith(f"{name}.")]
+    below = [origin[name] for name in origin if name.startswith(f"{dotted}.")]
+    found = above or below
+    return found[0] if found and all(where.startswith(ENV_PREFIX) for where in found) else None
 
 
 def _problem(item: Any, path: Path | None, text: str, origin: dict[str, str]) -> str:
@@ -143,5 +166,5 @@ def _problem(item: Any, path: Path | None, text: str, origin: dict[str, str]) ->
         what = str(item["msg"]).removeprefix("Value error, ")
     named = re.match(r"[a-z_.0-9-]+\.[a-z_.0-9-]+", what) if not keys else None
     line = locate(text, named[0].split(".") if named else keys)
-    where = origin.get(dotted) or (f"{path}:{line}" if path else "config")
+    where = _whence(dotted, origin) or (f"{path}:{line}" if path else "config")
     return f"{where}: {dotted}: {what}"

@@ -51,7 +51,7 @@ def test_a_table_has_one_line_per_row(argv, ledger):
 
 
 def test_an_empty_list_is_still_a_list(ledger):
-    nothing = ("leases", "--market", "nosuch")
+    nothing = ("leases", "--market", "sonm")
     assert ledger.read(*nothing, "--format", "json").json() == []
     assert ledger.read(*nothing, "--format", "ndjson").out == ""
     assert ledger.read(*nothing, "--format", "csv").out.count("\n") == 1
@@ -78,6 +78,36 @@ def test_what_is_no_address_is_refused_instead_of_matching_nothing(argv, ledger)
     done = ledger.read(*argv)
     assert (done.code, done.out) == (2, "")
     assert "is no address" in done.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "known"),
+    [
+        (("events", "--verb", "nope"), "lease.open"),
+        (("events", "--market", "nope"), "spheron"),
+        (("leases", "--market", "nope"), "spheron"),
+    ],
+)
+def test_a_name_that_nothing_has_is_refused_instead_of_matching_nothing(argv, known, ledger):
+    done = ledger.read(*argv)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"monitor: error: there is no {argv[1][2:]} 'nope'\nhint: known: ")
+    assert known in done.err
+
+
+def test_what_became_of_clusters_wants_the_earlier_moment_first(ledger):
+    head = ledger.read("status", "--format", "json").json()["chains"][0]["head"]
+    done = ledger.read("clusters", "--since", str(head), "--at", str(head - 1))
+    assert (done.code, done.out) == (2, "")
+    assert "is after --at" in done.err
+    assert ledger.read("clusters", "--since", str(head - 1), "--at", str(head)).code == 0
+
+
+@pytest.mark.parametrize("keys", [("--keys", "2"), ("--screenshot", "x.svg", "--keys", "2,foo")])
+def test_keys_that_nobody_would_press_are_refused(keys, ledger):
+    done = ledger.read("dash", *keys)
+    assert (done.code, done.out) == (2, "")
+    assert "--keys goes with --screenshot" in done.err or "there is no key 'foo'" in done.err
 
 
 def test_a_misspelt_choice_is_refused(ledger):

@@ -49,3 +49,11 @@ def test_prune_forgets_a_removed_market_and_what_its_wallets_moved(own_ledger):
     config.write_text(text, encoding="utf-8")
     assert own_ledger.run("backfill", "--quiet").code == 0
     assert exported(own_ledger, "again") == whole
+
+
+@pytest.mark.parametrize("name", ["nosuch", "999"])
+def test_a_chain_that_nobody_knows_is_refused(name, own_ledger):
+    before = held(own_ledger)
+    done = own_ledger.run("prune", "--chain", name, "--above", "0")
+    assert (done.code, held(own_ledger)) == (2, before)
+    assert f"there is no chain '{name}'" in done.err

@@ -112,6 +112,7 @@ def test_labels_of_the_configuration_count(tmp_path):
     [
         ("a,b\n1,2\n", "has no column 'from'"),
         ("from,to\n0x12,0x34\n", "'0x12' is no address"),
+        ("from,to,from\n0x12,0x34,0x56\n", "names column 'from' twice"),
         ("", "is neither CSV nor Parquet"),
         ("PAR1 but not really", "is neither CSV nor Parquet"),
     ],
@@ -139,6 +140,15 @@ def test_the_two_options_go_together(tmp_path):
     assert (done.code, done.out) == (2, "")
     assert "go together" in done.err
     assert clusters(tmp_path / "none.csv", tmp_path, code=2).startswith("monitor: error: ")
+
+
+def test_clusters_go_to_standard_output(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = write(tmp_path / "t.csv", ROWS)
+    done = run("clusters", "--transfers", str(table), "--out", "-")
+    assert done.code == 0, done.err
+    assert {row["address"]: row["cluster_id"] for row in done.csv()} == clusters(table, tmp_path)
+    assert not (tmp_path / "-").exists()
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,29 @@ def test_variables_win_over_the_file(tmp_path, monkeypatch):
     assert load(cwd=tmp_path, overrides={"ledger.path": "c.db"}).config.ledger.path == "c.db"
 
 
+def test_a_variable_may_name_a_rule_or_a_key_in_capitals(tmp_path, monkeypatch):
+    text = '[chains.x]\nid = 5\nrpc = ["http://e.example"]\n[chains.x.tokens.TUSD]\naddress = "0x'
+    (tmp_path / "config.toml").write_text(f'{text}{"11" * 20}"\ndecimals = 6\n', encoding="utf-8")
+    monkeypatch.setenv("MONITOR_RULES__T04__MIN_RENTERS", "5")
+    monkeypatch.setenv("MONITOR_CHAINS__X__TOKENS__TUSD__DECIMALS", "7")
+    config = load(cwd=tmp_path).config
+    assert config.rules == {"T04": {"min_renters": 5}}
+    assert config.chains["x"].tokens["TUSD"].decimals == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MONITOR_NOSUCH__KEY", "1"), ("MONITOR_ALERTS__SINKS__TEAM__SECRETS", '["whsec_plain"]')]
+)
+def test_a_problem_of_a_variable_names_the_variable(name, value, tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text("", encoding="utf-8")
+    monkeypatch.setenv("MONITOR_ALERTS__SINKS__TEAM__URL", "https://e.example/x")
+    monkeypatch.setenv("MONITOR_ALERTS__SINKS__TEAM__SECRETS", '["env:X"]')
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load(cwd=tmp_path)
+    assert caught.value.message.startswith(f"{name}: ")
+
+
 def test_secrets_are_read_late_and_shown_masked(monkeypatch, tmp_path):
     monkeypatch.delenv("NO_SUCH_NAME", raising=False)
     with pytest.raises(ConfigError, match="NO_SUCH_NAME is not set"):

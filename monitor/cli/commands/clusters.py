@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +42,16 @@ def _clusters(transfers: str | None, out: str | None, since: str | None, **rest:
 
 
 def _changes(since: str, at: str | None, fmt: Format) -> None:
+    from monitor.errors import InputError
     from monitor.wallets.entities import lineage
 
-    before, after = (
-        dict(read_snapshot(when).wallets.select("address", "cluster_id").iter_rows()) for when in (since, at)
-    )
+    then, now = read_snapshot(since), read_snapshot(at)
+    ends = {chain.chain_id: chain.last_block or 0 for chain in now.chains}
+    late = [chain for chain in then.chains if (chain.last_block or 0) > ends.get(chain.chain_id, 0)]
+    if late:
+        message = f"--since {since} is after --at {at}"
+        raise InputError(message, hint="the earlier moment comes first: --since, then --at")
+    before, after = (dict(seen.wallets.select("address", "cluster_id").iter_rows()) for seen in (then, now))
     rows = [
         {"change": change.kind, "cluster_id": change.name, "others": change.others} for change in lineage(before, after)
     ]
@@ -55,7 +61,11 @@ def _changes(since: str, at: str | None, fmt: Format) -> None:
 def _from_file(source: Path, target: Path) -> None:
     from monitor.cli.transferfile import cluster_file
     from monitor.errors import InputError
+    from monitor.views.output import write
 
+    if str(target) == "-":
+        write(cluster_file(source, load_config().config), "csv", sys.stdout)
+        return
     if target.exists() and source.exists() and target.samefile(source):
         message = f"--out {target} is the file of transfers itself"
         raise InputError(message, hint="name another file")
@@ -85,7 +95,11 @@ command = click.Command(
             metavar="BLOCK|TIME",
             help="What became of the clusters of then until --at, or now: new, merged, split, gone.",
         ),
-        click.Option(["--out"], metavar="FILE", help="Write address,cluster_id of every address of --transfers."),
+        click.Option(
+            ["--out"],
+            metavar="FILE",
+            help="Write address,cluster_id of every address of --transfers (- for standard output).",
+        ),
     ],
     help=_listed.help,
 )

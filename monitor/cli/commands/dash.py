@@ -12,6 +12,8 @@ import click
 from monitor.cli.context import load_config, login_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from monitor.config import Config
     from monitor.ledger.reader import Reader
     from monitor.model.lead import Disposition
@@ -62,6 +64,22 @@ class LedgerSource:
         return self._reader
 
 
+def _pressable(pressed: Sequence[str], screenshot: str | None) -> None:
+    """Refuse keys that would be lost: without a picture, or with a name that no keyboard has."""
+    from textual.keys import Keys, key_to_character
+
+    from monitor.errors import InputError
+
+    if pressed and not screenshot:
+        message = "--keys goes with --screenshot"
+        raise click.UsageError(message)
+    named = {key.value for key in Keys}
+    unknown = [key for key in pressed if key not in named and key_to_character(key) is None]
+    if unknown:
+        message = f"there is no key {unknown[0]!r}"
+        raise InputError(message, hint="write keys like 2, enter, slash, question_mark or ctrl+p")
+
+
 @click.command("dash")
 @click.option("--screenshot", metavar="FILE", help="Write the first screen as SVG to FILE and leave.")
 @click.option("--keys", default="", help="Keys to press before the screenshot, separated by commas.")
@@ -74,6 +92,8 @@ def command(screenshot: str | None, keys: str) -> None:
     from monitor.errors import InputError
     from monitor.views.bundle import load_bundle, open_path
 
+    pressed = tuple(filter(None, keys.split(",")))
+    _pressable(pressed, screenshot)
     config = load_config().config
     open_path(config)
     if not (screenshot or (sys.stdin.isatty() and sys.stdout.isatty())):
@@ -82,7 +102,7 @@ def command(screenshot: str | None, keys: str) -> None:
     with closing(LedgerSource(config, load_bundle(config))) as source:
         if screenshot:
             try:
-                shoot(source, Path(screenshot), keys=tuple(filter(None, keys.split(","))))
+                shoot(source, Path(screenshot), keys=pressed)
             except OSError as error:
                 message = f"{screenshot} cannot be written: {error.strerror or error}"
                 raise InputError(message, hint="check the folder and its permissions") from error

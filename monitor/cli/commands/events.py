@@ -1,6 +1,15 @@
 """`monitor events`: the lease events as they were read from chain."""
 
-from monitor.cli.listing import Filter, listing
+from collections.abc import Collection
+
+from monitor.cli.listing import Filter, listing, market_names
+
+
+def _verbs() -> Collection[str]:
+    from monitor.facts.fold import LEASE_VERBS
+
+    return LEASE_VERBS
+
 
 command = listing(
     "events",
@@ -8,8 +17,8 @@ command = listing(
     "lease_events",
     short=("market", "chain_id", "lease_id", "verb", "actor", "amount", "at", "block", "event"),
     filters=(
-        Filter("market", "market", "Only this market."),
+        Filter("market", "market", "Only this market.", known=market_names),
         Filter("lease", "lease_id", "Only this lease."),
-        Filter("verb", "verb", "Only this verb, such as lease.open."),
+        Filter("verb", "verb", "Only this verb, such as lease.open.", known=_verbs),
     ),
 )

@@ -1,6 +1,6 @@
 """`monitor leases`: every lease of every market, in one model."""
 
-from monitor.cli.listing import Filter, listing
+from monitor.cli.listing import Filter, listing, market_names
 
 command = listing(
     "leases",
@@ -11,7 +11,7 @@ command = listing(
         "status",
     ),
     filters=(
-        Filter("market", "market", "Only this market."),
+        Filter("market", "market", "Only this market.", known=market_names),
         Filter("renter", "renter", "Only this renter (0x…).", address=True),
         Filter("provider", "provider", "Only this provider (0x…).", address=True),
         Filter("status", "status", "Only this status.", ("ordered", "matched", "active", "closed", "disputed")),

@@ -50,10 +50,13 @@ def command(chain: str | None, above: int | None) -> None:
 
         found = care.prune(ledger, wanted)
     else:
-        by_name = {name: item.id for name, item in config.chains.items()}
-        chain_id = by_name.get(chain, int(chain) if chain.isascii() and chain.isdigit() else None)
+        # Of a chain that is configured no longer the ledger still knows name and id.
+        with Reader(ledger) as reader:
+            ids = {row.name: row.chain_id for row in reader.chains()}
+        ids |= {name: item.id for name, item in config.chains.items()}
+        chain_id = (ids | {str(number): number for number in ids.values()}).get(chain)
         if chain_id is None:
             message = f"there is no chain {chain!r}"
-            raise InputError(message, hint=f"configured are {', '.join(sorted(by_name)) or 'none'}")
+            raise InputError(message, hint=f"known: {', '.join(sorted(ids)) or 'none'}")
         found = care.prune_above(ledger, chain_id, above)
     click.echo(f"forgot {found.logs} logs, freed {max(0, found.freed) / 2**20:.1f} MiB", err=True)

@@ -249,12 +249,22 @@ class Reader:
             rows = [row for block in blocks for row in self._rows(query, block)]
         return {(chain_id, number): parent for chain_id, number, parent in rows}
 
-    def reads_frame(self, upto: Mapping[int, int] | None = None) -> pl.DataFrame:
+    def reads_frame(
+        self, upto: Mapping[int, int] | None = None, above: Mapping[int, int] | None = None
+    ) -> pl.DataFrame:
         """Read answers of the chain beside logs, in a fixed order: the columns of READS (`monitor.model.schema`)."""
         from monitor.ledger import scan
 
-        where, values = scan.Limits(upto=upto or {}).where("block_number", "block_number")
+        where, values = scan.Limits(upto=upto or {}, above=above or {}).where("block_number", "block_number")
         return reads.frame(self._rows(f"{reads.SELECT} WHERE {where} ORDER BY 1, 2, 3, 4, 5", values))
+
+    def read_counts(self, upto: Mapping[int, int]) -> tuple[int, int]:
+        """Count what was asked beside logs, and how much of it was answered, up to a block per chain."""
+        from monitor.ledger import scan
+
+        where, values = scan.Limits(upto=upto).where("block_number", "block_number")
+        asked, answered = self._rows(f"SELECT count(*), count(result) FROM reads WHERE {where}", values)[0]
+        return asked, answered
 
     def row_counts(self) -> tuple[int, int]:
         """Count logs and native transactions, wherever they stand."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from monitor.facts.inorder import replaced, under
+from monitor.facts.inorder import extended, replaced, under
 from monitor.facts.transfers import CHAIN_ORDER, appended
 from monitor.ledger.reader import Reader
 from monitor.ledger.scan import Limits
@@ -41,11 +41,17 @@ _TRIES = 8
 
 
 class _Held(NamedTuple):
-    """What is kept of final blocks: up to which, of how many rows (logs, native), under which reads and children."""
+    """What is kept of final blocks: up to which, of how many rows (logs, native), under which reads and children.
+
+    Of what was asked beside logs (READS; of markets `reads`, `about` wallets) all is kept, and how much of it was asked
+    and answered as of final blocks.
+    """
 
     upto: Mapping[int, int]
     counts: tuple[int, int]
     reads: pl.DataFrame
+    about: pl.DataFrame
+    answers: tuple[int, int]
     children: tuple[Bound, ...]
     read: Read
 
@@ -78,6 +84,8 @@ _NOTHING = _Held(
     {},
     (0, 0),
     empty(READS),
+    empty(READS),
+    (0, 0),
     (),
     Read(empty(EVENTS), empty(QUARANTINE), empty(TABLES), empty(WANTED), empty(TRANSFERS)),
 )
@@ -124,6 +132,8 @@ class Reading:
             final,
             (held.counts[0] + counts[0], held.counts[1] + counts[1]),
             rows.reads,
+            rows.about,
+            _answers(rows, final),
             rows.children,
             _joined(held.read, Read(*(frame.filter(settled) for frame in fresh))),
         )
@@ -174,7 +184,10 @@ class Reading:
         money = sorted({address for _, address in self.bundle.tokens})
         first = pl.col("topics").list.first()
         spent = pl.col("address").is_in(money) & (first == TRANSFER)
-        reads, about = parted(self.reader.reads_frame())
+        # as of final blocks answers only become more, and take the place of failures
+        stand = held.upto if self.reader.read_counts(held.upto) == held.answers else {}
+        asked = zip((held.reads, held.about), parted(self.reader.reads_frame(above=stand)), strict=True)
+        reads, about = (extended(old, "block_number", stand, new) for old, new in asked)
         rows = Rows(
             logs.filter(pl.col("address").is_in(ours) | first.is_in(self.bundle.anywhere)),
             logs.filter(spent),
@@ -185,6 +198,13 @@ class Reading:
             about,
         )
         return _Found(rows, logs.select("chain_id", "block_number"), bool(born))
+
+
+def _answers(rows: Rows, upto: Mapping[int, int]) -> tuple[int, int]:
+    """Count what was asked beside logs, and answered, as `Reader.read_counts` does."""
+    told = ["chain_id", "block_number", pl.col("result").is_not_null()]
+    counted = pl.concat([each.select(told) for each in (rows.reads, rows.about)]).filter(Limits(upto=upto).predicate())
+    return counted.height, int(counted.get_column("result").sum())
 
 
 def _joined(old: Read, new: Read) -> Read:

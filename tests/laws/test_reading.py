@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -9,6 +10,7 @@ from polars.testing import assert_frame_equal
 from monitor.config import load
 from monitor.ledger.reader import Reader
 from monitor.ledger.writer import Writer
+from monitor.model.chain import Header
 from monitor.model.page import Page, log_rows
 from monitor.model.span import Span
 from monitor.rules.pipeline import Known
@@ -18,11 +20,12 @@ from monitor.sim.trial import describe_folder
 from monitor.sim.twin import play_twin
 from monitor.sim.world import describe
 from monitor.sync.fragment import TRANSFER
-from monitor.views.assemble import assemble, conclude
+from monitor.views.assemble import assemble, conclude, parted
 from monitor.views.bundle import load_bundle
 from monitor.views.read import Onward, snapshot
 from monitor.views.reading import Reading
 
+BLOCKS = 24
 LATE = 5
 """One in so many transfers comes to the ledger after its block is final, as a new wallet's history does."""
 
@@ -111,6 +114,38 @@ async def test_reading_on_equals_reading_anew(seed, tmp_path: Path):
             await chain.extend(0, cuts[1], late=True)
             same(*reading.read(), known, reader, bundle, config)
             assert reading.anew == before + 1
+
+
+def answer(chance, first):
+    block = chance.randrange(chance.choice([0, first]), BLOCKS)
+    told = chance.choice([(None, "missing trie node"), (b"x", None), (b"y", None)])
+    return chance.choice([1, 2]), block, chance.choice(["call", "code"]), bytes([chance.randrange(3)]) * 20, b"", *told
+
+
+async def test_what_was_asked_beside_logs_is_read_on(tmp_path: Path):
+    _, config, bundle = played(1, tmp_path)
+    chance, final, path = random.Random(7), {1: -1, 2: -1}, Path(config.ledger.path)
+    async with Writer(path) as writer:
+        for chain_id in final:
+            await writer.put_chain(chain_id, str(chain_id))
+            headers = [Header(number, bytes([chain_id, number]) * 16, bytes(32), number) for number in range(BLOCKS)]
+            await writer.extend(chain_id, headers)
+        with Reader(path) as reader:
+            reading, on = Reading(reader, bundle), 0
+            for look in range(BLOCKS):
+                # answers as of old blocks too, some in the place of a failure
+                await writer.put_reads([answer(chance, look) for _ in range(chance.randrange(3))])
+                chain_id = chance.choice([1, 2])
+                if chance.randrange(3) == 0:
+                    await writer.revert(chain_id, chance.randrange(final[chain_id] + 1, BLOCKS))
+                final[chain_id] = min(BLOCKS - 1, final[chain_id] + chance.randrange(4))
+                await writer.finalize(chain_id, final[chain_id])
+                with patch.object(reader, "reads_frame", wraps=reader.reads_frame) as asked:
+                    _, rows = reading.read()
+                on += any(call.kwargs["above"] for call in asked.call_args_list)
+                for mine, whole in zip((rows.reads, rows.about), parted(reader.reads_frame()), strict=True):
+                    assert_frame_equal(mine, whole)
+            assert 0 < on < BLOCKS
 
 
 async def test_transfers_of_final_blocks_are_taken_out_of_the_pages_that_bring_them(tmp_path: Path):

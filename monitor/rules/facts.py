@@ -80,6 +80,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     models: pl.DataFrame
     """What the catalogue says of each GPU model (`monitor.rules.models.MODELS`)."""
     chains: Mapping[int, ChainContext]
+    safes: pl.DataFrame = msgspec.field(default_factory=lambda: pl.DataFrame(schema={"address": pl.Binary()}))
+    """Wallets that several keys must sign for (`monitor.wallets.owners.jointly`)."""
     emits: Mapping[str, frozenset[str]] = {}
     """Per market what its events can carry: `verb`, and `verb.column` for each column they set."""
     near: Near | None = None
@@ -247,6 +249,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         kept = (*KEY, "cluster_id", "renter", "provider", "payer", "verb", "token", "amount", "at", "tx", "lease")
         ordered = paid.sort("chain_id", "block", "log_index", *KEY)
         return with_micro(ordered.select(*kept, "position"), self.tokens)
+
+    @cached_property
+    def purses(self) -> pl.DataFrame:
+        """Whose money tenants lease with: their own wallets, and payers of their leases that are no hubs.
+
+        Columns address, cluster_id (of the tenant), payer (null for the cluster's own wallets).
+        """
+        key = ["address", "cluster_id"]
+        own = self.clusters.join(self.tenancies, on="cluster_id", how="semi")
+        paid = self.deposits.select(pl.col("payer").alias("address"), "cluster_id").drop_nulls().unique()
+        others = paid.join(own, on=key, how="anti").join(self.strangers, on="address", how="anti")
+        payer = pl.lit(None, dtype=pl.Binary()).alias("payer")
+        return pl.concat([own.with_columns(payer), others.with_columns(pl.col("address").alias("payer"))]).sort(key)
 
     @cached_property
     def daily(self) -> pl.DataFrame:

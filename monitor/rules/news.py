@@ -90,8 +90,10 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     around = way.beside(known)
     own = _distinct([leased, known, _partners(after, known, _distinct([known, leased, payers_of(after, known)]))])
     # of rules that look at nobody's transfers, at those of wallets themselves, and at those of whoever dealt with them
-    core = (own, _distinct([own, moved]), _distinct([own, moved, _served(after, way.past(moved))]))
-    beside = (around, around, _distinct([around, way.beside(moved)]))
+    met = way.beside(moved)
+    served = _served(after, way.past(_distinct([moved, met])))
+    core = (own, _distinct([own, moved]), _distinct([own, moved, served]))
+    beside = (around, around, _distinct([around, met]))
     backers = _distinct([known, *_backers(before, known), *_backers(after, known)])
     behind = (around, around, way.beside(way.beside(backers)))
     held = _running(before, after)
@@ -242,6 +244,7 @@ def _known(before: Facts, after: Facts) -> pl.Series:
         "hubs": ["address", "reason"],
         "origins": ["chain_id", "address", "origin", "at", "out_degree", "hops", "positions"],
         "groups": ["address", "group"],
+        "safes": ["address"],
     }
     tenants = _differing(before.renters, after.renters).get_column("renter")
     sides = ((getattr(before, name), getattr(after, name), own) for name, own in told.items())

@@ -26,7 +26,7 @@ from monitor.wallets.clusters import cluster_table, wallet_table
 from monitor.wallets.expand import HOPS, Following, Reach
 from monitor.wallets.fees import habits
 from monitor.wallets.grouping import Grouping, Seen, grouped
-from monitor.wallets.owners import owned
+from monitor.wallets.owners import jointly, owned
 from monitor.wallets.placing import Placing
 from monitor.wallets.signing import Acts, News, Signing
 from monitor.wallets.watch import WATCH, Limits
@@ -172,6 +172,7 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         names=inputs.names,
         models=inputs.models,
         chains=inputs.chains,
+        safes=jointly(inputs.about),
         emits=emitted(events) if inputs.emits is None else inputs.emits,
         near=None if kept is None else kept.near,
         payers=None if kept is None else kept.paid,

@@ -26,8 +26,18 @@ __all__ = ["RULE"]
 
 POINTS = 15
 HUB_POINTS = 5
-_FEW = 5
-"""One in so many of a sponsor's tenants may be tied to another, as two wallets of one customer are."""
+
+
+_OPENLY = (
+    "every third payer pays for tenants that nothing ties together, as sponsors do, or is a Safe that several sign for"
+)
+
+
+class _Open(NamedTuple):
+    """Payers who pay in the open: sponsors, and Safes that several people sign for, as firms and DAOs have."""
+
+    sponsors: set[bytes]
+    safes: set[bytes]
 
 
 class _Payment(NamedTuple):
@@ -48,7 +58,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     paid = facts.deposits.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null())
     paid = paid.sort("at", maintain_order=True)
     crowds = _crowds(facts, paid, params["hub_renters"])
-    sponsors = _sponsors(facts, paid, params["open_tenants"])
+    open_payers = _Open(_sponsors(facts, paid, params), set(facts.safes.get_column("address")))
     prices = token_prices(facts)
     found = []
     for (cluster_id, chain_id, token), payments in sorted(_by_cluster(facts, paid).items()):
@@ -56,7 +66,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         if window is not None:
             third = [payment for payment in window if payment.third]
             usd = dollars(((chain_id, token, payment.amount) for payment in third), prices)
-            found.append(_finding(cluster_id, (chain_id, token), window, usd, (crowds, sponsors), params))
+            found.append(_finding(cluster_id, (chain_id, token), window, usd, (crowds, open_payers), params))
     return Outcome(tuple(found), _blind_markets(facts))
 
 
@@ -67,15 +77,15 @@ def _crowds(facts: Facts, paid: pl.DataFrame, limit: int) -> set[bytes]:
     return {*many.get_column("payer"), *facts.hubs.filter(pl.col("reason") == "degree").get_column("address")}
 
 
-def _sponsors(facts: Facts, paid: pl.DataFrame, least: int) -> set[bytes]:
+def _sponsors(facts: Facts, paid: pl.DataFrame, params: Params) -> set[bytes]:
     """Find payers of several tenants that nothing ties together.
 
-    Hardly any have a hand in common, with one another or with the payer, and at most two thirds meet at one provider.
+    Hardly any have a hand in common, with one another or with the payer, and many do not meet at one provider.
     """
     own = facts.clusters.rename({"address": "payer", "cluster_id": "own"})
     served = paid.select("payer", "cluster_id").unique().join(own, on="payer", how="left")
     others = served.filter(pl.col("cluster_id").ne_missing(pl.col("own")))
-    tenants = others.filter(pl.len().over("payer") >= least)
+    tenants = others.filter(pl.len().over("payer") >= params["open_tenants"])
     if tenants.is_empty():
         return set()
     held = facts.groups.join(facts.clusters, on="address", how="inner")
@@ -89,8 +99,10 @@ def _sponsors(facts: Facts, paid: pl.DataFrame, least: int) -> set[bytes]:
     )
     met = places.group_by("payer", "provider").len().group_by("payer").agg(pl.col("len").max().alias("met"))
     counted = tenants.group_by("payer").len("tenants").join(tied, on="payer", how="left").join(met, on="payer")
-    few_tied = pl.col("tied").fill_null(0) * _FEW <= pl.col("tenants")
-    apart = counted.filter(few_tied & (pl.col("met") * 3 <= pl.col("tenants") * 2))
+    apart = counted.filter(
+        (pl.col("tied").fill_null(0) * 100 <= pl.col("tenants") * params["max_tied_percent"])
+        & (pl.col("met") * 100 <= pl.col("tenants") * params["max_met_percent"])
+    )
     return set(apart.get_column("payer"))
 
 
@@ -155,10 +167,10 @@ def _finding(
     scope: tuple[int, bytes],
     window: list[_Payment],
     usd: Decimal | None,
-    known: tuple[set[bytes], set[bytes]],
+    known: tuple[set[bytes], _Open],
     params: Params,
 ) -> Finding:
-    crowds, sponsors = known
+    crowds, openly = known
     third = [payment for payment in window if payment.third]
     total = sum(payment.amount for payment in window)
     part = sum(payment.amount for payment in third)
@@ -167,10 +179,10 @@ def _finding(
     paid_for = Counter(renter for payment in third for renter in payment.renters)
     renter = min(paid_for, key=lambda each: (-paid_for[each], each))
     service_like = crowds.issuperset(payers)
-    in_the_open = sponsors.issuperset(payers)
+    in_the_open = all(payer in openly.sponsors or payer in openly.safes for payer in payers)
     caveats = (
         *(("every third payer deals with very many wallets and may be a service",) if service_like else ()),
-        *(("every third payer pays for tenants that nothing ties together, as sponsors do",) if in_the_open else ()),
+        *((_OPENLY,) if in_the_open else ()),
     )
     return finding(
         RULE,
@@ -208,7 +220,7 @@ def _blind_markets(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T05",
-    version=2,
+    version=3,
     title="Payer is not the renter",
     family="payment",
     role="core",
@@ -220,19 +232,23 @@ RULE = Rule(
         Parameter("window_days", 30, "days", "any stretch of this length", 1, 3_650),
         Parameter("hub_renters", 200, "wallets", "a payer of this many renters looks like a service", 2, 1_000_000),
         Parameter("open_tenants", 3, "tenants", "a payer of so many that nothing ties is a sponsor", 2, 1_000_000),
+        Parameter("max_tied_percent", 20, "percent", "of a sponsor's tenants share a hand, at most", 0, 100),
+        Parameter("max_met_percent", 67, "percent", "of a sponsor's tenants meet at one provider, at most", 0, 100),
     ),
     lawful=(
         "relayers, paymasters and the owners of smart accounts pay for others by design",
         "foundations, employers and treasuries pay for many who have nothing else in common",
+        "firms and DAOs pay from a Safe that several people sign for: a common sign",
         "gift cards, fiat on-ramps and employers look like third payers",
     ),
     guidance="FinCEN/BIS FIN-2023-GLOBALEXPORT (refuses detail on the end user); third payers as such: our reading",
     blind_spots=(
         "money handed to the renter first and paid by the renter does not match",
+        "a payer that makes itself a Safe of several keys is a common sign only",
         "markets whose payments name no lease cannot be assessed",
         "payments in different tokens or on different chains are judged apart",
     ),
-    inputs=("escrow deposits with their payer", "clusters", "service labels"),
+    inputs=("escrow deposits with their payer", "clusters", "service labels", "owners and thresholds of Safes"),
     check=check,
     scope="tenants",
     hops=0,

@@ -15,12 +15,13 @@ __all__ = ["RULE"]
 
 _SOURCES = ("mixer", "swap", "otc", "bridge")
 _ASSET = ["chain_id", "kind", "token"]
+_PURSE = ["cluster_id", "payer"]
 _BRIDGE_POINTS = 5
 _OTHERS = ("behaviour", "lease", "list", "location", "payment", "price", "relation", "timing")
 
 
 def check(facts: Facts, params: Params) -> Outcome:
-    """Judge, per tenant cluster and kind of source, what arrived within two hops before a lease."""
+    """Judge, per tenant cluster or payer and kind of source, what arrived within two hops before a lease."""
     sources = facts.labels.filter(pl.col("kind").is_in(_SOURCES)).select(
         pl.col("address").alias("sender"), pl.col("kind").alias("source"), "label"
     )
@@ -37,9 +38,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         pl.concat([direct, further(facts, open_ended, onward=True, seconds=params["hop_days"] * DAY)]),
         params,
     )
-    asset = ["cluster_id", *_ASSET]
-    touched = arrived.select("cluster_id").unique()
-    mine = facts.clusters.join(touched, on="cluster_id", how="semi").rename({"address": "recipient"})
+    asset = [*_PURSE, *_ASSET]
+    mine = facts.purses.join(arrived, on=_PURSE, how="semi", nulls_equal=True).rename({"address": "recipient"})
     inbound = (
         facts.moved(mine, "recipient")
         .join(mine, on="recipient", how="inner")
@@ -67,14 +67,19 @@ def check(facts: Facts, params: Params) -> Outcome:
     ).select(
         *("subject", "cluster_id", "at", "positions", "leases", "source", "labels", "hops"),
         *("from_source_micro", "share_percent"),
-        pl.concat_str("source", "chain_id", "kind", _hex("token"), separator=":").alias("scope"),
+        pl.when(pl.col("payer").is_null()).then(pl.lit("cluster")).otherwise(pl.lit("payer")).alias("whose"),
+        pl.concat_str(
+            *("source", "chain_id", "kind", _hex("token").fill_null(""), _hex("payer")),
+            separator=":",
+            ignore_nulls=True,
+        ).alias("scope"),
         pl.when(bridge).then(_BRIDGE_POINTS).otherwise(RULE.max_points).alias("points"),
         pl.when(bridge).then(pl.lit(list(_OTHERS), dtype=pl.List(pl.String()))).alias("needs"),
     )  # fmt: skip
     found = report(
         RULE,
         rows,
-        summary="{share_percent} % of an asset's inflow came from a {source} within {hops} hops before a lease",
+        summary="{share_percent} % of a {whose}'s inflow of an asset from a {source} within {hops} hops before a lease",
         threshold=(
             f">= {params['min_usd']} USD or >= {params['min_share_percent']} % of the inflow within"
             f" {params['before_days']} d before a lease; a bridge counts only beside another family"
@@ -84,32 +89,34 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 
 def _hex(column: str) -> pl.Expr:
-    return pl.col(column).bin.encode("hex").fill_null("")
+    return pl.col(column).bin.encode("hex")
 
 
 def _before_leases(facts: Facts, moved: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """Keep what reached a tenant cluster shortly before it opened a lease; adds cluster_id, lease."""
-    mine = moved.join(facts.clusters.rename({"address": "recipient"}), on="recipient", how="inner")
+    """Keep what reached a tenant or its payer shortly before a lease opened; adds cluster_id, payer, lease."""
+    mine = moved.join(facts.purses.rename({"address": "recipient"}), on="recipient", how="inner")
     opened = facts.tenancies.select("cluster_id", "opened_at", "lease").sort("opened_at", "lease")
     near = mine.sort("at").join_asof(
         opened, left_on="at", right_on="opened_at", by="cluster_id", strategy="forward", check_sortedness=False
     )
     soon = (pl.col("opened_at") - pl.col("at")) <= params["before_days"] * DAY
-    kept = near.filter(soon.fill_null(False)).sort("cluster_id", "position", "source", "hops")
-    return kept.unique(["cluster_id", "position", "source"], keep="first", maintain_order=True)
+    kept = near.filter(soon.fill_null(False)).sort(*_PURSE, "position", "source", "hops")
+    return kept.unique([*_PURSE, "position", "source"], keep="first", maintain_order=True)
 
 
 RULE = Rule(
     id="T06",
-    version=1,
+    version=2,
     title="Money straight from a mixer, swap, OTC desk or bridge",
     family="funding",
     role="core",
     max_points=20,
-    pattern="Value that a tenant cluster leased with came within two hops from a labelled mixer, swap, desk or bridge.",
+    pattern="What a tenant or payer leased with came within two hops from a labelled mixer, swap, desk or bridge.",
     parameters=(
         Parameter("min_usd", 500, "USD", "from one kind of source, per asset", 1, 10**9),
-        Parameter("min_share_percent", 10, "percent", "or this share of what the cluster got of the asset", 1, 100),
+        Parameter(
+            "min_share_percent", 10, "percent", "or this share of what the cluster or payer got of the asset", 1, 100
+        ),
         Parameter("before_days", 30, "days", "a lease opens within this time after the money", 1, 3_650),
         Parameter("hop_days", 7, "days", "a middle wallet passes it on within this time", 0, 3_650),
     ),

@@ -20,6 +20,7 @@ LISTED = "listed"
 _POINTS = {1: 30, 2: 20}
 _DIRECT = 60
 _ASSET = ["chain_id", "kind", "token"]
+_PURSE = ["cluster_id", "payer"]
 
 
 def check(facts: Facts, params: Params) -> Outcome:
@@ -65,9 +66,11 @@ def _direct(facts: Facts, listed: pl.DataFrame) -> tuple[Finding, ...]:
 
 
 def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Finding, ...]:
-    """Add up what tenant clusters got from or sent to listed wallets, at one hop and, through no hub, at two."""
-    tenants = facts.tenancies.select("cluster_id").unique()
-    mine = facts.clusters.join(tenants, on="cluster_id", how="semi").join(listed, on="address", how="anti")
+    """Add up what tenant clusters, or payers of their leases, got from or sent to listed wallets.
+
+    At one hop and, through no hub, at two.
+    """
+    mine = facts.purses.join(listed, on="address", how="anti")
     parts = []
     for side, other in (("recipient", "sender"), ("sender", "recipient")):
         named = listed.rename({"address": other})
@@ -80,16 +83,16 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
         onward = side == "recipient"
         both = pl.concat([near, further(facts, through, onward=onward, seconds=params["hop_days"] * DAY)])
         placed = both.join(mine.rename({"address": side}), on=side, how="inner")
-        touched = mine.join(placed.select("cluster_id").unique(), on="cluster_id", how="semi").rename({"address": side})
+        touched = mine.join(placed, on=_PURSE, how="semi", nulls_equal=True).rename({"address": side})
         total = (
             facts.moved(touched, side)
             .join(touched, on=side, how="inner")
-            .group_by("cluster_id", *_ASSET)
+            .group_by(*_PURSE, *_ASSET)
             .agg(pl.col("amount").sum().alias("all"))
         )
         parts.append(
             with_micro(placed, facts.tokens)
-            .group_by("cluster_id", *_ASSET, "hops")
+            .group_by(*_PURSE, *_ASSET, "hops")
             .agg(
                 *(pl.col("amount").sum(), pl.col("micro").sum().alias("exposed_micro"), pl.col("at").max()),
                 pl.col("entry").unique().sort().alias("entries"),
@@ -101,7 +104,7 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
                 .head(MAX_POSITIONS)
                 .alias("positions"),
             )
-            .join(total, on=["cluster_id", *_ASSET], how="inner", nulls_equal=True)
+            .join(total, on=[*_PURSE, *_ASSET], how="inner", nulls_equal=True)
             .with_columns(
                 pl.lit("from" if side == "recipient" else "to").alias("direction"),
                 (pl.col("amount") * 100 // pl.col("all")).cast(pl.Int64()).alias("share_percent"),
@@ -111,21 +114,24 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
     rows = (
         pl.concat(parts)
         .filter(enough | (pl.col("share_percent") >= params["min_share_percent"]))
-        .sort("cluster_id", *_ASSET, "hops", "direction")
+        .sort(*_PURSE, *_ASSET, "hops", "direction")
         .with_columns(
+            pl.when(pl.col("payer").is_null()).then(pl.lit("cluster")).otherwise(pl.lit("payer")).alias("whose"),
             pl.col("hops").replace_strict(_POINTS, return_dtype=pl.Int64()).alias("points"),
             pl.lit([], dtype=pl.List(pl.String())).alias("leases"),
             pl.concat_str(
                 *("chain_id", "kind", pl.col("token").bin.encode("hex").fill_null(""), "hops", "direction"),
+                pl.col("payer").bin.encode("hex"),
                 separator=":",
+                ignore_nulls=True,
             ).alias("scope"),
         )
-        .drop(*_ASSET, "amount", "all")
+        .drop(*_ASSET, "payer", "amount", "all")
     )
     return report(
         RULE,
         rows,
-        summary="{share_percent} % of an asset went {direction} listed wallets at {hops} hops",
+        summary="{share_percent} % of an asset of the {whose} went {direction} listed wallets at {hops} hops",
         threshold=f">= {params['min_usd']} USD or >= {params['min_share_percent']} % at one or two hops, hubs left out",
     )
 
@@ -164,15 +170,17 @@ def _named(facts: Facts, params: Params) -> tuple[Finding, ...]:
 
 RULE = Rule(
     id="T21",
-    version=1,
+    version=2,
     title="List match",
     family="list",
     role="core",
     max_points=60,
-    pattern="A wallet of a lease is on a list, or dealt with one that is within two hops; or a name is like one.",
+    pattern="A wallet of a lease is on a list, tenant or payer dealt with one within two hops, or a name is like one.",
     parameters=(
         Parameter("min_usd", 1_000, "USD", "of an asset from or to listed wallets", 1, 10**9),
-        Parameter("min_share_percent", 10, "percent", "or this share of the cluster's flow of the asset", 1, 100),
+        Parameter(
+            "min_share_percent", 10, "percent", "or this share of the cluster's or payer's flow of the asset", 1, 100
+        ),
         Parameter("hop_days", 30, "days", "a middle wallet passes it on within this time", 0, 3_650),
         Parameter("min_name_percent", 85, "percent", "of likeness of two names", 50, 100),
     ),
@@ -180,6 +188,7 @@ RULE = Rule(
         "anybody can send dust from a listed wallet to a stranger",
         "names have homonyms, and lists grow old",
         "money that went through an unlabelled hub is not its customers'",
+        "a sponsor's dealings are not those of everybody it pays for",
     ),
     guidance="OFAC 2021 guidance for virtual currency; that the Entity List publishes no addresses is unverified",
     blind_spots=(

@@ -23,7 +23,7 @@ from monitor.wallets.accounts import FIRST_SLOT, GET_OWNERS, GET_THRESHOLD
 from monitor.wallets.evidence import ALONE_TENTHS
 from monitor.wallets.fees import parties
 
-__all__ = ["NO_OWNED", "OWNED", "controlled", "owned"]
+__all__ = ["NO_OWNED", "OWNED", "controlled", "jointly", "owned"]
 
 OWNED: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -55,8 +55,38 @@ def owned(reads: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame.select(OWNED.keys()) for frame in (blank, signed)]).unique()
 
 
+def jointly(reads: pl.DataFrame) -> pl.DataFrame:
+    """List Safes that several owners must sign for, by their newest answers: column address."""
+    listed, needed = pl.col("owners").bin, pl.col("threshold").bin
+    owners = (listed.size().cast(pl.Int64()) - 2 * _WORD) // _WORD
+    several = _newest(reads).filter(
+        (needed.size() == _WORD) & (needed.slice(0, _WORD - 1) == bytes(_WORD - 1))
+        # so a threshold stands in the last byte, and no list says less than it
+        & (needed.slice(_WORD - 1) > b"\x01")
+        & (listed.slice(0, _WORD) == _WORD.to_bytes(_WORD)) & (listed.size() % _WORD == 0)
+        & (needed.slice(_WORD - 1).bin.reinterpret(dtype=pl.UInt8()) <= owners)
+    )  # fmt: skip
+    return several.select(pl.col("target").alias("address")).unique().sort("address")
+
+
 def _sole(reads: pl.DataFrame) -> pl.DataFrame:
     """Name each Safe's owner where it has one, whose signature is enough: columns chain_id, safe, owner."""
+    listed = pl.col("owners").bin
+    padding = len(_LIST_OF_ONE)
+    sole = (
+        _newest(reads)
+        .filter(
+            (listed.size() == padding + _ADDRESS)
+            & (listed.slice(0, padding) == _LIST_OF_ONE)
+            & (pl.col("threshold") == _ONE)
+        )
+        .select("chain_id", pl.col("target").alias("safe"), listed.slice(padding, _ADDRESS).alias("owner"))
+    )
+    return sole.filter((pl.col("owner") != bytes(_ADDRESS)) & (pl.col("owner") != pl.col("safe")))
+
+
+def _newest(reads: pl.DataFrame) -> pl.DataFrame:
+    """Give what each Safe (chain_id, target) newest answered: columns owners, threshold, slot."""
     asked = ["chain_id", "target", "block_number"]
     owners, threshold, slot = (
         reads.filter((pl.col("kind") == kind) & (pl.col("payload") == payload)).select(
@@ -69,18 +99,16 @@ def _sole(reads: pl.DataFrame) -> pl.DataFrame:
         )
     )
     whole = owners.join(threshold, on=asked, how="inner").join(slot, on=asked, how="inner")
-    newest = whole.sort("block_number").unique(["chain_id", "target"], keep="last", maintain_order=True)
-    listed, singleton = pl.col("owners").bin, pl.col("slot").bin
-    padding = len(_LIST_OF_ONE)
-    sole = newest.filter(
-        (listed.size() == padding + _ADDRESS)
-        & (listed.slice(0, padding) == _LIST_OF_ONE)
-        & (pl.col("threshold") == _ONE)
-        & (singleton.size() == _WORD)
-        & (singleton.slice(0, _WORD - _ADDRESS) == bytes(_WORD - _ADDRESS))
-        & (pl.col("slot") != bytes(_WORD))
-    ).select("chain_id", pl.col("target").alias("safe"), listed.slice(padding, _ADDRESS).alias("owner"))
-    return sole.filter((pl.col("owner") != bytes(_ADDRESS)) & (pl.col("owner") != pl.col("safe")))
+    singleton = pl.col("slot").bin
+    return (
+        whole.sort("block_number")
+        .unique(["chain_id", "target"], keep="last", maintain_order=True)
+        .filter(
+            (singleton.size() == _WORD)
+            & (singleton.slice(0, _WORD - _ADDRESS) == bytes(_WORD - _ADDRESS))
+            & (pl.col("slot") != bytes(_WORD))
+        )
+    )
 
 
 def controlled(owned: pl.DataFrame, transfers: pl.DataFrame) -> pl.DataFrame:

@@ -2,17 +2,18 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import polars as pl
+import pytest
 
 from monitor.facts.inputs import TOKENS
 from monitor.rules.money import with_micro
 from monitor.rules.t11 import tail
-from tests.facts.rows import USDC
+from tests.facts.rows import USDC, who
 from tests.rules.judged import found, judged
 from tests.rules.play import DAY_BLOCKS, START, each, lease, send
-from tests.wallets.worlds import label_rows
+from tests.wallets.worlds import Rows, label_rows
 
 OTHER = bytes.fromhex("bb" * 20)
 PRICES = pl.DataFrame(
@@ -69,3 +70,36 @@ def test_what_a_tenant_sent_on_to_a_listed_wallet_counts_too():
     (finding,) = found(judged(rows, label_rows((60, "Listed", "listed"))), "T21")
     assert (finding.values["direction"], finding.values["hops"]) == ("to", "2")
     assert finding.values["exposed_usd"] == "3500"
+
+
+def paid_for(source: int, through: int = 0, *, payer: int = 71) -> Rows:
+    """Tenant 1's lease is paid by `payer`, who got 5,000 dollars from `source`, perhaps over a wallet in between."""
+    rows = send(51, 71, 20_000, block=START - 40 * DAY_BLOCKS) + lease(1, 1, block=START, payer=who(payer))
+    hops = (source, through, 71) if through else (source, 71)
+    return rows + each(
+        *(send(*pair, 5_000, block=START - (3 - n) * DAY_BLOCKS) for n, pair in enumerate(pairwise(hops)))
+    )
+
+
+SOURCES = label_rows((60, "Listed", "listed"), (61, "Mixer", "mixer"), (63, "Some Exchange", "exchange"))
+
+
+@pytest.mark.parametrize(("rule", "source"), [("T21", 60), ("T06", 61)])
+@pytest.mark.parametrize(("through", "hops"), [(0, "1"), (70, "2")])
+def test_a_payer_of_the_lease_is_asked_where_its_money_came_from(rule, source, through, hops):
+    (finding,) = found(judged(paid_for(source, through), SOURCES), rule)
+    assert (finding.values["whose"], finding.values["hops"]) == ("payer", hops)
+    assert finding.values["share_percent"] == "20"
+    assert finding.cluster_id == found(judged(paid_for(source, payer=1) + send(source, 1, 9_000, block=START - 9),
+                                              SOURCES), rule)[0].cluster_id  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "source"), [("T21", 60), ("T06", 61)])
+@pytest.mark.parametrize("story", ["somebody paid another's lease", "an exchange between", "the payer is a service"])
+def test_money_of_others_is_not_a_payers(rule, source, story):
+    if story == "the payer is a service":
+        labels = pl.concat([SOURCES, label_rows((71, "Gasless", "paymaster"))])
+        assert found(judged(paid_for(source), labels), rule) == []
+        return
+    rows = paid_for(source, payer=1) if story.startswith("somebody") else paid_for(source, 63)
+    assert found(judged(rows, SOURCES), rule) == []

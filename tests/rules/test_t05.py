@@ -2,6 +2,7 @@ import pytest
 
 from tests.facts.rows import MARKET, USDC, event, time_of, token_log, who
 from tests.rules.judged import found, judged, only
+from tests.wallets.test_owners import answers, reads
 from tests.wallets.worlds import DAY_BLOCKS, Rows, label_rows, lease, pay
 
 START = 50_000
@@ -94,6 +95,19 @@ def test_a_sponsor_of_several_who_have_nothing_in_common_is_a_common_sign(rows, 
     findings = found(judged(rows), "T05")
     assert {finding.common for finding in findings} == {common}
     assert any("as sponsors do" in caveat for each in findings for caveat in each.caveats) == common
+
+
+@pytest.mark.parametrize(("needed", "common"), [(2, True), (1, False)], ids=["two must sign", "any one may"])
+def test_a_safe_that_several_sign_for_is_a_common_sign(needed, common):
+    rows = opened(70) + opened(70, number=2, block=START + 5)
+    (finding,) = found(judged(rows, about=reads(*answers(70, 51, 52, 53, threshold=needed))), "T05")
+    assert finding.common == common
+
+
+def test_one_payer_in_the_open_does_not_excuse_another():
+    rows = opened(71, number=3) + opened(70, block=START + 5) + opened(70, number=2, block=START + 9)
+    (finding,) = found(judged(rows, about=reads(*answers(70, 51, 52, threshold=2))), "T05")
+    assert not finding.common
 
 
 def test_hostile_amounts_do_not_hide_or_break_the_rule():

@@ -91,6 +91,13 @@ EDGES = {
         each(*(lease(n, 1 + n // 2, block=START + n, payer=who(70)) for n in range(6))), 2
     ),
     ("T05", "open_tenants"): Edge(funding.sponsored(), 4),
+    ("T05", "max_tied_percent"): Edge(
+        funding.sponsored()
+        + each(*(pay(50, 80 + n, block=after(-6 - n), nonce=n) for n in range(2)))
+        + each(*(pay(80 + n, 1 + n, block=after(-4 - n), wei=9 * 10**16) for n in range(2))),
+        70,
+    ),
+    ("T05", "max_met_percent"): Edge(funding.sponsored(), 30),
     ("T09", "open_customers"): Edge(supply.resold(260, offered=3), 4),
     ("T06", "min_share_percent"): Edge(funding.mixed(60, 400), 1),
     ("T06", "hop_days"): Edge(

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.model.schema import READS
 from monitor.wallets.grouping import Grouping, grouped
-from monitor.wallets.owners import NO_OWNED, OWNED, owned
+from monitor.wallets.owners import NO_OWNED, OWNED, jointly, owned
 from tests.facts.rows import MARKET, native_tx, token_log, tx, who
 from tests.wallets.test_adversarial import apart, group, same
 from tests.wallets.worlds import Rows, crowd, lease, pay, seen, send
@@ -188,3 +188,30 @@ def test_a_hub_is_nobodys_owner():
     found = runs(TWO + busy, *answers(SAFE, OWNER), signed(OWNER, who(SAFE), opened(1), 20_000))
     assert tie(found) is None
     assert Decimal("20.0") not in found.links["weight"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("answered", "joint"),
+    [
+        (answers(SAFE, OWNER, COSIGNER, threshold=2), True),
+        (answers(SAFE, OWNER, COSIGNER, threshold=1), False),
+        (answers(SAFE, OWNER, threshold=1), False),
+        (answers(SAFE, OWNER, COSIGNER, threshold=3), False),
+        (answers(SAFE, OWNER, COSIGNER, threshold=258), False),
+        (answers(SAFE, OWNER, COSIGNER, threshold=2, slot=b""), False),
+        (answers(SAFE, OWNER, COSIGNER, threshold=2)[:2], False),
+        ([*answers(SAFE, OWNER, COSIGNER, threshold=2), *answers(SAFE, OWNER, COSIGNER, at=ASKED + 1)], False),
+    ],
+    ids=[
+        "two of two",
+        "one of two",
+        "one",
+        "more than there are",
+        "a large number",
+        "no singleton",
+        "half asked",
+        "was",
+    ],
+)
+def test_several_sign_for_a_safe(answered, joint):
+    assert jointly(reads(*answered)).get_column("address").to_list() == ([who(SAFE)] if joint else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from monitor.rules.facts import Facts
+from monitor.rules.hops import further
 from monitor.rules.measure import HOUR, MAX_POSITIONS, peaks
 from monitor.rules.money import with_micro
 from monitor.rules.report import evidence, report
@@ -72,22 +73,32 @@ def _funder(facts: Facts, traded: pl.DataFrame) -> pl.DataFrame:
 
 
 def _returned(facts: Facts, traded: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """Add up what the provider sent the cluster between the first opening and shortly after the last end."""
+    """Add up what the provider sent the cluster between the first opening and shortly after the last end.
+
+    Itself, or through one wallet that is no hub and passed it on within the same hours.
+    """
     span = traded.group_by(_PAIR).agg(
         pl.col("opened_at").min().alias("begun"),
         (pl.col("held_until").max() + params["return_hours"] * HOUR).alias("ended"),
     )
     paid = facts.deposits.group_by(_PAIR).agg(pl.col("micro").sum().alias("paid"))
     mine = facts.clusters.rename({"address": "recipient"})
+    near = facts.moved(span.select(pl.col("provider").alias("sender")).unique(), "sender").with_columns(
+        pl.col("sender").alias("provider"), pl.lit(1).alias("hops"), pl.col("position").alias("origin")
+    )
+    through = near.join(facts.strangers.rename({"address": "recipient"}), on="recipient", how="anti")
+    passed = further(facts, through, onward=True, seconds=params["return_hours"] * HOUR)
     back = (
-        facts.moved(span.rename({"provider": "sender"}), "sender")
-        .rename({"sender": "provider"})
+        pl.concat([near, passed.filter(pl.col("sender") != pl.col("provider"))])
         .join(mine, on="recipient", how="inner")
+        # what moves between wallets of the cluster has come already
+        .join(facts.clusters.rename({"address": "sender"}), on=["sender", "cluster_id"], how="anti")
         .join(span, on=_PAIR, how="inner")
         .filter(pl.col("at").is_between("begun", "ended"))
     )
     summed = with_micro(back, facts.tokens).group_by(_PAIR).agg(
-        pl.col("micro").sum().alias("back"), pl.col("position").sort().head(MAX_POSITIONS // 2).alias("proof")
+        pl.col("micro").sum().alias("back"),
+        pl.concat([pl.col("position"), pl.col("origin")]).unique().sort().head(MAX_POSITIONS // 2).alias("proof"),
     )  # fmt: skip
     enough = (pl.col("paid") > 0) & (pl.col("back") * 100 >= pl.col("paid") * params["min_returned_percent"])
     return _tied(summed.join(paid, on=_PAIR, how="inner").filter(enough).sort(_PAIR), "money that comes back")
@@ -95,7 +106,7 @@ def _returned(facts: Facts, traded: pl.DataFrame, params: Params) -> pl.DataFram
 
 RULE = Rule(
     id="T20",
-    version=1,
+    version=2,
     title="Provider rents from itself",
     family="relation",
     role="core",
@@ -105,7 +116,9 @@ RULE = Rule(
         Parameter("min_h100e", 8, "H100e", "leased at once between the two", 1, 10**7),
         Parameter("min_hours", 24, "hours", "each lease lasts; self-tests are shorter", 0, 8_760),
         Parameter("min_returned_percent", 80, "percent", "of the escrow that flows back", 1, 1_000),
-        Parameter("return_hours", 72, "hours", "after the end in which it flows back", 1, 8_760),
+        Parameter(
+            "return_hours", 72, "hours", "after the end in which it flows back, and in a middle wallet", 1, 8_760
+        ),
     ),
     lawful=(
         "self-tests and benchmark jobs",
@@ -113,11 +126,10 @@ RULE = Rule(
     ),
     guidance="none was read as text; FATF's indicator on circular flows is unverified",
     blind_spots=(
-        "money that returns through a third wallet does not match",
+        "money that returns over two wallets, or through an exchange, does not match",
         "a provider's transfers are seen only where the other side is watched",
     ),
     inputs=("leases with provider", "first funders", "escrow deposits and transfers in dollars", "clusters"),
     check=check,
     scope="tenants",
-    hops=1,
 )

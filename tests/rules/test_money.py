@@ -12,7 +12,7 @@ from monitor.rules.money import with_micro
 from monitor.rules.t11 import tail
 from tests.facts.rows import USDC, who
 from tests.rules.judged import found, judged
-from tests.rules.play import DAY_BLOCKS, START, each, lease, send
+from tests.rules.play import DAY_BLOCKS, START, each, lease, offer, send
 from tests.wallets.worlds import Rows, label_rows
 
 OTHER = bytes.fromhex("bb" * 20)
@@ -72,6 +72,40 @@ def test_what_a_tenant_sent_on_to_a_listed_wallet_counts_too():
     assert finding.values["exposed_usd"] == "3500"
 
 
+SOURCES = label_rows((60, "Listed", "listed"), (61, "Mixer", "mixer"), (63, "Some Exchange", "exchange"))
+
+
+def returned(through: int, usd: int, *, wait: int = DAY_BLOCKS) -> Rows:
+    """Provider 300 gives `usd` of 3,840 dollars to a wallet, which passes them on to tenant 1 after `wait`."""
+    rows = offer(300, "m300", block=START - 10) + lease(1, 1, block=START)
+    return rows + send(300, through, usd, block=START + DAY_BLOCKS) + send(
+        through, 1, usd, block=START + DAY_BLOCKS + wait
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "fires"),
+    [
+        (returned(70, 3_700), True),
+        (returned(70, 1_000), False),
+        (returned(70, 3_700, wait=4 * DAY_BLOCKS), False),
+        (returned(63, 3_700), False),
+        (returned(70, 1_000) + send(70, 1, 3_000, block=START + 3 * DAY_BLOCKS), False),
+    ],
+    ids=["all comes back", "a part", "it lay for days", "through an exchange", "the wallet adds its own"],
+)
+def test_money_that_comes_back_over_one_wallet_is_self_dealing(rows, fires):
+    assert bool(found(judged(rows, SOURCES), "T20")) == fires
+
+
+def test_a_rebate_that_moves_between_the_tenants_own_wallets_counts_once():
+    owner = label_rows((1, "Lab", "owner"), (2, "Lab", "owner"))
+    rebate = send(300, 2, 2_000, block=START + DAY_BLOCKS) + send(2, 1, 2_000, block=START + 2 * DAY_BLOCKS)
+    rows = offer(300, "m300", block=START - 10) + lease(1, 1, block=START) + lease(2, 2, block=START + 1, amount=10**8)
+    assert found(judged(rows + rebate, owner), "T20") == []
+    assert found(judged(rows + rebate + send(300, 1, 1_800, block=START + DAY_BLOCKS, log=9), owner), "T20")
+
+
 def paid_for(source: int, through: int = 0, *, payer: int = 71) -> Rows:
     """Tenant 1's lease is paid by `payer`, who got 5,000 dollars from `source`, perhaps over a wallet in between."""
     rows = send(51, 71, 20_000, block=START - 40 * DAY_BLOCKS) + lease(1, 1, block=START, payer=who(payer))
@@ -79,9 +113,6 @@ def paid_for(source: int, through: int = 0, *, payer: int = 71) -> Rows:
     return rows + each(
         *(send(*pair, 5_000, block=START - (3 - n) * DAY_BLOCKS) for n, pair in enumerate(pairwise(hops)))
     )
-
-
-SOURCES = label_rows((60, "Listed", "listed"), (61, "Mixer", "mixer"), (63, "Some Exchange", "exchange"))
 
 
 @pytest.mark.parametrize(("rule", "source"), [("T21", 60), ("T06", 61)])

@@ -22,7 +22,7 @@ h3 { font-size: 1rem; margin-bottom: .2rem } p { max-width: 48rem } li { margin:
 table { border-collapse: collapse; width: 100%; font-size: 13px; margin: .5rem 0 }
 th, td { text-align: left; vertical-align: top; padding: .2rem .5rem; border-bottom: 1px solid #dde;
   overflow-wrap: anywhere }
-th { border-bottom: 2px solid #99a; overflow-wrap: normal } .word { white-space: nowrap }
+th { border-bottom: 2px solid #99a } th, .words { overflow-wrap: normal } .word { white-space: nowrap }
 .hex { font-family: ui-monospace, monospace; font-size: 12px }
 .box { border: 1px solid #99a; border-left: 5px solid #46c; padding: .2rem 1rem; margin: 1rem 0 }
 .stop { border-left-color: #b30 } .quiet { color: #556 } svg { max-width: 100%; height: auto }
@@ -58,15 +58,15 @@ def items(texts: Iterable[Html | str]) -> Html:
 
 
 def cells(row: Sequence[Html | str], name: str = "td") -> Html:
-    """Make a row of a table; hexadecimal text gets a narrow type, and a short word is not broken."""
+    """Make a row of a table; hexadecimal text gets a narrow type, and no short word is broken."""
     return element("tr", *(_cell(name, value) for value in row))
 
 
 def _cell(name: str, value: Html | str) -> Html:
     if isinstance(value, str) and "0x" in value:
         return element(name, value, class_="hex")
-    if isinstance(value, str) and len(value) <= _WORD and " " not in value:
-        return element(name, value, class_="word")
+    if isinstance(value, str) and max(map(len, value.split(" "))) <= _WORD:
+        return element(name, value, class_="words" if " " in value else "word")
     return element(name, value)
 
 

@@ -160,13 +160,14 @@ def _leases(snapshot: Snapshot, lead: Lead, made: Mapping[str, Any]) -> list[Htm
         for row in sums["money"]
     ]
     total = f"{sums['leases']} leases, {sums['in_ledger']} of them in the ledger; {sums['h100e_hours']} H100e-hours"
-    head = ("lease", "opened", "closed", "GPUs", "H100e", "site (source)", "renter", "payer", "provider")
+    head = ("lease", "opened", "closed", "GPUs", "H100e", "site (source)", "renter, payer, provider")
     rows = [
         (
             *(row["lease"], row["opened_at"] or "", row["closed_at"] or row["status"] or "not in the ledger"),
             f"{row['gpu_count'] or '?'} x {row['gpu_model'] or row['gpu_raw'] or 'unknown'}",
             *(row["h100e"] or "", f"{row['country']} ({row['region_provenance']})" if row["country"] else ""),
-            *(row["renter"] or "", row["payer"] or "", row["provider"] or ""),
+            # One below the other: three addresses beside each other are broken into six lines each.
+            " ".join(row[role] or "-" for role in ("renter", "payer", "provider")),
         )
         for row in made["leases"]
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -113,5 +114,14 @@ def retry_after(text: str, at: int) -> int | None:
 
 def _describe(error: Exception) -> str:
     """Name a failure without the URL, which may hold a key: aiohttp and yarl repeat it in their messages."""
-    detail = (error.strerror or "") if isinstance(error, OSError) else ""
-    return clean(f"{type(error).__name__} {detail}".rstrip())
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return "its certificate is not accepted"
+        case aiohttp.ClientConnectorError():
+            return clean(f"cannot connect: {os.strerror(error.errno or 0)}")
+        case aiohttp.ServerDisconnectedError():
+            return "it closed the connection without an answer"
+        case OSError():
+            return clean(f"{type(error).__name__} {error.strerror or ''}".rstrip())
+        case _:
+            return type(error).__name__

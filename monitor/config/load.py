@@ -34,7 +34,7 @@ def find_config(explicit: str | None, cwd: Path) -> Path | None:
     if named:
         path = Path(named).expanduser()
         if not path.is_file():
-            message = f"config file {path} does not exist"
+            message = f"config file {path} {'is no file' if path.exists() else 'does not exist'}"
             raise ConfigError(message, hint="`monitor init` writes a commented one")
         return path
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")

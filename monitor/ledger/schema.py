@@ -157,6 +157,7 @@ def open_writer(path: Path, *, upgrade: bool = True) -> sqlite3.Connection:
 
     An older ledger gets the tables of this version, unless a daemon that knows only the older ones may be at work.
     """
+    _refuse_folder(path)
     with translated(path):
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
@@ -183,6 +184,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if not path.exists():
         message = f"there is no ledger at {path}"
         raise LedgerError(message, hint="`monitor run` makes one, or name another with --ledger")
+    _refuse_folder(path)
     with translated(path):
         for flags in ("mode=ro", "immutable=1"):
             connection = sqlite3.connect(
@@ -229,6 +231,12 @@ def transaction(connection: sqlite3.Connection, path: Path, work: Callable[[sqli
             connection.rollback()
             raise
         return result
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        message = f"{path} is a folder, not a ledger"
+        raise LedgerError(message, hint="name the file in it: `ledger.path` or --ledger")
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -126,13 +126,14 @@ def _finding(cluster_id: str, scope: str, crossed: tuple[int, list[_Run]], param
     days = max((run.end - run.start) // DAY for run in runs)
     size = sum((run.h100e for run in runs), Decimal(0))
     leases = sorted({span for run in runs for span in run.leases}, key=lambda span: (span.start, span.position))
+    held = "machine" if len(runs) == 1 else f"{len(runs)} machines"
     steps = sum(days >= params[name] for name in ("severe_days", "very_severe_days"))
     return finding(
         RULE,
         subject=address_text(leases[0].renter),
         cluster_id=cluster_id,
         points=POINTS,
-        summary=f"the same {len(runs)} machines ({number_text(size)} H100e) held {days} d through {len(leases)} leases",
+        summary=f"the same {held} ({number_text(size)} H100e) held {days} d through {len(leases)} leases",
         threshold=(
             f"the same machines held >= {params['min_days']} d with gaps < {params['max_gap_hours']} h and"
             f" >= {params['min_renewals']} renewals, >= {params['min_h100e']} H100e"

@@ -38,11 +38,20 @@ _BLOCK_DIGITS = 18
 
 
 def parse_at(reader: Reader, at: str | None) -> dict[int, int] | None:
-    """Turn `--at` into the last block per chain; None for now. Raises InputError when it is neither block nor time."""
+    """Turn `--at` into the last block per chain; None for now.
+
+    Raises InputError when it is neither block nor time, and for a block that no chain has yet.
+    """
     if at is None:
         return None
     if at.isascii() and at.isdigit() and len(at) <= _BLOCK_DIGITS:
-        return {chain.chain_id: int(at) for chain in reader.chains()}
+        heads = {chain.chain_id: chain.head or 0 for chain in reader.chains()}
+        if heads and int(at) > max(heads.values()):
+            message = f"the ledger ends at block {max(heads.values())}: there is no block {at} to look at"
+            raise InputError(
+                message, hint="`monitor status` says how far each chain goes; without --at it is the newest"
+            )
+        return dict.fromkeys(heads, int(at))
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:

@@ -74,21 +74,21 @@ async def _replay(path: Path, rows: list[OutboxRow], config: Config) -> tuple[in
 
 @command.command("test")
 @click.argument("sink")
-def test(sink: str) -> int:
+def test(sink: str) -> None:
     """Send one signed test message to SINK; it speaks of no lead."""
     import asyncio
 
     from monitor.alerts.probe import send_test
-    from monitor.errors import InputError
-    from monitor.views.clean import terminal
+    from monitor.errors import DeliveryError, InputError
 
     sinks = load_config().config.alerts.sinks
     if sink not in sinks:
         message = f"there is no sink {sink!r}"
         raise InputError(message, hint=f"[alerts.sinks] has: {', '.join(sinks) or 'none'}")
     outcome = asyncio.run(send_test(sink, sinks[sink]))
-    if outcome.kind == "delivered":
-        click.echo(f"{sink}: took it (HTTP {outcome.status})", err=True)
-        return 0
-    click.echo(f"monitor: error: {sink}: {terminal(outcome.error) or f'HTTP {outcome.status}'}", err=True)
-    return 1
+    if outcome.kind != "delivered":
+        message = f"sink {sink} did not take it: {outcome.error}"
+        raise DeliveryError(
+            message, hint="`monitor doctor` checks addresses and secrets; docs/alerts.md, how to set one up"
+        )
+    click.echo(f"{sink}: took it (HTTP {outcome.status})", err=True)

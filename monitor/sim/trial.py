@@ -26,7 +26,7 @@ from monitor.sync.fragment import contract_fragment
 from monitor.views.assemble import Assembled, assemble
 from monitor.views.bundle import load_bundle
 
-__all__ = ["Trial", "describe_folder", "judge_world", "write_world"]
+__all__ = ["Trial", "describe_folder", "judge_world", "keep_judgement", "write_world"]
 
 _LABELS = "2026-01-06"
 
@@ -83,6 +83,16 @@ def judge_world(trial: Trial) -> tuple[Assembled, Score]:
         for finding in found.findings
     ]
     return found, score(trial.world.truth, leads, findings)
+
+
+def keep_judgement(trial: Trial, found: Assembled) -> None:
+    """Write findings and leads into the world's ledger as a daemon leaves them: only such leads can be reviewed."""
+
+    async def put() -> None:
+        async with Writer(Path(trial.config.ledger.path)) as writer:
+            await writer.put_judgement(found.findings, found.leads, (), found.quarantine, found.upgrades)
+
+    asyncio.run(put())
 
 
 async def _fill(path: Path, twin: TwinWorld) -> None:

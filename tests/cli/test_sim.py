@@ -31,6 +31,10 @@ def test_a_world_is_played_and_read_by_the_other_commands(tmp_path: Path):
     truth = json.loads((out / "truth.json").read_text())
     assert len(truth["truth"]) == 20
     assert len(leases) > 20
+    shown = [row["lead_id"] for row in json.loads(run("--config", config, "leads", "list", "--format", "json")[0])]
+    assert shown
+    for lead in shown:
+        run("--config", config, "leads", "ack", lead, "--reviewer", "kim")
 
 
 def test_a_full_folder_is_left_alone(tmp_path: Path, capsys):

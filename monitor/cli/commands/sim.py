@@ -81,7 +81,7 @@ def play_world(out: str, seed: int, actors: int, difficulty: str, *, node: bool)
     Without --node the logs are written by a twin of the contracts; both roads give the same events.
     """
     from monitor.sim.generate import generate
-    from monitor.sim.trial import write_world
+    from monitor.sim.trial import judge_world, keep_judgement, write_world
 
     folder = Path(out)
     if folder.exists() and any(folder.iterdir()):
@@ -93,7 +93,9 @@ def play_world(out: str, seed: int, actors: int, difficulty: str, *, node: bool)
 
         world = play_on_node(generated, folder)
     else:
-        world = write_world(generated, folder).world
+        trial = write_world(generated, folder)
+        keep_judgement(trial, judge_world(trial)[0])
+        world = trial.world
     config = folder / "config.toml"
     click.echo(f"{world.transactions} transactions in {world.head} blocks, {len(world.truth)} actors", err=True)
     click.echo(f"Look:   monitor --config {config} dash", err=True)

@@ -219,6 +219,12 @@ def test_verify_says_which_options_go_together(argv):
     assert "name the PATH" in done.err
 
 
+def test_verify_of_nothing_is_wrong_use(tmp_path):
+    done = run("verify", str(tmp_path / "none.zip"))
+    assert (done.code, done.out) == (2, "")
+    assert "there is no " in done.err
+
+
 @pytest.mark.node
 def test_a_report_is_written_of_a_lead_or_of_a_period(ledger, tmp_path):
     name = ledger.read("leads", "list", "--format", "json").json()[0]["lead_id"]

@@ -49,9 +49,13 @@ def command(path: str | None, key: str | None, chain: str | None, blocks: str | 
 
 
 def _files(path: str, key: str | None) -> int:
+    from monitor.errors import InputError
     from monitor.export import read_public, verify_manifest
     from monitor.views.clean import terminal
 
+    if not Path(path).exists():
+        message = f"there is no {path}"
+        raise InputError(message, hint="name the folder of an export, or the file of a pack")
     problems, signed = verify_manifest(Path(path), None if key is None else read_public(Path(key)))
     for problem in problems:
         click.echo(terminal(problem, 1000))

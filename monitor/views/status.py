@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -16,10 +16,10 @@ from monitor.views.snapshot import ChainStatus, Snapshot
 from monitor.views.tables import Row, frame_rows
 
 __all__ = [
+    "Weekly",
     "behind",
     "capacity_rows",
     "health_rows",
-    "leases_per_day",
     "legal_is_stale",
     "legal_text",
     "market_rows",
@@ -28,11 +28,19 @@ __all__ = [
     "statement",
     "upgrade_row",
     "upgrade_rows",
+    "weekly",
 ]
 
 Severity = Literal["low", "medium", "high", "critical"]
 _SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
-_DAY = 86_400
+_WEEK = 7 * 86_400
+
+
+class Weekly(NamedTuple):
+    """Of each week: leases opened in it, and H100-equivalents leased at its end."""
+
+    opened: list[int]
+    leased: list[Decimal]
 
 
 def market_rows(snapshot: Snapshot) -> list[Row]:
@@ -172,18 +180,23 @@ def overview(snapshot: Snapshot) -> Row:
     }
 
 
-def leases_per_day(snapshot: Snapshot, days: int) -> list[int]:
-    """Count leases opened on each of the last `days` days before the snapshot's moment, oldest first."""
-    counts = [0] * days
-    end = snapshot.as_of
-    if end is None:
-        return counts
-    last = end // _DAY
-    for opened in snapshot.leases["opened_at"].drop_nulls().to_list():
-        age = last - opened // _DAY
-        if 0 <= age < days:
-            counts[days - 1 - age] += 1
-    return counts
+def weekly(snapshot: Snapshot, weeks: int) -> Weekly:
+    """Sum up the last weeks before the snapshot's moment, oldest first."""
+    ages = snapshot.leases.select(
+        ((pl.lit(snapshot.as_of) - pl.col("opened_at")) // _WEEK).alias("opened"),
+        ((pl.lit(snapshot.as_of) - pl.col("closed_at")) // _WEEK).alias("closed"),
+        pl.col("h100e").fill_null(0),
+    ).filter(pl.col("opened") >= 0)
+    opened = dict(ages.group_by("opened").len().iter_rows())
+    begun, ended = (
+        dict(ages.group_by(pl.col(age).clip(None, weeks)).agg(pl.col("h100e").sum()).drop_nulls().iter_rows())
+        for age in ("opened", "closed")
+    )
+    running, leased = Decimal(0), []
+    for age in range(weeks, -1, -1):
+        running += begun.get(age, Decimal(0)) - ended.get(age, Decimal(0))
+        leased.append(running)
+    return Weekly([opened.get(age, 0) for age in range(weeks - 1, -1, -1)], leased[1:])
 
 
 def legal_is_stale(snapshot: Snapshot) -> bool:

@@ -4,6 +4,7 @@ import random
 from decimal import Decimal
 
 import msgspec
+import polars as pl
 import pytest
 
 from monitor.model.schema import CLUSTERS, WALLETS
@@ -88,9 +89,21 @@ def test_overview_counts_open_leads_only():
     assert status.overview(nothing())["as_of"] is None
 
 
-def test_leases_per_day_end_at_the_newest_block():
-    assert status.leases_per_day(snapshot(), 10) == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0]
-    assert status.leases_per_day(nothing(), 3) == [0, 0, 0]
+def test_weeks_end_at_the_newest_block():
+    world = snapshot()
+    assert told(world, 3) == ([0, 3, 3], [0, 24, 40])
+    first = pl.col("opened_at") == pl.col("opened_at").min()
+    for closed, leased in ((8 * DAY, [0, 24, 32]), (DAY, [0, 16, 32])):
+        ended = pl.when(first).then(pl.col("opened_at") + closed)
+        ours = msgspec.structs.replace(world, leases=world.leases.with_columns(closed_at=ended))
+        assert told(ours, 3) == ([0, 3, 3], leased)
+        assert told(ours, 1) == ([3], leased[-1:]), "what is older counts for what is leased"
+    assert told(nothing(), 3) == ([0, 0, 0], [0, 0, 0])
+
+
+def told(world, weeks):
+    found = status.weekly(world, weeks)
+    return found.opened, found.leased
 
 
 def test_legal_words_stand_and_go_stale():

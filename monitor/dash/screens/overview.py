@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -17,13 +18,13 @@ from monitor.dash.world import World
 from monitor.views import clean
 from monitor.views import format as fmt
 from monitor.views.snapshot import Snapshot
-from monitor.views.status import behind, leases_per_day, legal_is_stale, legal_text, overview
+from monitor.views.status import behind, legal_is_stale, legal_text, overview, weekly
 from monitor.views.tables import Value
 
 __all__ = ["OverviewScreen", "summary", "welcome"]
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_DAYS = 42
+_WEEKS = 52
 _CHAINS_SHOWN = 4
 
 _WELCOME = """\
@@ -76,8 +77,8 @@ def welcome() -> Text:
 
 
 def summary(snapshot: Snapshot) -> Text:
-    """Write the numbers that matter, a chart of leases per day and the legal line."""
-    row = overview(snapshot)
+    """Write the numbers that matter, charts of the last year and the legal line."""
+    row, weeks = overview(snapshot), weekly(snapshot, _WEEKS)
     lines = [
         _numbers(
             ("leads", row["leads"], "bold"),
@@ -102,17 +103,23 @@ def summary(snapshot: Snapshot) -> Text:
             ("findings", row["findings"], ""),
         ),
         *_chains(snapshot),
-        Text.assemble(("leases/day ", "dim"), (spark(leases_per_day(snapshot, _DAYS)), "cyan"), f" {_DAYS} days"),
+        _chart("leases a week ", weeks.opened),
+        _chart("H100e leased  ", weeks.leased),
         Text(clean.terminal(legal_text(snapshot), 400), style="yellow" if legal_is_stale(snapshot) else "dim"),
     ]
     return Text("\n").join(lines)
 
 
-def spark(counts: Sequence[int]) -> str:
+def _chart(label: str, values: Sequence[int | Decimal]) -> Text:
+    most = f" {_WEEKS} weeks, at most {fmt.compact(max(values))}"
+    return Text.assemble((label, "dim"), (spark(values), "cyan"), (most, "dim"))
+
+
+def spark(counts: Sequence[int | Decimal]) -> str:
     """Draw counts as a line of bars, the largest one full; whatever is not zero shows."""
     top = max(counts, default=0)
     full = len(_BARS) - 1
-    return "".join(_BARS[-(-count * full // top) if top else 0] for count in counts)
+    return "".join(_BARS[math.ceil(count * full / top) if top else 0] for count in counts)
 
 
 def _numbers(*facts: tuple[str, Value, str]) -> Text:

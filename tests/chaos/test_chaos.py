@@ -58,6 +58,8 @@ async def episode(place: Place, scene: Scene, nodes: list[Node], chance: random.
                 wal = place.ledger.with_name(place.ledger.name + "-wal")
                 daemon.limit_files((wal.stat().st_size if wal.exists() else 0) + chance.randrange(30_000))
                 scene.grow(30)
+                # The daemon may take them for final before it ends: no fork may reach below that.
+                scene.settle()
                 await daemon.ended(1)
         code = await daemon.ended(0)
     assert code in CODES, (code, daemon.err)

@@ -43,12 +43,7 @@ TRANSACTIONS: dict[str, pl.DataType] = {
     "block_number": pl.Int64(),
     "block_hash": pl.Binary(),
     "block_time": pl.Int64(),
-    "tx_hash": pl.Binary(),
-    "tx_index": pl.Int64(),
-    "sender": pl.Binary(),
-    "recipient": pl.Binary(),
-    "value": pl.String(),
-    "nonce": pl.Int64(),
+    **_NATIVE,
     "trace": pl.String(),
 }
 """Columns of `Reader.transactions`."""

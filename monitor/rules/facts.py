@@ -20,7 +20,7 @@ from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
 
-__all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen", "milli_of"]
+__all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen", "lease_name", "milli_of"]
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""

@@ -14,7 +14,7 @@ import polars as pl
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, Lead, LeadState, Step, stable_id
 from monitor.rules.cut import of_tenants
-from monitor.rules.facts import Facts
+from monitor.rules.facts import Facts, lease_name
 from monitor.rules.legal import LegalFile
 from monitor.rules.measure import DAY, address_text, peaks
 from monitor.rules.registry import all_rules
@@ -155,7 +155,7 @@ def _tenants(facts: Facts, clusters: list[str]) -> dict[str, _Tenant]:
     wanted = pl.DataFrame({"cluster_id": clusters}, schema={"cluster_id": pl.String()})
     held = facts.tenancies.join(wanted, on="cluster_id", how="semi").join(facts.heads, on="chain_id", how="left")
     first = held.sort("opened_at", "chain_id", "market", "lease_id").group_by("cluster_id").agg(
-        pl.concat_str("market", pl.col("chain_id").cast(pl.String()), "lease_id", separator=":").first().alias("first"),
+        lease_name().first().alias("first"),
         (pl.col("held_until") >= pl.col("now")).any().alias("holding"),
     )  # fmt: skip
     paid = facts.deposits.join(wanted, on="cluster_id", how="semi").group_by("cluster_id").agg(

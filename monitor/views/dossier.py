@@ -11,6 +11,7 @@ import msgspec
 import polars as pl
 
 from monitor.model.lead import Finding, Lead
+from monitor.rules.facts import lease_name
 from monitor.views import format as fmt
 from monitor.views.clean import terminal
 from monitor.views.exposure import blind_spots, exposure
@@ -119,8 +120,7 @@ def _lawful(mine: Iterable[Finding], rules: Mapping[str, RuleInfo]) -> list[str]
 
 def _leases(snapshot: Snapshot, lead: Lead) -> list[Made]:
     """List the leases, oldest first; those no longer in the ledger keep their key and nothing else."""
-    key = pl.concat_str(pl.col("market"), pl.col("chain_id").cast(pl.String()), pl.col("lease_id"), separator=":")
-    held = snapshot.leases.filter(key.is_in(list(lead.leases)))
+    held = snapshot.leases.filter(lease_name().is_in(list(lead.leases)))
     rows = {
         f"{row['market']}:{row['chain_id']}:{row['lease_id']}": row
         for row in lease_rows(msgspec.structs.replace(snapshot, leases=held))

@@ -16,6 +16,7 @@ from monitor.ledger.reader import Reader
 from monitor.model.chain import Header
 from monitor.model.lead import Lead
 from monitor.model.schema import LOG_ROWS
+from monitor.rules.facts import lease_name
 from monitor.views import format as fmt
 from monitor.views.snapshot import Snapshot
 from monitor.wallets.labels import Label
@@ -45,15 +46,15 @@ class Evidence(NamedTuple):
 
 def about(snapshot: Snapshot, lead: Lead) -> Snapshot:
     """Keep of a snapshot what one lead is about: its findings, leases and their events, wallets and links, alerts."""
-    key = pl.concat_str(pl.col("market"), pl.col("chain_id").cast(pl.String()), pl.col("lease_id"), separator=":")
-    leases = snapshot.leases.filter(key.is_in(list(lead.leases)))
+    ours = lease_name().is_in(list(lead.leases))
+    leases = snapshot.leases.filter(ours)
     members = {bytes.fromhex(text.partition(":")[2].removeprefix("0x")) for text in lead.wallets}
     parties = {raw for name in _PARTIES for raw in leases[name].drop_nulls()}
     inside = pl.col("a").is_in(list(members)) & pl.col("b").is_in(list(members))
     return msgspec.structs.replace(
         snapshot,
         leases=leases,
-        lease_events=snapshot.lease_events.filter(key.is_in(list(lead.leases))),
+        lease_events=snapshot.lease_events.filter(ours),
         wallets=snapshot.wallets.filter(pl.col("address").is_in(list(members | parties))),
         links=snapshot.links.filter(inside),
         clusters=snapshot.clusters.filter(pl.col("cluster_id") == lead.cluster_id),

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from monitor.model.lead import Finding, Lead
+from monitor.rules.facts import lease_name
 from monitor.views import format as fmt
 from monitor.views.snapshot import Snapshot
 
@@ -24,8 +25,7 @@ def exposure(snapshot: Snapshot, lead: Lead) -> dict[str, Any]:
     `h100e_at_peak` and `h100e_hours` are those of the cluster; `money` is base units per token, leases without a token
     left out; `leases_by` counts leases by market and what is known of their hardware and site ("" where nothing is).
     """
-    key = pl.concat_str(pl.col("market"), pl.col("chain_id").cast(pl.String()), pl.col("lease_id"), separator=":")
-    leases = snapshot.leases.filter(key.is_in(list(lead.leases)))
+    leases = snapshot.leases.filter(lease_name().is_in(list(lead.leases)))
     hours = snapshot.clusters.filter(pl.col("cluster_id") == lead.cluster_id)["h100e_hours"]
     return {
         "h100e_at_peak": lead.h100e,

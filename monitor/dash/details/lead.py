@@ -79,8 +79,12 @@ def _finding(finding: Finding, rules: Mapping[str, RuleInfo]) -> list[Text]:
 
 def _place(position: Position) -> str:
     """Write a position as short as a pane is wide; Enter on its row beside shows it whole."""
-    where = "transaction" if position.log_index < 0 else f"log {position.log_index}"
-    return f"{position.chain_id}:{position.block_number} · {fmt.short(fmt.hex_text(position.tx_hash))} · {where}"
+    tx = fmt.short(fmt.hex_text(position.tx_hash))
+    return f"{position.chain_id}:{position.block_number} · {tx} · {_within(position)}"
+
+
+def _within(position: Position) -> str:
+    return "transaction" if position.log_index < 0 else f"log {position.log_index}"
 
 
 def _silences(snapshot: Snapshot, lead: Lead) -> list[Text]:
@@ -106,9 +110,8 @@ def _evidence(findings: list[Finding]) -> list[Row]:
     rows: list[Row] = []
     for position in sorted(cited):
         rules = ", ".join(sorted(set(cited[position])))
-        where = "transaction" if position.log_index < 0 else f"log {position.log_index}"
         tx = fmt.hex_text(position.tx_hash) or ""
-        how = f"{rules}: block {position.block_number}, {where}"
+        how = f"{rules}: block {position.block_number}, {_within(position)}"
         rows.append(related("evidence", "tx", f"{position.chain_id}:{tx}", how, tx))
     return rows
 

@@ -126,8 +126,9 @@ def diff(
             said = announced.get((lead_id, sink))
             lead = standing.get(lead_id)
             kind = _kind(lead, said, sinks[sink])
+            # A withdrawn lead does not stand, so no silence holds its end back.
             held = lead is not None and any(silence.holds(lead, sink) for silence in silences)
-            if kind is None or (held and kind != "lead.retracted"):
+            if kind is None or held:
                 continue
             subject = lead or gone.get(lead_id) or _forgotten(lead_id, said, context.at)
             alerts.append(_alert(kind, subject, sink, (said.sequence if said else 0) + 1, context))

@@ -80,6 +80,12 @@ def test_what_is_no_address_is_refused_instead_of_matching_nothing(argv, ledger)
     assert "is no address" in done.err
 
 
+def test_a_block_that_is_not_there_yet_is_no_past(ledger):
+    done = ledger.read("leads", "list", "--at", "99999999")
+    assert (done.code, done.out) == (2, "")
+    assert "there is no block 99999999" in done.err
+
+
 @pytest.mark.parametrize(
     ("argv", "known"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -28,6 +29,8 @@ __all__ = [
 
 Row = dict[str, Any]
 _ADDRESS_BYTES = 20
+_NAMED = 40
+"""Names in a hint at most: of more, those like the one that was asked for."""
 
 
 class Filter(NamedTuple):
@@ -40,7 +43,7 @@ class Filter(NamedTuple):
     address: bool = False
     """The text must be an address: a mistyped one would list nothing, as if there were nothing."""
     known: Callable[[], Collection[str]] | None = None
-    """The names there are, beside those in the rows: another is refused for the same reason."""
+    """The names there are, beside those in the rows (`tuple`: only those): another is refused for the same reason."""
 
 
 def at_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,10 +125,13 @@ def _known(item: Filter, text: str, rows: Sequence[Row]) -> None:
 
     if item.known is None:
         return
-    names = {*item.known(), *(str(row[item.column]) for row in rows)}
+    names = sorted({*item.known(), *(str(row[item.column]) for row in rows)})
     if text.casefold() not in map(str.casefold, names):
-        message = f"there is no {item.option} {text!r}"
-        raise InputError(message, hint=f"known: {', '.join(sorted(names))}")
+        message = f"there is no {item.column.removesuffix('_id')} {text!r}"
+        near = names if len(names) <= _NAMED else get_close_matches(text, names, 5)
+        raise InputError(
+            message, hint=f"known: {', '.join(near) or len(names)}; without --{item.option} all are listed"
+        )
 
 
 def _matches(value: Any, wanted: str) -> bool:

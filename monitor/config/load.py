@@ -71,7 +71,7 @@ def load(explicit: str | None = None, *, cwd: Path | None = None, overrides: dic
     table, text = read_toml(path) if path else ({}, "")
     origin = {key: f"{path}:{locate(text, key.split('.'))}" for key in _flatten(table)}
     for name, value in sorted(os.environ.items()):
-        if name.startswith(ENV_PREFIX) and "__" in name:
+        if name.startswith(ENV_PREFIX) and ("__" in name or name[len(ENV_PREFIX) :].lower() in Config.model_fields):
             keys = _spelt(table, name[len(ENV_PREFIX) :].lower().split("__"))
             _put(table, keys, value, where=name)
             origin[".".join(keys)] = name

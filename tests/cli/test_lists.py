@@ -92,12 +92,16 @@ def test_a_block_that_is_not_there_yet_is_no_past(ledger):
         (("events", "--verb", "nope"), "lease.open"),
         (("events", "--market", "nope"), "spheron"),
         (("leases", "--market", "nope"), "spheron"),
+        (("events", "--lease", "nope"), "without --lease"),
+        (("wallets", "--cluster", "nope"), "all are listed"),
+        (("clusters", "--id", "nope"), "all are listed"),
     ],
 )
 def test_a_name_that_nothing_has_is_refused_instead_of_matching_nothing(argv, known, ledger):
     done = ledger.read(*argv)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"monitor: error: there is no {argv[1][2:]} 'nope'\nhint: known: ")
+    what = argv[1][2:].replace("id", "cluster")
+    assert done.err.startswith(f"monitor: error: there is no {what} 'nope'\nhint: known: ")
     assert known in done.err
 
 

@@ -76,9 +76,12 @@ def test_variables_win_over_the_file(tmp_path, monkeypatch):
     (tmp_path / "config.toml").write_text('[ledger]\npath = "a.db"\n[wallets]\nhub_degree = 5\n', encoding="utf-8")
     monkeypatch.setenv("MONITOR_LEDGER__PATH", "b.db")
     monkeypatch.setenv("MONITOR_WALLETS__HUB_DEGREE", "77")
+    monkeypatch.setenv("MONITOR_MARKET_PATH", '["mine"]')
+    monkeypatch.setenv("MONITOR_SECRET", "of the user's own")
     loaded = load(cwd=tmp_path)
     assert loaded.config.ledger.path == "b.db"
     assert loaded.config.wallets.hub_degree == 77
+    assert loaded.config.market_path == ["mine"]
     assert loaded.origin["ledger.path"] == "MONITOR_LEDGER__PATH"
     assert load(cwd=tmp_path, overrides={"ledger.path": "c.db"}).config.ledger.path == "c.db"
 

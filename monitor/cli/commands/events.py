@@ -18,7 +18,7 @@ command = listing(
     short=("market", "chain_id", "lease_id", "verb", "actor", "amount", "at", "block", "event"),
     filters=(
         Filter("market", "market", "Only this market.", known=market_names),
-        Filter("lease", "lease_id", "Only this lease."),
+        Filter("lease", "lease_id", "Only this lease.", known=tuple),
         Filter("verb", "verb", "Only this verb, such as lease.open.", known=_verbs),
     ),
 )

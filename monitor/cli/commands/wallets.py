@@ -16,7 +16,7 @@ _listed = listing(
     "wallets",
     short=("chain_id", "address", "cluster_id", "roles", "first_seen", "last_seen", "leases", "h100e_hours"),
     filters=(
-        Filter("cluster", "cluster_id", "Only members of this cluster."),
+        Filter("cluster", "cluster_id", "Only members of this cluster.", known=tuple),
         Filter("role", "roles", "Only this role.", ("renter", "payer", "beneficiary", "provider", "funder", "hub")),
         Filter("address", "address", "Only this wallet (0x…).", address=True),
     ),

@@ -11,7 +11,7 @@ import polars as pl
 from monitor.ledger.rows import DispositionRow, UpgradeRow
 from monitor.model.chain import Position
 from monitor.model.lead import Finding, Lead
-from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS
+from monitor.model.schema import CAPACITY, CLUSTERS, EVENTS, LEASES, LINKS, WALLETS, empty
 from monitor.views.format import address
 from monitor.views.snapshot import (
     AlertRow,
@@ -20,7 +20,6 @@ from monitor.views.snapshot import (
     QuarantineCount,
     RuleInfo,
     Snapshot,
-    empty_snapshot,
 )
 
 HOSTILE = "[red]=HYPERLINK(\x1b[31m[@click=app.quit]x[/]\u202egpj.exe\u200b\nnext<script>"
@@ -271,9 +270,18 @@ def snapshot(leases: int = 6, **changes: Any) -> Snapshot:
         ),
         "quarantine": (QuarantineCount(market="spheron", chain_id=CHAIN, reason=HOSTILE, rows=3),),
     }
-    base = empty_snapshot(tool_version="0.1.0", config_digest="c0ffee", legal=LEGAL)
-    return msgspec.structs.replace(base, **{**fields, **changes})
+    return msgspec.structs.replace(nothing(), **{**fields, **changes})
 
 
 def nothing() -> Snapshot:
-    return empty_snapshot(tool_version="0.1.0", config_digest="c0ffee", legal=LEGAL)
+    return Snapshot(
+        tool_version="0.1.0",
+        config_digest="c0ffee",
+        legal=LEGAL,
+        leases=empty(LEASES),
+        lease_events=empty(EVENTS),
+        wallets=empty(WALLETS),
+        links=empty(LINKS),
+        clusters=empty(CLUSTERS),
+        capacity=empty(CAPACITY),
+    )

@@ -10,7 +10,7 @@ from monitor.hardware.accelerator import Accelerator
 from monitor.hardware.catalogue import Catalogue, catalogue
 from monitor.hardware.control import case_by_case_2026, classify, eccn_class, h100e, h100e_bf16, h100e_tpp
 from monitor.hardware.listing import CATALOGUE_COLUMNS, catalogue_rows
-from monitor.hardware.parse import DETAIL_COLUMNS, PARSE_COLUMNS, ParsedGpu, parse_gpu, parse_row
+from monitor.hardware.parse import DETAIL_COLUMNS, PARSE_COLUMNS, ParsedGpu, parse_gpu
 
 __all__ = [
     "CATALOGUE_COLUMNS",
@@ -28,5 +28,4 @@ __all__ = [
     "h100e_bf16",
     "h100e_tpp",
     "parse_gpu",
-    "parse_row",
 ]

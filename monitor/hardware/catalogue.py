@@ -34,12 +34,6 @@ class Catalogue(msgspec.Struct, frozen=True):
         """Return every accelerator in the order of the file."""
         return tuple(self.rows.values())
 
-    def h100e_of(self, gpu_model: str, count: int | None) -> Decimal | None:
-        """Return H100-equivalents of `count` accelerators, three places; None for an unknown model, size or count."""
-        acc = self.rows.get(gpu_model)
-        each = None if acc is None else h100e(acc)
-        return None if each is None or count is None or count < 0 else each * count
-
 
 @cache
 def catalogue() -> Catalogue:

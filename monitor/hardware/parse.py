@@ -24,7 +24,7 @@ from monitor.hardware.normalise import MAX_TEXT, normalise
 from monitor.hardware.objections import objection
 from monitor.hardware.tokens import Piece, gigabytes, pieces
 
-__all__ = ["DETAIL_COLUMNS", "PARSE_COLUMNS", "ParsedGpu", "Precision", "parse_gpu", "parse_row", "reading"]
+__all__ = ["DETAIL_COLUMNS", "PARSE_COLUMNS", "ParsedGpu", "Precision", "parse_gpu", "reading"]
 
 Precision = Literal["exact", "variant", "family", "none"]
 
@@ -75,11 +75,6 @@ def parse_gpu(text: str) -> ParsedGpu:
 def reading(text: str) -> ParsedGpu:
     """Read a GPU spelling like `parse_gpu`, with an empty `input`: texts of one shape share the answer."""
     return _read(pieces(normalise(text)))
-
-
-def parse_row(parsed: ParsedGpu) -> tuple[str, str, str, int | None, str]:
-    """Return the values of `PARSE_COLUMNS`; candidates joined by `|`."""
-    return (parsed.input, parsed.gpu_model, parsed.precision, parsed.gpu_count, "|".join(parsed.candidates))
 
 
 @lru_cache(maxsize=1 << 16)

@@ -111,10 +111,6 @@ class Anvil:
         for number in range(blocks):
             await self.rpc("evm_mine", [first + number])
 
-    async def set_next_timestamp(self, timestamp: int) -> None:
-        """Choose the time of the next block, in seconds."""
-        await self.rpc("evm_setNextBlockTimestamp", [timestamp])
-
     async def head(self) -> tuple[int, int]:
         """Tell the number and the timestamp of the newest block."""
         block = await self.rpc("eth_getBlockByNumber", ["latest", False])

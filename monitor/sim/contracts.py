@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 from monitor.config.resources import bundled
 from monitor.errors import InputError
 
-__all__ = ["Contract", "artifact", "create_address", "event_topics"]
+__all__ = ["Contract", "artifact", "create_address"]
 
 
 class Contract(msgspec.Struct, frozen=True):
@@ -65,12 +65,6 @@ def artifact(name: str) -> Contract:
             item["name"]: tuple((i["type"], i["indexed"]) for i in item["inputs"]) for item in _of(raw["abi"], "event")
         },
     )
-
-
-def event_topics(name: str) -> dict[bytes, str]:
-    """Map the first topic of every event of a compiled contract to the event's name."""
-    contract = artifact(name)
-    return {contract.topic(event): event for event in contract.events}
 
 
 def create_address(sender: bytes, nonce: int) -> bytes:

@@ -7,7 +7,7 @@ import polars as pl
 
 from monitor.ledger.rows import DispositionRow, UpgradeRow
 from monitor.model.lead import Finding, Lead
-from monitor.model.schema import ACCOUNTS, CAPACITY, CLUSTERS, EVENTS, HABITS, LEASES, LINKS, WALLETS, empty
+from monitor.model.schema import ACCOUNTS, HABITS, empty
 from monitor.model.silence import Silence
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "QuarantineCount",
     "RuleInfo",
     "Snapshot",
-    "empty_snapshot",
 ]
 
 
@@ -134,17 +133,3 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def as_of(self) -> int | None:
         """Newest block time (seconds) of any chain: the moment this snapshot speaks about."""
         return max((chain.head_time for chain in self.chains if chain.head_time is not None), default=None)
-
-
-def empty_snapshot(*, tool_version: str, config_digest: str, legal: LegalFile, **rest: object) -> Snapshot:
-    """Make a snapshot in which nothing was indexed yet; `rest` sets further fields."""
-    frames = {
-        "leases": empty(LEASES),
-        "lease_events": empty(EVENTS),
-        "wallets": empty(WALLETS),
-        "links": empty(LINKS),
-        "clusters": empty(CLUSTERS),
-        "capacity": empty(CAPACITY),
-    }
-    fields = {"tool_version": tool_version, "config_digest": config_digest, "legal": legal, **frames, **rest}
-    return Snapshot(**fields)  # type: ignore[arg-type]

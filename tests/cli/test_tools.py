@@ -44,6 +44,8 @@ def test_hardware_parse_gives_one_row_per_line_of_standard_input():
 
 def test_hardware_parse_of_arguments_and_of_nothing():
     assert [row["input"] for row in run("hardware", "parse", "rtx 4090", "T4").csv()] == ["rtx 4090", "T4"]
+    [family] = run("hardware", "parse", "2x MI300").csv()
+    assert list(family.values()) == ["2x MI300", "amd-mi300a", "family", "2", "amd-mi300a|amd-mi300x"]
     assert run("hardware", "parse", "-").out == "input,gpu_model,precision,gpu_count,candidates\n"
 
 

@@ -56,14 +56,6 @@ def test_every_pci_id_names_a_model(device):
     assert parsed.candidates == parse_gpu(names().pci[device]).candidates
 
 
-def test_h100_equivalents_multiply_and_stay_decimal():
-    assert catalogue().h100e_of("nvidia-h100-pcie-80gb", 8) == Decimal("6.112")
-    assert catalogue().h100e_of("nvidia-h100-pcie-80gb", 0) == Decimal("0.000")
-    assert catalogue().h100e_of("nvidia-h100-pcie-80gb", None) is None
-    assert catalogue().h100e_of("", 8) is None
-    assert catalogue().h100e_of("nvidia-rtx-pro-6000d", 8) is None
-
-
 def test_conservative_prefers_pcie_and_more_memory_among_equals():
     a100 = [acc for acc in ROWS if acc.family == "A100"]
     assert conservative(a100).id == "nvidia-a100-pcie-80gb"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from monitor.hardware.parse import PARSE_COLUMNS, parse_gpu, parse_row
+from monitor.hardware.parse import parse_gpu
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,3 @@ def test_a_hostile_text_costs_no_time():
 def test_a_name_cut_by_the_bound_is_dropped():
     assert parse_gpu("." * 508 + "A1000").gpu_model == ""
     assert parse_gpu("." * 508 + "A100").gpu_model == "nvidia-a100-pcie-80gb"
-
-
-def test_row_has_the_columns_of_the_command():
-    row = dict(zip(PARSE_COLUMNS, parse_row(parse_gpu("2x MI300")), strict=True))
-    assert row == {
-        "input": "2x MI300",
-        "gpu_model": "amd-mi300a",
-        "precision": "family",
-        "gpu_count": 2,
-        "candidates": "amd-mi300a|amd-mi300x",
-    }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.hardware.catalogue import catalogue, conservative
-from monitor.hardware.control import tpp
+from monitor.hardware.control import h100e, tpp
 from monitor.hardware.names import keys, names
 from monitor.hardware.parse import parse_gpu
 
@@ -43,7 +43,8 @@ JOINED = PIECES.map(lambda parts: "".join(word + separator for word, separator i
 
 
 def size(text: str) -> Decimal:
-    return catalogue().h100e_of(parse_gpu(text).gpu_model, 1) or Decimal(0)
+    acc = catalogue().get(parse_gpu(text).gpu_model)
+    return (acc and h100e(acc)) or Decimal(0)
 
 
 @given(st.one_of(st.text(), JOINED, st.text(alphabet="abhx0149 -_:[]")))

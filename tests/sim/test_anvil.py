@@ -134,7 +134,7 @@ async def test_time_is_the_callers(anvil: Anvil):
     assert await anvil.head() == (3, GENESIS + 1002)
     await anvil.mine()
     assert await anvil.head() == (4, GENESIS + 1003)
-    await anvil.set_next_timestamp(GENESIS + 9999)
+    await anvil.rpc("evm_setNextBlockTimestamp", [GENESIS + 9999])
     await anvil.rpc("evm_mine")
     assert await anvil.head() == (5, GENESIS + 9999)
 

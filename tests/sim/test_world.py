@@ -10,7 +10,7 @@ import pytest
 from monitor.config import load
 from monitor.errors import InputError, NodeRefused
 from monitor.sim.anvil import Anvil
-from monitor.sim.contracts import event_topics
+from monitor.sim.contracts import artifact
 from monitor.sim.node import Node
 from monitor.sim.player import mine_block, request
 from monitor.sim.world import World, config_toml, play, write_truth
@@ -49,6 +49,11 @@ SILENT = {
 """Events no actor causes; tests of the contracts do."""
 
 
+def topics_of(contract: str) -> dict[str, str]:
+    known = artifact(contract)
+    return {event: f"0x{known.topic(event).hex()}" for event in known.events}
+
+
 async def logs(node: Node | Anvil, url_logs: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     query = {"fromBlock": "0x0", "toBlock": "latest"} | (url_logs or {})
     return list((await node.batch([("eth_getLogs", (query,))]))[0])
@@ -60,7 +65,7 @@ async def test_every_kind_of_event_the_contracts_know_is_played(played_world: Pl
     seen = {(log["address"], log["topics"][0]) for log in found if log["topics"]}
     for (market, role), contract in SPOKEN.items():
         address = played_world.world.deployments[market].contracts[role].lower()
-        missing = {name for topic, name in event_topics(contract).items() if (address, f"0x{topic.hex()}") not in seen}
+        missing = {name for name, topic in topics_of(contract).items() if (address, topic) not in seen}
         assert missing <= SILENT, (contract, missing - SILENT)
 
 
@@ -79,7 +84,7 @@ async def test_logs_of_a_market_start_at_its_from_block_and_stand_where_it_says(
 async def test_no_money_is_lost_in_the_reference_market(played_world: Played):
     world = played_world.world
     market = world.deployments["reference"].contracts["market"].lower()
-    topics = {name: f"0x{topic.hex()}" for topic, name in event_topics("ComputeMarket").items()}
+    topics = topics_of("ComputeMarket")
     async with Node(played_world.url) as node:
         found = await logs(node, {"address": market})
         data = "0x70a08231" + market[2:].rjust(64, "0")

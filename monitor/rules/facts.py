@@ -361,18 +361,23 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def anchored(self) -> pl.DataFrame:
-        """Providers that live from one tenant cluster: chain_id, provider, cluster_id, percent (of its H100e-hours).
+        """Providers that live from one tenant: chain_id, provider, cluster_id, percent (of its H100e-hours).
 
-        Whoever leased less than half of what a provider offers is a customer of it, however few others there are.
+        One tenant is a cluster, or all clusters of one hand that lease there. Whoever leased less than half of what a
+        provider offers is a customer of it, however few others there are.
         """
-        share = self.tenancies.filter(pl.col("provider").is_not_null()).group_by("chain_id", "provider", "cluster_id")
-        hours = share.agg(pl.col("milli_hours").sum(), pl.col("milli").sum().alias("leased"))
-        whole = pl.col("milli_hours").sum().over("chain_id", "provider")
-        percent = (pl.col("milli_hours") * 100 // whole).alias("percent")
-        offered = self.capacity.group_by("chain_id", "provider").agg(milli_of("h100e").sum().alias("offered"))
-        large = pl.col("leased") * 2 >= pl.col("offered").fill_null(0)
-        taken = hours.with_columns(percent).filter(whole > 0).join(offered, on=["chain_id", "provider"], how="left")
-        return taken.filter(large).select("chain_id", "provider", "cluster_id", "percent")
+        who = ["chain_id", "provider"]
+        rented = self.together.filter(pl.col("provider").is_not_null())
+        own = pl.col("group") == pl.col("cluster_id")
+        whole = rented.filter(own).group_by(who).agg(pl.col("milli_hours").sum().alias("whole"))
+        taken = rented.group_by(*who, "group").agg(
+            pl.col("milli_hours").sum(), pl.col("milli").sum().alias("leased"), pl.col("cluster_id").unique()
+        )
+        offered = self.capacity.group_by(who).agg(milli_of("h100e").sum().alias("offered"))
+        sized = taken.join(whole.filter(pl.col("whole") > 0), on=who, how="inner").join(offered, on=who, how="left")
+        large = sized.filter(pl.col("leased") * 2 >= pl.col("offered").fill_null(0)).explode("cluster_id")
+        percent = (pl.col("milli_hours") * 100 // pl.col("whole")).max().alias("percent")
+        return large.group_by(*who, "cluster_id").agg(percent)
 
 
 def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

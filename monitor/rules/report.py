@@ -80,7 +80,8 @@ def per_cluster(rows: pl.DataFrame) -> pl.DataFrame:
 def at_providers(facts: Facts, rows: pl.DataFrame, percent: int = 80) -> pl.DataFrame:
     """Add `cluster_id` to rows about a provider (chain_id, provider): its own cluster, and a tenant that is its market.
 
-    A tenant stands for the provider's hardware when it has at least `percent` of the provider's H100e-hours.
+    A tenant stands for the provider's hardware when it, or its hand, has at least `percent` of the provider's
+    H100e-hours.
     """
     if rows.is_empty():
         return rows.with_columns(pl.lit(None, dtype=pl.String()).alias("cluster_id"))

@@ -4,10 +4,20 @@ from itertools import pairwise
 
 import pytest
 
+from monitor.rules.pipeline import World
+from tests.facts.rows import who
 from tests.rules.cases.supply import built, resold
 from tests.rules.judged import found, judged
-from tests.rules.play import DAY_BLOCKS, HOUR_BLOCKS, NOTHING, START, Rows, each, lease, pay, send
+from tests.rules.play import DAY_BLOCKS, HOUR_BLOCKS, NOTHING, START, Rows, attest, each, lease, pay, register, send
 from tests.wallets.worlds import crowd, label_rows
+
+
+def tenants(world: World) -> set[str]:
+    return set(world.facts.tenancies["cluster_id"])
+
+
+def home(world: World, wallet: int) -> str:
+    return dict(world.facts.clusters.iter_rows())[who(wallet)]
 
 
 def over_hops(count: int = 8, *, funder: int = 50, own_life: int = 0, between: int = 1) -> Rows:
@@ -93,6 +103,25 @@ def test_a_hand_that_takes_a_new_site_in_parts_is_its_one_customer():
     findings = found(world, "T01")
     assert {finding.values["share_percent"] for finding in findings} == {"100"}
     assert {finding.cluster_id for finding in findings} == set(world.facts.tenancies["cluster_id"])
+
+
+def test_what_a_hand_that_is_a_site_s_market_leases_is_told_of_each_of_its_tenants():
+    """No tenant has most of the site that is not where it says; the hand has it all."""
+    rows = built(tenants=4) + register(300, block=START, region_raw="Singapore")
+    told = [attest("m0", block=START + (1 + 4 * n) * DAY_BLOCKS, region_raw="Germany") for n in range(4)]
+    shared = each(rows, *told)
+    assert {finding.cluster_id for finding in found(judged(shared), "T13")}.isdisjoint(tenants(judged(shared)))
+    begun = each(*(pay(50, 1 + n, block=START - 9 * DAY_BLOCKS + n, nonce=n) for n in range(4)))
+    assert tenants(judged(begun + shared)) <= {finding.cluster_id for finding in found(judged(begun + shared), "T13")}
+
+
+def test_a_customer_of_the_hand_s_site_who_is_none_of_it_is_left_alone():
+    rows = built(tenants=4) + register(300, block=START, region_raw="Singapore")
+    told = [attest("m0", block=START + (1 + 4 * n) * DAY_BLOCKS, region_raw="Germany") for n in range(4)]
+    begun = each(*(pay(50, 1 + n, block=START - 9 * DAY_BLOCKS + n, nonce=n) for n in range(4)))
+    guest = pay(70, 20, block=START - DAY_BLOCKS) + lease(90, 20, block=START + 6 * DAY_BLOCKS, days=1)
+    world = judged(each(rows, begun, guest, *told))
+    assert home(world, 20) not in {finding.cluster_id for finding in found(world, "T13")}
 
 
 def test_money_for_a_provider_counts_for_tenants_started_over_a_go_between():

@@ -12,14 +12,20 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
 
-_BIN = 10 * DAY
+_STEP = 5 * DAY
+"""Ten days begin every five, so that a rise of a few days is whole in one of them."""
+_TEN = 2
+"""Steps in ten days."""
 _BASE, _PAUSE, _AHEAD = 9, 1, 6
-"""Bins of ten days: nine that each is held against, one in between that the same rise may have begun in, and six before
+"""Tens of days: nine that each is held against, one in between that the same rise may have begun in, and six before
 the date."""
+_REACH = (_BASE + _PAUSE + _AHEAD) * _TEN
+_WINDOW = (_BASE + _PAUSE) * _TEN
+"""Steps before the date that are looked at, and how many of these come before the sixty days."""
 
 
 def check(facts: Facts, params: Params) -> Outcome:
-    """Hold each ten days in the window before a rule date against ninety days before them, and the market."""
+    """Hold ten days in the window before a rule date against ninety days before them or it, and the market."""
     size = facts.together.select(
         "group",
         "cluster_id",
@@ -61,7 +67,7 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 def _market(facts: Facts) -> pl.DataFrame:
     """Pick the days from which a surge before a rule date can be told."""
-    span = (_BASE + _PAUSE + _AHEAD) * _BIN // DAY
+    span = _REACH * _STEP // DAY
     told = [pl.col("day").is_between(day.at // DAY - span, day.at // DAY, closed="left") for day in rule_dates()]
     return facts.daily.filter(pl.any_horizontal(pl.lit(False), *told))
 
@@ -75,7 +81,7 @@ def _in_reach(series: pl.DataFrame, day: RuleDate, least: int) -> bool:
     """Tell whether any group did enough in the days before a rule date that a surge would be in."""
     if series.is_empty():
         return False
-    near = series.filter(pl.col("when").is_between(day.at - _AHEAD * _BIN, day.at, closed="left"))
+    near = series.filter(pl.col("when").is_between(day.at - _AHEAD * _TEN * _STEP, day.at, closed="left"))
     done = near.filter(pl.col("value") > 0).group_by("group").agg(pl.col("value").sum())
     return bool((done.get_column("value") >= least).any())
 
@@ -84,15 +90,20 @@ def _hits(
     facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params
 ) -> tuple[pl.DataFrame, frozenset[str]]:
     """Find surges, and the clusters that might have one in another market."""
-    start = day.at - (_BASE + _PAUSE + _AHEAD) * _BIN
-    near = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
-        ((pl.col("when") - start) // _BIN).alias("bin")
+    start = day.at - _REACH * _STEP
+    near = _tens(
+        series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
+            ((pl.col("when") - start) // _STEP).alias("bin")
+        )
     )
     market = (
-        facts.daily.filter(pl.col("unit") == unit)
-        .with_columns((pl.col("day") * DAY).alias("when"))
-        .filter((pl.col("when") >= start) & (pl.col("when") < day.at))
-        .group_by(((pl.col("when") - start) // _BIN).alias("bin"))
+        _tens(
+            facts.daily.filter(pl.col("unit") == unit)
+            .with_columns((pl.col("day") * DAY).alias("when"))
+            .filter((pl.col("when") >= start) & (pl.col("when") < day.at))
+            .with_columns(((pl.col("when") - start) // _STEP).alias("bin"))
+        )
+        .group_by("bin")
         .agg(pl.col("all").sum())
     )
     usual = _usual(near, market, least)
@@ -104,7 +115,7 @@ def _hits(
     close = near.join(large, on="group", how="semi").get_column("cluster_id")
     surged = (
         _surging(large, trend, params)
-        .sort("group", "bin")
+        .sort("group", "bin", "base")
         .unique("group", keep="first", maintain_order=True)
         .select("group", "bin", "most", "expected")
     )
@@ -144,19 +155,34 @@ def _surging(usual: pl.DataFrame, trend: pl.Expr, params: Params) -> pl.DataFram
     )
 
 
+def _tens(told: pl.DataFrame) -> pl.DataFrame:
+    """Count what happened in a step (`bin`) for the ten days that begin with it and for those it ends."""
+    earlier = told.filter(pl.col("bin") > 0).with_columns(pl.col("bin") - 1)
+    return pl.concat([told.filter(pl.col("bin") <= _REACH - _TEN), earlier])
+
+
+def _past() -> pl.DataFrame:
+    """Say which tens of days each of the window is held against: columns bin, base, then.
+
+    Those just before it; and those before the window, which who buys twice in it has not raised.
+    """
+    ahead = range(_WINDOW, _REACH - _TEN + 1)
+    back = range(_TEN * (1 + _PAUSE), _TEN * (_BASE + _PAUSE) + 1, _TEN)
+    pairs = [(bin_, first, first - step) for bin_ in ahead for first in {bin_, _WINDOW} for step in back]
+    return pl.DataFrame(pairs, schema={"bin": pl.Int64(), "base": pl.Int64(), "then": pl.Int64()}, orient="row")
+
+
 def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame:
-    """Hold each large ten days (group, bin, most) against nine ten days before them, idle ones as 0.
+    """Hold each large ten days (group, bin, most) against nine ten days before (`base` says which), idle ones as 0.
 
     Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
     in the same ten days, rest_before in the nine.
     """
     binned = near.group_by("group", "bin").agg(pl.col("value").sum())
-    large = binned.filter((pl.col("bin") >= _BASE + _PAUSE) & (pl.col("value") >= least)).rename({"value": "most"})
-    key = ["group", "bin", "most"]
-    back = pl.DataFrame({"back": range(1 + _PAUSE, _BASE + _PAUSE + 1)}, schema={"back": pl.Int64()})
+    large = binned.filter((pl.col("bin") >= _WINDOW) & (pl.col("value") >= least)).rename({"value": "most"})
+    key = ["group", "bin", "most", "base"]
     past = (
-        large.join(back, how="cross")
-        .with_columns((pl.col("bin") - pl.col("back")).alias("then"))
+        large.join(_past(), on="bin", how="inner")
         .join(binned.rename({"bin": "then"}), on=["group", "then"], how="left")
         .join(market.rename({"bin": "then"}), on="then", how="left")
         .with_columns(pl.col("value", "all").fill_null(0))
@@ -175,7 +201,7 @@ def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame
 
 RULE = Rule(
     id="T16",
-    version=2,
+    version=3,
     title="Surge before a rule date",
     family="timing",
     role="core",

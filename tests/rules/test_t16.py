@@ -26,6 +26,31 @@ def test_a_rise_that_two_ten_days_share_is_not_its_own_past():
     assert found(judged(sum([*usual[1:], *nodes], usual[0])), "T16")
 
 
+def known(*more):
+    """A tenant of one GPU every ten days until a hundred days before the date, and what it does later."""
+    usual = [lease(n, 1, block=CONTROL - (150 - n * 10) * DAY_BLOCKS, gpus=1, days=9) for n in range(9)]
+    return sum([*usual[1:], *more], usual[0])
+
+
+def test_a_rise_of_some_days_is_seen_whole_wherever_it_falls():
+    # each lease is a day's work, so money tells nothing; half of it lies before the tenth day, half after it
+    halves = [lease(50 + n, 1, block=CONTROL - (31 - n * 2) * DAY_BLOCKS, gpus=40, days=1) for n in range(2)]
+    assert {finding.values["ten_days"] for finding in found(judged(known(*halves)), "T16")} == {"80"}
+    assert found(judged(known(halves[0])), "T16") == []
+
+
+def test_who_stocks_up_twice_has_not_made_it_usual_by_the_first_time():
+    first = lease(50, 1, block=CONTROL - 38 * DAY_BLOCKS, gpus=60, days=1)
+    second = lease(51, 1, block=CONTROL - 13 * DAY_BLOCKS, gpus=70, days=1)
+    assert {finding.values["ten_days"] for finding in found(judged(known(first, second)), "T16")} == {"70"}
+    assert found(judged(known(first)), "T16") == []
+
+
+def test_who_grows_as_ever_does_not_surge():
+    grown = [lease(n, 1, block=CONTROL - (155 - n * 10) * DAY_BLOCKS, gpus=8 + 8 * n, days=9) for n in range(15)]
+    assert found(judged(sum(grown[1:], grown[0])), "T16") == []
+
+
 def test_every_day_on_which_a_part_of_a_control_took_effect_is_looked_before():
     days = [(day.date, day.id) for day in rule_dates()]
     assert {("2022-10-12", "L01"), ("2024-12-31", "L05"), ("2025-01-13", "L06"), ("2025-05-15", "L06")} < set(days)

@@ -123,10 +123,10 @@ def _sinks(facts: Facts, owners: pl.DataFrame) -> pl.DataFrame:
 
 
 def _funders(facts: Facts, owners: pl.DataFrame) -> pl.DataFrame:
-    spot = (pl.col("chain_id"), pl.col("block_number"), pl.col("tx_hash"), pl.col("log_index"))
-    begun = facts.founders.rename({"address": "provider"}).join(owners, on=_OWNER, how="semi")
-    placed = begun.with_columns(pl.struct(e.alias(n) for n, e in zip(POSITION, spot, strict=True)).alias("position"))
-    return _link(placed, "gas funder", pl.col("funder").bin.encode("hex"))
+    """Name who first funded providers, themselves or over wallets used once."""
+    begun = facts.origins.rename({"address": "provider"}).join(owners, on=_OWNER, how="semi")
+    first = begun.with_columns(pl.col("positions").list.first().alias("position"))
+    return _link(first, "gas funder", pl.col("origin").bin.encode("hex"))
 
 
 def _no_endpoints(facts: Facts) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def _no_endpoints(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T30",
-    version=1,
+    version=2,
     title="Shared infrastructure behind separate providers",
     family="relation",
     role="core",

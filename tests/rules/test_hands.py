@@ -8,7 +8,20 @@ from monitor.rules.pipeline import World
 from tests.facts.rows import who
 from tests.rules.cases.supply import built, resold
 from tests.rules.judged import found, judged
-from tests.rules.play import DAY_BLOCKS, HOUR_BLOCKS, NOTHING, START, Rows, attest, each, lease, pay, register, send
+from tests.rules.play import (
+    DAY_BLOCKS,
+    HOUR_BLOCKS,
+    NOTHING,
+    START,
+    Rows,
+    attest,
+    each,
+    lease,
+    offer,
+    pay,
+    register,
+    send,
+)
 from tests.wallets.worlds import crowd, label_rows
 
 
@@ -17,7 +30,8 @@ def tenants(world: World) -> set[str]:
 
 
 def home(world: World, wallet: int) -> str:
-    return dict(world.facts.clusters.iter_rows())[who(wallet)]
+    homes: dict[bytes, str] = dict(world.facts.clusters.iter_rows())
+    return homes[who(wallet)]
 
 
 def over_hops(count: int = 8, *, funder: int = 50, own_life: int = 0, between: int = 1) -> Rows:
@@ -122,6 +136,19 @@ def test_a_customer_of_the_hand_s_site_who_is_none_of_it_is_left_alone():
     guest = pay(70, 20, block=START - DAY_BLOCKS) + lease(90, 20, block=START + 6 * DAY_BLOCKS, days=1)
     world = judged(each(rows, begun, guest, *told))
     assert home(world, 20) not in {finding.cluster_id for finding in found(world, "T13")}
+
+
+@pytest.mark.parametrize(("source", "pairs"), [(80, 2), (60, 0)])
+def test_sites_that_one_hand_began_over_go_betweens_have_their_beginning_in_common(source: int, pairs: int):
+    """Of what they share the endpoint is strong; who began them, and the day, make it enough."""
+    rows = crowd()
+    for n, provider in enumerate((300, 301)):
+        at = START - DAY_BLOCKS + 9 * n
+        rows += pay(source, 600 + n, block=at, nonce=n) + pay(600 + n, provider, block=at + 3, wei=10**16)
+        rows += register(provider, block=START + n, endpoint="0x" + "ab12cd34" * 8)
+        rows += offer(provider, f"m{provider}", block=START + n + 5)
+    world = judged(rows, label_rows((60, "Some Exchange", "exchange")))
+    assert len(found(world, "T30")) == pairs
 
 
 def test_money_for_a_provider_counts_for_tenants_started_over_a_go_between():

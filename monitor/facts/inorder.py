@@ -6,17 +6,20 @@ change costs what it brings, however long the frame is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["extended", "pieced", "places", "replaced", "under"]
+__all__ = ["extended", "pieced", "places", "replaced", "runs", "under"]
 
 _PLACE = "_place"
+_Side = Literal["left", "right"]
+_SIDES: tuple[_Side, _Side] = ("left", "right")
 Spans = NDArray[np.int64]
 """Rows from and up to, two columns."""
 
@@ -67,36 +70,47 @@ def places(frame: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> NDA
 def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl.DataFrame) -> pl.DataFrame:
     """Put `rows` in the place of all that stands above the blocks of `since`; both sorted by chain_id and `block`."""
     pieces = [frame.clear()]
-    chains = [each.get_column("chain_id") for each in (frame, rows)]
-    for name in sorted({*chains[0].unique(), *chains[1].unique()}):
-        (first, stop), (begin, end) = ([int(chain.search_sorted(name, side)) for side in _SIDES] for chain in chains)
+    stood, come = (
+        {name: (first, stop) for name, first, stop in runs(each.get_column("chain_id"))} for each in (frame, rows)
+    )
+    for name in sorted(stood.keys() | come.keys()):
+        (first, stop), (begin, end) = (each.get(name, (0, 0)) for each in (stood, come))
         blocks = frame.get_column(block).slice(first, stop - first)
         settled = int(blocks.search_sorted(since.get(name, -1), "right"))
         pieces += [frame.slice(first, settled), rows.slice(begin, end - begin)]
     return pieced(pieces)
 
 
-_Side = Literal["left", "right"]
-_SIDES: tuple[_Side, _Side] = ("left", "right")
+def runs(column: pl.Series) -> Iterator[tuple[Any, int, int]]:
+    """Give each value of a sorted column, where few differ, with its first row and the one after its last.
+
+    To look at a value takes a hundredth of what a query does.
+    """
+    first = 0
+    while first < len(column):
+        value = column[first]
+        stop = bisect_right(column, value, first)
+        yield value, first, stop
+        first = stop
 
 
 def _spans(frame: pl.DataFrame, keys: pl.DataFrame) -> Spans:
     """Say where the rows under each of the sorted keys stand in a frame sorted by their columns."""
-    return _among([frame.get_column(name) for name in keys.columns], keys.get_columns())
+    columns = [frame.get_column(name) for name in keys.columns]
+    return np.concatenate([np.zeros((0, 2), np.int64), *_among(columns, keys.get_columns(), (0, frame.height))])
 
 
-def _among(columns: Sequence[pl.Series], keys: Sequence[pl.Series]) -> Spans:
+def _among(columns: Sequence[pl.Series], keys: Sequence[pl.Series], within: tuple[int, int]) -> Iterator[Spans]:
+    """Look up the keys in a stretch of the columns."""
     (column, *rest), (wanted, *inner) = columns, keys
     if not rest:
-        return np.stack([column.search_sorted(wanted, side).to_numpy() for side in _SIDES], axis=1).astype(np.int64)
-    found = [np.zeros((0, 2), np.int64)]
-    for value in wanted.unique(maintain_order=True):
-        (first, stop), (begin, end) = (
-            [int(each.search_sorted(value, side)) for side in _SIDES] for each in (column, wanted)
-        )
-        parts = [each.slice(first, stop - first) for each in rest], [each.slice(begin, end - begin) for each in inner]
-        found.append(first + _among(*parts))
-    return np.concatenate(found)
+        first, stop = within
+        sought = (pl.first().search_sorted(wanted, side).alias(side) for side in _SIDES)
+        yield first + column.slice(first, stop - first).to_frame().select(sought).to_numpy().astype(np.int64)
+        return
+    for value, begin, end in runs(wanted):
+        first, stop = (bisect(column, value, *within) for bisect in (bisect_left, bisect_right))
+        yield from _among(rest, [each.slice(begin, end - begin) for each in inner], (first, stop))
 
 
 def _spread(spans: Spans) -> NDArray[np.int64]:

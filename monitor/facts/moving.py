@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from monitor.facts.inorder import pieced
+from monitor.facts.inorder import pieced, runs
 from monitor.model.schema import TRANSFERS, empty
 
 __all__ = ["Moved", "Moving"]
@@ -55,7 +55,7 @@ class Moving:
     def become(
         self,
         transfers: pl.DataFrame,
-        inside: pl.Series | None,
+        inside: NDArray[np.bool_] | None,
         since: Mapping[int, int],
         late: NDArray[np.int64] = _NONE,
     ) -> tuple[pl.DataFrame, Moved | None]:
@@ -64,12 +64,13 @@ class Moving:
         Up to the blocks of `since` they are as they were, but that the rows `late` came. Gives those that count, and
         what went and came; None where nothing is known of a look before.
         """
-        counts = np.ones(transfers.height, np.bool_) if inside is None else inside.to_numpy()
+        counts = np.ones(transfers.height, np.bool_) if inside is None else inside
         before, self._chains = self._chains, {}
         told = []
-        chain, block = transfers.get_column("chain_id"), transfers.get_column("block_number")
-        for name in sorted({*before, *chain.unique()}):
-            first, stop = (int(chain.search_sorted(name, side)) for side in ("left", "right"))
+        block = transfers.get_column("block_number")
+        chains = {name: (first, stop) for name, first, stop in runs(transfers.get_column("chain_id"))}
+        for name in sorted(before.keys() | chains.keys()):
+            first, stop = chains.get(name, (0, 0))
             upto = since.get(name, -1)
             settled = first + int(block.slice(first, stop - first).search_sorted(upto, "right"))
             above = transfers.slice(settled, stop - settled).with_columns(pl.Series(_COUNTS, counts[settled:stop]))
@@ -93,7 +94,8 @@ def _settled(was: _Chain, upto: int, late: NDArray[np.int64]) -> _Chain:
     came = was.above.filter(final)
     marks = np.concatenate([was.settled, came.get_column(_COUNTS).to_numpy()])
     counted = pieced([was.counted, came.filter(_COUNTS).drop(_COUNTS)])
-    marks = np.insert(marks, np.minimum(late - np.arange(len(late)), len(marks)), False)
+    if len(late):
+        marks = np.insert(marks, np.minimum(late - np.arange(len(late)), len(marks)), False)
     return _Chain(marks, counted, was.above.filter(~final))
 
 
@@ -105,13 +107,12 @@ def _counted(
         return final.filter(pl.Series(marks))
     if not len(other):
         return was.counted
-    pieces, last = [was.counted.clear()], 0
-    for row, place in zip(other.tolist(), was.settled.cumsum()[other].tolist(), strict=True):
-        # of those that counted so many stand before the row
-        at = place - int(was.settled[row])
-        pieces += [was.counted.slice(last, at - last), final.slice(row, int(marks[row]))]
-        last = place
-    return pieced([*pieces, was.counted.slice(last)])
+    pieces, stood, last = [was.counted.clear()], 0, 0
+    for row in other.tolist():
+        between = int(np.count_nonzero(was.settled[last:row]))
+        pieces += [was.counted.slice(stood, between), final.slice(row, int(marks[row]))]
+        stood, last = stood + between + int(was.settled[row]), row + 1
+    return pieced([*pieces, was.counted.slice(stood)])
 
 
 def _told(was: _Chain, now: _Chain, final: pl.DataFrame, other: NDArray[np.int64]) -> Moved:

@@ -57,7 +57,7 @@ class Expanded(NamedTuple):
 
     watch: pl.DataFrame
     hops: pl.DataFrame
-    inside: pl.Series
+    inside: Flags
 
 
 class _Terms(NamedTuple):
@@ -182,7 +182,7 @@ class Following:
         return Expanded(
             pl.concat([empty(WATCH), *(chain.watching.frame for chain in self._chains.values())]),
             pl.DataFrame(hops, schema=HOPS, orient="row"),
-            pl.Series("inside", inside),
+            inside,
         )
 
 

@@ -206,7 +206,9 @@ def _followed(inputs: Inputs, persons: pl.DataFrame, known: Known) -> _Followed:
     watch, hops, inside = empty(WATCH), empty(HOPS), None
     if inputs.limits is not None:
         terms = inputs.limits, inputs.reach, inputs.labels, inputs.contracts
-        watch, hops, inside = known.following.become(inputs.transfers, persons, *terms, inputs.since, late)
+        watch, hops, inside = known.following.become(
+            inputs.transfers, persons, *terms, inputs.since, late, turned=known.folding.turned
+        )
     moved, news = known.moving.become(inputs.transfers, inside, inputs.since, late)
     return _Followed(watch, hops, moved, known.grouping.difference(moved) if news is None else news)
 

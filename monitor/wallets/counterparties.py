@@ -144,6 +144,11 @@ class Counterparties:
                 schema=DEGREES,
             )  # fmt: skip
 
+    def out(self, chain_id: int, wallets: Ids) -> Counts:
+        """Give the out_degree on a chain of wallets that dealt with somebody there, row by row."""
+        found: Counts = self._chains[chain_id].degrees[_ROWS.index("out_degree"), wallets]
+        return found
+
     def within(self, wallets: Ids, column: str, least: int, most: float = np.inf) -> Ids:
         """Keep the wallets that have a row whose degree or out_degree, as `column` says, is from `least` to `most`."""
         found = [NOBODY]

@@ -15,6 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.folding import Turned
+from monitor.facts.inorder import under
 from monitor.facts.people import PEOPLE
 from monitor.model.schema import empty
 from monitor.wallets.hubs import DEGREES, ZERO_ADDRESS, hubs_among
@@ -34,7 +36,8 @@ HOPS: dict[str, pl.DataType] = {
 }
 """Wallets that are read at a hop, and those the budget left out there."""
 
-_PERSONS = ["chain_id", "address", "first_block"]
+_WALLET = ["chain_id", "address"]
+_PERSONS = [*_WALLET, "first_block"]
 _NONE = np.zeros(0, np.int64)
 _ROOM = 8
 """Columns by wallet grow by an eighth at least."""
@@ -86,11 +89,14 @@ class Following:
         contracts: Collection[bytes],
         since: Mapping[int, int],
         late: NDArray[np.int64] = _NONE,
+        *,
+        turned: Turned | None = None,
     ) -> Expanded:
-        """Say whom to watch: `people` (PEOPLE), whoever funded them, and the wallets within reach of these.
+        """Say whom to watch: `people` (PEOPLE, sorted), whoever funded them, and the wallets within reach of these.
 
         `moved` are all transfers (TRANSFERS) in chain order, of which those inside what is watched are looked at; up to
-        the blocks of `since` they are as they were, but that the rows `late` came. Stage 2h looks around the first
+        the blocks of `since` they are as they were, but that the rows `late` came; `turned` says of which people
+        something else may be known than at the last call, where that is known. Stage 2h looks around the first
         dealing of each wallet of hop h, stage 2h + 1 reads all token transfers of those that are no hubs.
         """
         named = hubs_among(empty(DEGREES), labels, contracts, reach.max_degree).get_column("address")
@@ -100,7 +106,7 @@ class Following:
         if terms != self._terms or not self._take(moved, limits, since, late):
             self._begin(terms)
             self._take(moved, limits, since, late)
-        self._look(people)
+        self._look(people, turned)
         return self._expanded(moved)
 
     def _begin(self, terms: _Terms) -> None:
@@ -128,8 +134,8 @@ class Following:
             taken.append(chain.take(mine, since.get(chain_id, -1), came.astype(np.uint32), limits[chain_id].final))
         return all(taken)
 
-    def _look(self, people: pl.DataFrame) -> None:
-        changed = self._changed(people)
+    def _look(self, people: pl.DataFrame, turned: Turned | None) -> None:
+        changed = self._changed(people, turned)
         self._numbers.of(changed.get_column("address"))
         size, room = len(self._numbers), len(self._busy[0])
         room = room if size <= room else max(size, room + room // _ROOM)
@@ -146,17 +152,17 @@ class Following:
             for chain in self._chains.values():
                 chain.read_whole(hop, busy)
 
-    def _changed(self, people: pl.DataFrame) -> pl.DataFrame:
+    def _changed(self, people: pl.DataFrame, turned: Turned | None) -> pl.DataFrame:
         """List whose first lease is another than at the last look, with its block, null for none (`_PERSONS`)."""
         before, self._people = self._people, people.select(_PERSONS)
-        people = self._people
-        if people.equals(before):
-            return people.clear()
-        differ = [one.join(two, on=_PERSONS, how="anti") for one, two in ((people, before), (before, people))]
-        wallets = pl.concat(differ).select(_PERSONS[:2]).unique()
-        near = people.filter(pl.col("address").is_in(wallets.get_column("address").implode()))
-        first = near.group_by(_PERSONS[:2]).agg(pl.col("first_block").min())
-        return wallets.join(first, on=_PERSONS[:2], how="left")
+        both = before, self._people
+        if turned is None or before.is_empty():
+            told = [one.join(two, on=_PERSONS, how="anti") for one, two in (both, both[::-1])]
+        else:
+            told = [each.people for each in (turned.was, turned.now)]
+        wallets = pl.concat(each.select(_WALLET) for each in told).unique()
+        was, now = (under(each, wallets).group_by(_WALLET).agg(pl.col("first_block").min()) for each in both)
+        return wallets.join(now, on=_WALLET, how="left").join(was, on=_PERSONS, how="anti")
 
     def _count(self, stage: int) -> tuple[Flags, Ids]:
         """Say who serves many in what is read up to a stage, on any chain, and who no longer does."""

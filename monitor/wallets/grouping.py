@@ -16,7 +16,7 @@ from monitor.facts.folding import Turned
 from monitor.facts.inorder import replaced, under
 from monitor.facts.moving import Moved
 from monitor.model.schema import TRANSFERS, empty
-from monitor.wallets.clusters import WALLET, spanned, stays
+from monitor.wallets.clusters import STAYS, WALLET, spanned, stays
 from monitor.wallets.entities import Entities
 from monitor.wallets.evidence import pair_scores
 from monitor.wallets.fees import NO_FEES
@@ -32,6 +32,7 @@ __all__ = ["Grouped", "Grouping", "Seen", "grouped"]
 
 
 _SIDES = ("sender", "recipient")
+_SPAN = [name for name in STAYS if name not in WALLET]
 
 
 class Seen(NamedTuple):
@@ -76,6 +77,10 @@ class Touched(NamedTuple):
     """Wallets with a transfer that went or came."""
     regrouped: AbstractSet[bytes]
     """Wallets whose component was grouped again: nobody else's group changed."""
+    linked: pl.Series
+    """Wallets at the ends of links that came or went."""
+    kept: Links
+    """By wallet, what stands now."""
 
 
 class Grouping:
@@ -124,7 +129,7 @@ class Grouping:
             looked = kept.update(news)
         scores = pair_scores(kept.of(looked), accepted=True)
         regrouped = self.entities.become(scores, _owners(seen.labels), looked)
-        touched = Touched(looked, kept.moved_wallets, regrouped)
+        touched = Touched(looked, kept.moved_wallets, regrouped, kept.linked_wallets, kept)
         self.touched, self._labels, self._owned = None if anew else touched, seen.labels, seen.owned
         self._stays = self._stay(seen.transfers, moved, touched.moved)
         return Grouped(
@@ -132,16 +137,16 @@ class Grouping:
         )  # fmt: skip
 
     def _stay(self, transfers: pl.DataFrame, moved: Moved | None, wallets: pl.Series) -> pl.DataFrame:
-        """Add what came; look again at all transfers of wallets of which something went, or of all where most moved."""
+        """Add what came; look again at all transfers of whoever's first or last went, or of all where most moved."""
         if moved is None or len(wallets) > self._stays.height // 2:
             return stays(transfers)
         gone, fresh = stays(moved.gone), stays(moved.fresh)
-        lost, ours = (pl.concat(parts).select(WALLET).unique() for parts in ([gone], [gone, fresh]))
+        ours = pl.concat([each.select(WALLET) for each in (gone, fresh)]).unique()
+        standing = under(self._stays, ours)
+        ends = gone.join(standing, on=WALLET, suffix="_stood")
+        lost = ends.filter(pl.any_horizontal(pl.col(name) == pl.col(f"{name}_stood") for name in _SPAN)).select(WALLET)
         near = pl.concat([self.near(lost.get_column("address"), side) for side in _SIDES])
-        parts = [
-            under(self._stays, ours).join(lost, on=WALLET, how="anti"),
-            stays(near).join(lost, on=WALLET, how="semi"),
-        ]
+        parts = [standing.join(lost, on=WALLET, how="anti"), stays(near).join(lost, on=WALLET, how="semi")]
         return replaced(self._stays, ours, spanned([*parts, fresh]), WALLET)
 
 

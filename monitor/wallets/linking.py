@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from monitor.facts.inorder import replaced
+from monitor.facts.inorder import replaced, runs
 from monitor.facts.moving import Moved
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
 from monitor.wallets.bridges import BRIDGE, CROSSINGS, MATCHES, bridge_matches, crossings
+from monitor.wallets.clusters import WALLET
 from monitor.wallets.counterparties import Counterparties
 from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
@@ -45,6 +46,8 @@ LEASED = {
 """What links are told of a lease."""
 PERSONS: dict[str, pl.DataType] = {"chain_id": pl.Int64(), "address": pl.Binary()}
 """Wallets whose first funding is asked for."""
+_NUMBER = "_number"
+_ENDS = ["chain_id", "a", "b"]
 _SENT = ("chain_id", "sender", "recipient", "amount", "tx_hash", "block_time")
 
 
@@ -88,10 +91,14 @@ class Links:
         self._traits = Held(TRAITS, numbers, "address", "value")
         self._links = Held(LINKS, numbers, "a", "b")
         self._ordered = empty(LINKS)
+        self._funders = self._token_funders = empty(FUNDINGS | {_NUMBER: pl.UInt32()})
+        """Fundings in order of wallets, with the number of each funder: degrees are added when asked."""
         self._behind = NOBODY
         """Wallets that are `a` of links which are not in order yet."""
         self.moved_wallets = numbers.addresses(NOBODY)
         """Wallets with a transfer that the last update took away or brought."""
+        self.linked_wallets = self.moved_wallets
+        """Wallets at the ends of links that it took away or brought."""
         self._counts = Counts()
         self._labelled = self._bridges = empty(LABELS)
         known = hubs_among(empty(DEGREES), empty(LABELS), self._sources, hub_degree)
@@ -103,8 +110,10 @@ class Links:
         behind, self._behind = self._behind, NOBODY
         if len(behind):
             rows = self._links.near(a=behind).frame()
-            chains = pl.concat([each.get_column("chain_id").unique() for each in (self._ordered, rows)]).unique()
-            begins = chains.to_frame().join(self._numbers.addresses(behind).alias("a").to_frame(), how="cross")
+            chains = {*rows.get_column("chain_id").unique(), *(name for name, *_ in runs(self._ordered["chain_id"]))}
+            begins = pl.DataFrame({"chain_id": sorted(chains)}, {"chain_id": LINKS["chain_id"]}).join(
+                self._numbers.addresses(behind).alias("a").to_frame(), how="cross"
+            )
             # In one piece, for rows with lists are picked from several a row at a time.
             self._ordered = replaced(self._ordered, begins, rows, ORDER).rechunk()
         return self._ordered
@@ -112,22 +121,26 @@ class Links:
     @property
     def funders(self) -> pl.DataFrame:
         """All first funders, as `monitor.wallets.funding.first_funders` gives them."""
-        return with_degrees(self._fundings.frame(), self._degrees.of(self._fundings.wallets("funder")))
+        return self._with_degrees(self._funders)
 
     @property
     def token_funders(self) -> pl.DataFrame:
         """All first funders in tokens, as `monitor.wallets.funding.token_funders` gives them."""
-        return with_degrees(self._tokens.frame(), self._degrees.of(self._tokens.wallets("funder")))
+        return self._with_degrees(self._token_funders)
 
     @property
     def hubs(self) -> pl.DataFrame:
         """All hubs, as `monitor.wallets.hubs.hubs` gives them."""
         return measured(self._hubs.frame(), self._degrees.of(self._hubs.wallets("address")))
 
-    def of(self, wallets: pl.Series) -> pl.DataFrame:
-        """Give the links that end at one of the wallets, in any order."""
+    def of(self, wallets: pl.Series, *columns: str) -> pl.DataFrame:
+        """Give the links that end at one of the wallets, or these columns, in any order."""
         ends = self._numbers.among(wallets)
-        return self._links.near(a=ends, b=ends).frame()
+        return self._links.near(a=ends, b=ends).frame(*columns)
+
+    def funded(self, wallets: pl.Series) -> pl.DataFrame:
+        """Give the first fundings (FUNDINGS) by one of the wallets, in any order."""
+        return self._fundings.near(funder=self._numbers.among(wallets)).frame()
 
     def moved(self, wallets: pl.Series, side: str, *columns: str) -> pl.DataFrame:
         """Give the transfers whose sender or recipient is one of the wallets, or these columns, in any order."""
@@ -187,9 +200,12 @@ class Links:
         )  # fmt: skip
         wallets = together(begun, self._fundings.near(address=begun).wallets("funder"))
         found = self._judge(wallets)
-        stood = self._links.near(a=wallets, b=wallets).wallets("a")
+        stood = self._links.near(a=wallets, b=wallets)
+        was, now = (each.unique() for each in (stood.frame(*_ENDS), found.select(_ENDS)))
+        differ = pl.concat([was.join(now, on=_ENDS, how="anti"), now.join(was, on=_ENDS, how="anti")])
+        self.linked_wallets = pl.concat([differ["a"], differ["b"]]).alias("address")
+        self._behind = together(self._behind, stood.wallets("a"), self._numbers.among(now["a"]))
         self._links.swap(found, a=wallets, b=wallets)
-        self._behind = together(self._behind, stood, self._numbers.among(found.get_column("a")))
         return self._numbers.addresses(wallets)
 
     def _name_hubs(self, changed: Ids, named: Ids) -> Ids:
@@ -209,8 +225,17 @@ class Links:
         near = self._persons.near(address=wallets)
         persons = near.wallets("address")
         moved = self._transfers.near(sender=persons, recipient=persons).frame()
-        self._tokens.replace(first_fundings(moved, near.frame(), self._sources, "erc20"), address=wallets)
-        return self._fundings.replace(first_fundings(moved, near.frame(), self._sources), address=wallets)
+        tokens, fundings = (first_fundings(moved, near.frame(), self._sources, kind) for kind in ("erc20", None))
+        self._token_funders = _ordered(self._token_funders, self._tokens.replace(tokens, address=wallets))
+        changed = self._fundings.replace(fundings, address=wallets)
+        self._funders = _ordered(self._funders, changed)
+        return changed
+
+    def _with_degrees(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the funders' out_degree to fundings in order: `FUNDERS`."""
+        funders = rows.get_column(_NUMBER).to_numpy()
+        out = [self._degrees.out(name, funders[first:stop]) for name, first, stop in runs(rows["chain_id"])]
+        return rows.drop(_NUMBER).with_columns(pl.Series("out_degree", np.concatenate([NOBODY.astype(np.int64), *out])))
 
     def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:
         """Look again at sinks: wallets that got something, whose senders became tenants, and those given."""
@@ -339,6 +364,14 @@ class Links:
     def _among(self, frame: pl.DataFrame, wallets: Ids, column: str = "address") -> pl.DataFrame:
         named = self._numbers.addresses(wallets).alias(column).to_frame()
         return frame.join(named, on=column, how="semi")
+
+
+def _ordered(rows: pl.DataFrame, changed: Changed) -> pl.DataFrame:
+    """Bring fundings in order up to date; a wallet has one."""
+    gone, fresh, numbers = changed
+    funders = pl.Series(_NUMBER, numbers["funder"][gone.height :])
+    wallets = pl.concat([each.select(WALLET) for each in (gone, fresh)])
+    return replaced(rows, wallets, fresh.with_columns(funders), WALLET)
 
 
 def _pairs(one: Ids, other: Ids) -> NDArray[np.uint64]:

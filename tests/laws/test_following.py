@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from monitor.facts.bounds import AMOUNT_LIMIT
+from monitor.facts.folding import Folded, Turned
 from monitor.facts.inorder import places
 from monitor.facts.people import PEOPLE
 from monitor.facts.transfers import CHAIN_ORDER
@@ -173,7 +174,7 @@ class World:
         self.persons = [person(chance, self.wallets) for _ in range(chance.choice([1, 3, 8]))]
         self.labels, self.final, self.head, self.since = set(), {1: -1, 2: -1, 3: -1}, 5, {}
         self.reach = Reach(chance.choice([1, 2, 2, 3]), chance.choice([2, 3, 5, 9]), chance.choice([0, 2, 4, 8, 99]))
-        self.seen = pl.DataFrame(schema=TRANSFERS)
+        self.seen, self.people = pl.DataFrame(schema=TRANSFERS), pl.DataFrame(schema=PEOPLE)
         self.far = {chain: self.limit() for chain in (1, 2)}
         self.waits = chance.randrange(5) > 0
 
@@ -188,7 +189,13 @@ class World:
         limits = {
             chain: far._replace(final=self.final[chain] if self.waits else None) for chain, far in self.far.items()
         }
-        return moved.unique().sort(ORDER), people, limits, self.reach, label_rows(*sorted(self.labels))
+        return (
+            moved.unique().sort(ORDER),
+            people.sort(list(PEOPLE)),
+            limits,
+            self.reach,
+            label_rows(*sorted(self.labels)),
+        )
 
     def late(self, moved):
         """Say which rows came since the last look in blocks that were as they are."""
@@ -196,6 +203,16 @@ class World:
         self.seen = moved
         since = pl.col("chain_id").replace_strict(self.since, default=-1, return_dtype=pl.Int64)
         return places(moved, fresh.filter(pl.col("block_number") <= since), ["chain_id", "block_number"])
+
+    def turned(self, people):
+        """Say of which people something else is known than at the last look, if that is told."""
+        before, self.people = self.people, people
+        differ = [one.join(two, on=list(PEOPLE), how="anti") for one, two in ((before, people), (people, before))]
+        # more may be told of, and need not be
+        told = pl.concat([*differ, people.head(self.chance.randrange(3))])["address"].implode()
+        none = people.clear()
+        was, now = (Folded(none, none, each.filter(pl.col("address").is_in(told))) for each in (before, people))
+        return self.chance.choice([None, Turned(none, was, now)])
 
     def turn(self):
         """Let a look's time pass."""
@@ -236,7 +253,8 @@ def test_going_on_tells_what_a_plain_look_at_everything_tells(seed):
     world, following = World(Random(seed)), Following()
     for _ in range(LOOKS):
         moved, people, limits, reach, labels = world.asked()
-        found = following.become(moved, people, limits, reach, labels, [CONTRACT], world.since, world.late(moved))
+        told, late = world.turned(people), world.late(moved)
+        found = following.become(moved, people, limits, reach, labels, [CONTRACT], world.since, late, turned=told)
         plain = Plainly(moved, people, limits, reach, labels)
         assert found.watch.equals(pl.DataFrame(list(plain.watch), schema=WATCH, orient="row").sort(list(WATCH)))
         assert found.hops.equals(pl.DataFrame(plain.hops, schema=HOPS, orient="row").sort("chain_id", "hop"))

@@ -284,6 +284,11 @@ class Endpoint:
         self._failures = 0
         self._paused_until = -inf
 
+    def forgive(self) -> None:
+        """Let it be asked at once, however often it failed; that it fails was said and is not said again."""
+        self._failures = min(self._failures, _LOUD_AFTER)
+        self._paused_until = -inf
+
     def reported(self, head: int, now: float) -> None:
         """Note the newest block it says it has."""
         self.head, self._head_at = head, now

@@ -63,7 +63,9 @@ class Pool:
         self._transports: dict[int, Http | Socket] = {}
 
     async def open(self) -> None:
-        """Open the session; connections are made when they are used."""
+        """Open the session; connections are made when they are used, and nobody is kept waiting for what was before."""
+        for endpoint in self.endpoints:
+            endpoint.forgive()
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             headers={"content-type": "application/json", "user-agent": "compute-market-monitor"},

@@ -39,7 +39,7 @@ class ChainSource:
     `known` and `finalized` are where the ledger stands (`Reader.window`). A `patient` source waits for ever while no
     endpoint answers; others raise ChainUnreachable. Where an endpoint is a WebSocket, new heads are heard as they come,
     and `announce` is called for each: the next `poll` takes it without asking. Silence changes nothing: who polls every
-    `poll_seconds` looks by itself.
+    `poll_seconds` looks by itself. With the `rpc` of a source that is closed, what was learned of the endpoints stays.
     """
 
     def __init__(
@@ -51,10 +51,11 @@ class ChainSource:
         finalized: int = -1,
         patient: bool = False,
         announce: Callable[[], None] | None = None,
+        rpc: RpcClient | None = None,
     ) -> None:
         self.name = name
         self.chain_id = chain.id
-        self.rpc = RpcClient(
+        self.rpc = rpc or RpcClient(
             name,
             chain.id,
             chain.rpc,

@@ -1,13 +1,10 @@
-"""What wakes the judge: at once, or at leisure where no lead waits for what is new."""
+"""What wakes the judge: at once, or within a while where no lead waits for what is new."""
 
 from __future__ import annotations
 
 import asyncio
 
 __all__ = ["Bell"]
-
-_LEISURE = 5.0
-"""Seconds after which answers that no lead waits for are looked at, if nothing else was to be looked at before."""
 
 
 class Bell:
@@ -19,12 +16,16 @@ class Bell:
 
     def ring(self) -> None:
         """Say that there is something to judge."""
+        self._quieten()
         self._rings.set()
 
-    def ring_later(self) -> None:
-        """Say that there is something to look at, which nobody has to at once."""
-        if self._later is None:
-            self._later = asyncio.get_running_loop().call_later(_LEISURE, self._rings.set)
+    def ring_within(self, seconds: float) -> None:
+        """Say that there is something to look at, which nobody has to sooner."""
+        loop = asyncio.get_running_loop()
+        if self._later is not None and self._later.when() <= loop.time() + seconds:
+            return
+        self._quieten()
+        self._later = loop.call_later(seconds, self.ring)
 
     async def wait(self) -> None:
         """Wait for a ring."""
@@ -34,6 +35,9 @@ class Bell:
     def hush(self) -> None:
         """Take back all rings, those to come as well: who looks now sees what they are about."""
         self._rings.clear()
+        self._quieten()
+
+    def _quieten(self) -> None:
         if self._later is not None:
             self._later.cancel()
             self._later = None

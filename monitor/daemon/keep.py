@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.reads import ChainReads
+from monitor.chain.rpc import RpcClient
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
 from monitor.daemon.agenda import Agenda
@@ -30,6 +31,10 @@ __all__ = ["Keeper"]
 
 _NEAR = 64
 """Blocks a followed chain may be behind for a moment."""
+_LEISURE = 5.0
+"""Seconds after which answers that no lead waits for are looked at, if nothing else was to be looked at before."""
+_AGEING = 60.0
+"""Seconds after which blocks that brought nothing are looked at: time alone ends leases, and silence is a sign too."""
 _COUNTERS_SECONDS = 5.0
 """Counters that grow while nothing else changes are written down this seldom."""
 
@@ -46,6 +51,7 @@ class Keeper:
         self.bell = bell
         self.wake = asyncio.Event()
         """Ends a pause: there is more to read."""
+        self._rpc: RpcClient | None = None
         self._reads: ChainReads | None = None
         self._listed: tuple[tuple[object, ...], list[Want]] | None = None
         self._checked: set[bytes] = set()
@@ -65,16 +71,18 @@ class Keeper:
         """
         setup, chain = self.setup, self.chain
         while True:
-            window = setup.reader.window(chain.id)
-            announce = self.wake.set
-            source = ChainSource(self.name, chain, known=window.known, finalized=window.finalized, announce=announce)
+            # A source made anew takes its bearings from the ledger; what was learned of the endpoints stays.
+            stands, heard = setup.reader.window(chain.id), self.wake.set
+            source = ChainSource(
+                self.name, chain, known=stands.known, finalized=stands.finalized, announce=heard, rpc=self._rpc
+            )
+            self._rpc = source.rpc
             try:
                 async with source:
                     self.agenda.met = True
                     await self._check_contracts(source)
                     await self._keep_up(source)
             except Conflict:
-                # A source made anew takes its bearings from the ledger.
                 await self._pause()
             except ChainUnreachable as error:
                 await self._ill(error)
@@ -118,7 +126,7 @@ class Keeper:
             await follower.close()
 
     async def _steps(self, follower: Follower, reads: ChainReads) -> None:
-        chain_id, agenda, changed = self.chain.id, self.agenda, False
+        chain_id, agenda, changed, head = self.chain.id, self.agenda, False, -1
         while True:
             version = agenda.version
             changed = await follower.step() or changed
@@ -136,7 +144,9 @@ class Keeper:
                 continue
             if agenda.settle(chain_id, version) or changed:
                 self.bell.ring()
-            changed = False
+            elif follower.source.head != head:
+                self.bell.ring_within(_AGEING)
+            changed, head = False, follower.source.head
             if follower.behind:
                 self.wake.clear()
                 continue
@@ -150,7 +160,7 @@ class Keeper:
         filled = await fill(reads, follower, self.setup.writer, self.setup.progress, questions)
         if filled.answered and not awaited and not self.setup.mode.until_head:
             # No lead waits for these: whoever looks next sees them.
-            self.bell.ring_later()
+            self.bell.ring_within(_LEISURE)
             return filled.changed
         return filled.answered or filled.changed
 
@@ -173,12 +183,15 @@ class Keeper:
             deepest_reorg=follower.deepest_reorg,
             splits=follower.source.splits,
             state=FOLLOWING if near or not follower.lacking else "reading",
-            endpoints=tuple(_endpoint_row(self.chain.id, item) for item in follower.source.endpoints()),
+            endpoints=self._endpoints(),
         )
         now = time.monotonic()
         if report.essence() != before.essence() or (report != before and now - at > _COUNTERS_SECONDS):
             self._reported = (now, report)
             await self.setup.writer.put_report(self.chain.id, report)
+
+    def _endpoints(self) -> tuple[EndpointRow, ...]:
+        return tuple(_endpoint_row(self.chain.id, item) for item in self._rpc.endpoints()) if self._rpc else ()
 
     async def _ill(self, error: ChainUnreachable | DeepReorg) -> None:
         """Say once that the chain fails, so that the others go on.
@@ -193,10 +206,13 @@ class Keeper:
             raise error
         if not self._said:
             self._said = True
-            now = "it is stopped, the others go on" if deep else "going on with the others, trying again"
+            alone = sum(chain.enabled for chain in self.setup.config.chains.values()) == 1
+            now = (
+                "it is stopped, the others go on" if deep else "trying again" + ("" if alone else ", the others go on")
+            )
             self.setup.progress.say(f"{error.message}; {now}. hint: {error.hint}")
             state = f"{'stopped' if deep else 'failing'}: {error.message}"
-            report = msgspec.structs.replace(self._reported[1], state=state)
+            report = msgspec.structs.replace(self._reported[1], state=state, endpoints=self._endpoints())
             self._reported = (0.0, Report())
             await self.setup.writer.put_report(self.chain.id, report)
         self.bell.ring()

@@ -1,10 +1,18 @@
-"""What is said on stderr while blocks are read: one line that rewrites itself, or a line per ten seconds in a log."""
+"""What is said on stderr: while blocks are read one line that rewrites itself, or in a log a line per ten seconds.
+
+A chain that is followed has nothing to say in a log: what its newest blocks bring is no news of the daemon. In a log
+each line begins with the time, UTC.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from math import inf
 from typing import NamedTuple, TextIO
 
 from monitor.model.page import Page
@@ -15,6 +23,8 @@ _EVERY_TERMINAL = 0.2
 _EVERY_LOG = 10.0
 _HALF_LIFE = 10.0
 """Seconds after which what a block cost counts half: the blocks ahead are as dense as the latest, not as the first."""
+_FEW = 64
+"""Blocks that a log does not speak of: they come and are read."""
 
 
 class Traffic(NamedTuple):
@@ -35,6 +45,8 @@ class Tally:
 
     def __init__(self, now: float) -> None:
         self.began = now
+        self.told = False
+        """Whether a log was told that blocks are missing, and not yet that they are there."""
         self.missing = 0
         self.head = 0
         self.blocks = 0
@@ -70,7 +82,7 @@ class Progress:
         self.stream = stream
         self._tallies: dict[int, Tally] = {}
         self._traffic: dict[int, Callable[[], Traffic]] = {}
-        self._shown = 0.0
+        self._shown = -inf
         self._live = stream is not None and stream.isatty()
 
     def follow(self, chain_id: int, traffic: Callable[[], Traffic]) -> None:
@@ -100,7 +112,23 @@ class Progress:
     def say(self, line: str) -> None:
         """Write one line."""
         if self.stream is not None:
-            print(("\r\x1b[K" if self._live else "") + line, file=self.stream, flush=True)
+            begin = "\r\x1b[K" if self._live else f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} "
+            print(begin + line, file=self.stream, flush=True)
+
+    @contextmanager
+    def saying(self, logger: logging.Logger) -> Iterator[None]:
+        """Say what is logged meanwhile, the end of a trouble like its beginning."""
+        if self.stream is None:
+            yield
+            return
+        handler, level = _Saying(self), logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
     def close(self) -> None:
         """End the live line, and sum up what was read."""
@@ -116,24 +144,39 @@ class Progress:
         return self._tallies.setdefault(chain_id, Tally(time.monotonic()))
 
     def _show(self, chain_id: int) -> None:
-        now = time.monotonic()
+        now, tally = time.monotonic(), self._tally(chain_id)
+        if tally.told and not tally.missing:
+            tally.told = False
+            self.say(f"{self.names[chain_id]}: at the head, block {tally.head:,}")
         if self.stream is None or now - self._shown < (_EVERY_TERMINAL if self._live else _EVERY_LOG):
             return
-        self._shown = now
-        text = self._text(chain_id, now)
         if self._live:
-            print("\r\x1b[K" + text, end="", file=self.stream, flush=True)
-        else:
-            print(text, file=self.stream, flush=True)
+            self._shown = now
+            print("\r\x1b[K" + self._text(chain_id, now), end="", file=self.stream, flush=True)
+        elif tally.missing > _FEW:
+            self._shown, tally.told = now, True
+            self.say(self._text(chain_id, now))
 
     def _text(self, chain_id: int, now: float) -> str:
         tally = self._tally(chain_id)
         left = tally.seconds_left()
         eta = f", about {_duration(left)} left" if left is not None else ""
-        return (
-            f"{self.names[chain_id]}: {tally.missing:,} blocks to read of head {tally.head:,}, {tally.logs:,} logs, "
-            f"{tally.rate(now):,.0f} logs/s{eta}; {self._traffic.get(chain_id, Traffic)().text()}"
-        )
+        rate = f"{tally.logs:,} logs, {tally.rate(now):,.0f} logs/s{eta}"
+        stand = f"{tally.missing:,} blocks to read of head {tally.head:,}, {rate}"
+        if not tally.missing:
+            stand = f"at the head, block {tally.head:,}, {tally.logs:,} logs read"
+        return f"{self.names[chain_id]}: {stand}; {self._traffic.get(chain_id, Traffic)().text()}"
+
+
+class _Saying(logging.Handler):
+    """Hands what is logged to the progress, which knows what stands on the terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._progress.say(record.getMessage())
 
 
 def _duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -64,8 +65,10 @@ async def _run(config: Config, mode: Mode, early: Sequence[int], *, quiet: bool)
             for name in _SIGNALS:
                 loop.add_signal_handler(name, stop, name)
             try:
-                async with _serving("" if mode.until_head else config.health.listen, Path(config.ledger.path)):
-                    await engine.run()
+                listen = "" if mode.until_head else config.health.listen
+                with progress.saying(logging.getLogger("monitor")):
+                    async with _serving(listen, Path(config.ledger.path)):
+                        await engine.run()
             finally:
                 for name in _SIGNALS:
                     loop.remove_signal_handler(name)

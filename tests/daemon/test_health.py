@@ -103,6 +103,25 @@ async def test_a_daemon_tells_how_it_does(node, chain, tmp_path):
     assert_holds(place, chain)
 
 
+async def test_an_outage_is_said_once_when_it_starts_and_once_when_it_ends(node, chain, tmp_path):
+    place = lay_out(tmp_path, [node.url], chain="poll_seconds = 0.1")
+    async with Forked(place, "run") as daemon:
+        await until(lambda: at_head(place, chain.blocks[-1].hash) and follows(place, chain), what=daemon.err)
+        node.faults = [faults.status(503)]
+        await until(lambda: "failing" in reported(place).state, what=daemon.err)
+        with Reader(place.ledger) as reader:
+            (endpoint,) = reader.status().endpoints
+        assert endpoint.health == "failing"
+        # It was given up once; it is tried again and again.
+        asked = node.requests
+        await until(lambda: node.requests > asked + 3, what=daemon.err)
+        node.faults = []
+        await until(lambda: follows(place, chain), what=daemon.err)
+        assert await daemon.stop() == 130
+    said = ("is failing", "answers again", "trying again", "works again", "the others")
+    assert [daemon.err.count(words) for words in said] == [1, 1, 1, 1, 0]
+
+
 def follows(place, chain):
     found = reported(place)
     return (found.node_head, found.state, found.to_read) == (chain.head, "following", 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -52,12 +54,51 @@ def test_a_log_gets_a_line_per_ten_seconds_and_a_sum(clock):
         clock.now += 1
         shown.wrote(1, page(10 * number, 10 * number + 10, 50))
     shown.close()
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == 11
+    stamps, lines = zip(*(line.split(" ", 1) for line in stream.getvalue().splitlines()), strict=True)
+    assert all(datetime.fromisoformat(stamp).tzinfo == UTC for stamp in stamps)
+    assert len(lines) == 12
     left = "800 blocks to read of head 999, 1,000 logs, 50 logs/s, about 1 min 20 s left"
-    assert lines[1] == f"base: {left}; 1,200 calls, 1 split, 2.3 MB"
+    assert lines[2] == f"base: {left}; 1,200 calls, 1 split, 2.3 MB"
+    assert lines[-2] == "base: at the head, block 999"
     assert lines[-1] == "base: read 1,000 blocks, 5,000 logs (50 logs/s), 1,200 calls, 1 split, 2.3 MB"
     assert "\x1b" not in stream.getvalue()
+
+
+def test_a_log_says_nothing_while_the_newest_blocks_come_and_are_read(clock):
+    stream = io.StringIO()
+    shown = begun(stream)
+    shown.wrote(1, page(0, 1_000, 5))
+    said = stream.getvalue()
+    assert said.count("at the head, block 999") == 1
+    for number in range(1_000, 1_400, 20):
+        clock.now += 60
+        shown.planned(1, 20, number + 19)
+        shown.wrote(1, page(number, number + 20, 3))
+    assert stream.getvalue() == said
+    clock.now += 60
+    shown.planned(1, 500, 1_899)
+    assert "500 blocks to read of head 1,899" in stream.getvalue()[len(said) :]
+
+
+def test_a_terminal_says_where_it_stands_while_it_follows(clock):
+    stream = Terminal()
+    shown = begun(stream)
+    shown.wrote(1, page(0, 990, 5))
+    clock.now += 60
+    shown.wrote(1, page(990, 1_000, 0))
+    last = stream.getvalue().split("\r\x1b[K")[-1]
+    assert last == "base: at the head, block 999, 5 logs read; 1,200 calls, 1 split, 2.3 MB"
+
+
+def test_what_is_logged_meanwhile_stands_on_a_line_of_its_own(clock):
+    stream = Terminal()
+    shown = begun(stream)
+    logger = logging.getLogger("monitor.of_this_test")
+    with shown.saying(logger):
+        logger.info("endpoint %s answers again", "x")
+        logger.debug("of no use")
+    logger.warning("endpoint %s is failing", "x")
+    assert stream.getvalue().endswith("\r\x1b[Kendpoint x answers again\n")
 
 
 def test_the_time_left_follows_the_density_of_the_latest_blocks(clock):

@@ -37,7 +37,7 @@ OF_THESE = {
     "places": ("venues", "suppliers"),
 }  # fmt: skip
 """What else it says and follows from what is said; origins follow from transfers, and are compared themselves."""
-_WHOLE = (*OF_FRAMES, "behind", "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
+_WHOLE = (*OF_FRAMES, "behind", "hands", "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
 _OF_LEASES = ("tenancies", "together", "deposits")
 """What it says of each lease by itself, and in an order that other leases do not change."""
 

@@ -15,7 +15,7 @@ from monitor.facts.fold import DEPOSITS, KEY
 from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E, TRANSFERS
-from monitor.rules.hands import Behind, groups, origins
+from monitor.rules.hands import HAND, Behind, groups, origins
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
@@ -354,6 +354,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return groups(self.origins, self.clusters)
 
     @cached_property
+    def hands(self) -> pl.DataFrame:
+        """Rows of `groups` that are no clusters: who is of a hand that reaches over some."""
+        return self.groups.filter(pl.col("group").str.starts_with(HAND))
+
+    @cached_property
     def together(self) -> pl.DataFrame:
         """Tenancies with `group`: a lease stands under its renter's cluster and, if there is one, its hand."""
         renters = self.groups.rename({"address": "renter"})
@@ -367,11 +372,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         provider offers is a customer of it, however few others there are.
         """
         who = ["chain_id", "provider"]
-        rented = self.together.filter(pl.col("provider").is_not_null())
-        own = pl.col("group") == pl.col("cluster_id")
-        whole = rented.filter(own).group_by(who).agg(pl.col("milli_hours").sum().alias("whole"))
-        taken = rented.group_by(*who, "group").agg(
-            pl.col("milli_hours").sum(), pl.col("milli").sum().alias("leased"), pl.col("cluster_id").unique()
+        told = [*who, "cluster_id", "milli", "milli_hours"]
+        rented = self.tenancies.filter(pl.col("provider").is_not_null())
+        shared = rented.join(self.hands.rename({"address": "renter"}), on="renter", how="inner")
+        whole = rented.group_by(who).agg(pl.col("milli_hours").sum().alias("whole"))
+        own = rented.select(*told, pl.col("cluster_id").alias("group"))
+        taken = (
+            pl.concat([own, shared.select(own.columns)])
+            .group_by(*who, "group")
+            .agg(pl.col("milli_hours").sum(), pl.col("milli").sum().alias("leased"), pl.col("cluster_id").unique())
         )
         offered = self.capacity.group_by(who).agg(milli_of("h100e").sum().alias("offered"))
         sized = taken.join(whole.filter(pl.col("whole") > 0), on=who, how="inner").join(offered, on=who, how="left")

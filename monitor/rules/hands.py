@@ -13,7 +13,10 @@ import polars as pl
 
 from monitor.wallets.funding import first_fundings
 
-__all__ = ["Behind", "groups", "origins"]
+__all__ = ["HAND", "Behind", "groups", "origins"]
+
+HAND = "hand-"
+"""What the name of a hand begins with."""
 
 _ONCE = 2
 """Distinct wallets a go-between ever sent value to, at most."""
@@ -123,7 +126,7 @@ def groups(origins: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
     started = pl.concat([begun, begun.select(pl.col("origin").alias("address"), "origin")]).unique()
     placed = started.join(clusters, on="address", how="inner")
     wide = placed.filter(pl.col("cluster_id").n_unique().over("origin") > 1)
-    name = pl.concat_str(pl.lit("hand-"), pl.col("origin").bin.encode("hex")).alias("group")
+    name = pl.concat_str(pl.lit(HAND), pl.col("origin").bin.encode("hex")).alias("group")
     hands = wide.select("address", name).unique()
     return pl.concat([clusters.rename({"cluster_id": "group"}).select("address", "group"), hands]).sort(
         "group", "address"

@@ -202,20 +202,23 @@ class Keeper:
         self.agenda.fails(self.chain.id)
         deep = isinstance(error, DeepReorg)
         hopeless = (deep or not self.agenda.met) and not self.agenda.well
-        if isinstance(error, WrongChain) or hopeless or self.setup.mode.until_head:
-            raise error
-        if not self._said:
+        fatal = isinstance(error, WrongChain) or hopeless or self.setup.mode.until_head
+        if not self._said or deep or fatal:
             self._said = True
-            alone = sum(chain.enabled for chain in self.setup.config.chains.values()) == 1
-            now = (
-                "it is stopped, the others go on" if deep else "trying again" + ("" if alone else ", the others go on")
-            )
-            self.setup.progress.say(f"{error.message}; {now}. hint: {error.hint}")
-            state = f"{'stopped' if deep else 'failing'}: {error.message}"
-            report = msgspec.structs.replace(self._reported[1], state=state, endpoints=self._endpoints())
-            self._reported = (0.0, Report())
-            await self.setup.writer.put_report(self.chain.id, report)
+            await self._report_ill(error.message, for_good=deep or fatal)
+            if not fatal:
+                others = sum(chain.enabled for chain in self.setup.config.chains.values()) > 1
+                now = ", ".join(["it is stopped" if deep else "trying again", *["the others go on"][:others]])
+                self.setup.progress.say(f"{error.message}; {now}. hint: {error.hint}")
+        if fatal:
+            raise error
         self.bell.ring()
+
+    async def _report_ill(self, why: str, *, for_good: bool) -> None:
+        state = f"{'stopped' if for_good else 'failing'}: {why}"
+        report = msgspec.structs.replace(self._reported[1], state=state, endpoints=self._endpoints())
+        self._reported = (0.0, Report())
+        await self.setup.writer.put_report(self.chain.id, report)
 
     async def _pause(self) -> None:
         try:

@@ -162,7 +162,7 @@ class Progress:
         left = tally.seconds_left()
         eta = f", about {_duration(left)} left" if left is not None else ""
         rate = f"{tally.logs:,} logs, {tally.rate(now):,.0f} logs/s{eta}"
-        stand = f"{tally.missing:,} blocks to read of head {tally.head:,}, {rate}"
+        stand = f"{tally.missing:,} blocks to read, head {tally.head:,}, {rate}"
         if not tally.missing:
             stand = f"at the head, block {tally.head:,}, {tally.logs:,} logs read"
         return f"{self.names[chain_id]}: {stand}; {self._traffic.get(chain_id, Traffic)().text()}"

@@ -57,7 +57,7 @@ def test_a_log_gets_a_line_per_ten_seconds_and_a_sum(clock):
     stamps, lines = zip(*(line.split(" ", 1) for line in stream.getvalue().splitlines()), strict=True)
     assert all(datetime.fromisoformat(stamp).tzinfo == UTC for stamp in stamps)
     assert len(lines) == 12
-    left = "800 blocks to read of head 999, 1,000 logs, 50 logs/s, about 1 min 20 s left"
+    left = "800 blocks to read, head 999, 1,000 logs, 50 logs/s, about 1 min 20 s left"
     assert lines[2] == f"base: {left}; 1,200 calls, 1 split, 2.3 MB"
     assert lines[-2] == "base: at the head, block 999"
     assert lines[-1] == "base: read 1,000 blocks, 5,000 logs (50 logs/s), 1,200 calls, 1 split, 2.3 MB"
@@ -77,7 +77,7 @@ def test_a_log_says_nothing_while_the_newest_blocks_come_and_are_read(clock):
     assert stream.getvalue() == said
     clock.now += 60
     shown.planned(1, 500, 1_899)
-    assert "500 blocks to read of head 1,899" in stream.getvalue()[len(said) :]
+    assert "500 blocks to read, head 1,899" in stream.getvalue()[len(said) :]
 
 
 def test_a_terminal_says_where_it_stands_while_it_follows(clock):

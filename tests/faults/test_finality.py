@@ -46,3 +46,15 @@ async def test_a_fork_below_finality_stops_that_chain_alone(tmp_path):
         again = await monitor(place, "backfill")
         assert again.code == 1, again.err
         assert "monitor prune --chain 1" in again.err
+
+
+async def test_the_only_chain_that_forks_below_finality_ends_the_run_and_status_says_why(tmp_path):
+    chain = dense(seed=1, blocks=30, logs=4, chain_id=1)
+    async with Node(chain).running() as node:
+        place = config(tmp_path, [node.url])
+        async with Daemon(place) as daemon:
+            await until(lambda: heads(place) == {1: 29}, what="at the head")
+            node.chain = dense(seed=3, blocks=40, logs=4, chain_id=1)
+            await until(lambda: "monitor prune --chain 1 --above" in daemon.err, what="the fork is told")
+            assert await daemon.ended(60) == 1
+        assert "c1 (1): stopped: " in monitor_now(place, "status").out

@@ -44,7 +44,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     kinds = [(_large(each, least[unit]), unit, least[unit]) for each, unit in ((size, "milli"), (money, "micro"))]
     threshold = (
         f"robust z >= {params['min_z']} and >= {params['min_peak_percent']} % of the highest ten days, against the 90 d"
-        " before and the market's trend, within 60 d before a rule"
+        " before them or before the 60 d and the market's trend, within 60 d before a rule"
         f" date, >= {params['min_h100e']} H100e or >= {params['min_usd']} USD"
     )
     summaries = {

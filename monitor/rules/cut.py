@@ -12,6 +12,7 @@ import msgspec
 import polars as pl
 
 from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.inorder import under
 from monitor.rules.facts import Facts, chosen
 
 __all__ = [
@@ -33,11 +34,12 @@ OF_FRAMES = {
 }  # fmt: skip
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases, and the frames it follows from."""
 OF_THESE = {
-    "origins": ("origins",), "groups": ("origins", "clusters"), "unfunded": ("renters", "funders"),
-    "places": ("venues", "suppliers"),
+    "origins": ("origins",), "started": ("started",), "groups": ("started", "clusters"),
+    "hands": ("groups",), "unfunded": ("renters", "funders"), "places": ("venues", "suppliers"),
 }  # fmt: skip
 """What else it says and follows from what is said; origins follow from transfers, and are compared themselves."""
-_WHOLE = (*OF_FRAMES, "behind", "hands", "heads", "daily", "medians", "paying", "renters", "sizes", "venues", *OF_THESE)
+_WHOLE = (*OF_FRAMES, "behind", "heads", "daily", "medians", "paying", "renters", "venues", *OF_THESE)
+_ROLES = ("renter", "payer", "provider")
 _OF_LEASES = ("tenancies", "together", "deposits")
 """What it says of each lease by itself, and in an order that other leases do not change."""
 
@@ -70,18 +72,25 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     among: Circle | Facts = facts.__dict__.get("circle", facts)
     own = among.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")
     near = circle(among, own)
-    wallets = near.wallets.implode()
-    leases = facts.leases.filter(pl.col("renter").is_in(wallets) | pl.col("provider").is_in(wallets))
-    history = chosen(facts.lease_events, leases.select(KEY))
-    payers = _payers(leases, history)
+    wallets = near.wallets
+    theirs = pl.any_horizontal(pl.col(role).is_in(wallets.implode()) for role in ("renter", "provider"))
+    leases = facts.leases.filter(theirs)
+    payers = payers_of(facts, leases.get_column("renter").unique())
     if len(payers):
-        leases = chosen(facts.leases, pl.concat([leases.select(KEY), facts.paid(payers)]).unique())
-        history = chosen(facts.lease_events, leases.select(KEY))
-    narrow = _narrow(facts, leases=leases, lease_events=history)
-    narrow.__dict__["circle"] = near
+        leases = facts.rented(pl.concat([leases.select(KEY), facts.paid(payers)]))
+    narrow = _narrow(facts, leases=leases, lease_events=chosen(facts.lease_events, leases.select(KEY)))
+    people = pl.concat([wallets, payers, *(leases.get_column(role).alias("address") for role in _ROLES)])
+    narrow.__dict__.update(circle=near, **_homes(facts, people.drop_nulls().to_frame()))
     if among is not facts:
         narrow.__dict__.update({name: chosen(getattr(facts, name), leases.select(KEY)) for name in _OF_LEASES})
     return narrow
+
+
+def _homes(facts: Facts, people: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Pick whole clusters, those of some wallets, and the groups of whoever is in them."""
+    names = under(facts.clusters, people).select("cluster_id").unique()
+    clusters = facts.clusters.join(names, on="cluster_id", how="semi", maintain_order="left")
+    return {"clusters": clusters, "groups": facts.groups.join(clusters, on="address", how="semi")}
 
 
 def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
@@ -112,7 +121,7 @@ def circle(facts: Facts | Circle, wallets: pl.Series) -> Circle:
     groups = facts.groups.join(ours, on="address", how="semi").select("group").unique()
     origins = facts.origins.join(ours, on="address", how="semi").select("origin").unique()
     return Circle(
-        facts.clusters.join(ours, on="address", how="semi"),
+        under(facts.clusters, ours),
         facts.groups.join(groups, on="group", how="semi"),
         facts.origins.join(origins, on="origin", how="semi"),
     )
@@ -134,12 +143,7 @@ def payers_of(facts: Facts, renters: pl.Series) -> pl.Series:
     if facts.payers is not None:
         return facts.payers(renters, "renter").get_column("payer").unique()
     leases = facts.leases.filter(pl.col("renter").is_in(renters.implode()))
-    return _payers(leases, chosen(facts.lease_events, leases.select(KEY)))
-
-
-def _payers(leases: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
-    """List who paid for a lease of somebody else."""
-    told = history.filter(pl.col("verb").is_in(DEPOSITS)).select(*KEY, "actor")
+    told = chosen(facts.lease_events, leases.select(KEY)).filter(pl.col("verb").is_in(DEPOSITS)).select(*KEY, "actor")
     topped = told.join(leases.select(*KEY, "renter"), on=KEY, how="inner").rename({"actor": "payer"})
     both = pl.concat([leases.select("payer", "renter"), topped.select("payer", "renter")])
     return both.filter(pl.col("payer") != pl.col("renter")).get_column("payer").unique()

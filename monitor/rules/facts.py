@@ -12,10 +12,11 @@ import polars as pl
 
 from monitor.facts.bounds import believable_amount
 from monitor.facts.fold import DEPOSITS, KEY
+from monitor.facts.inorder import under
 from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E, TRANSFERS
-from monitor.rules.hands import HAND, Behind, groups, origins
+from monitor.rules.hands import HAND, Behind, groups, origins, started
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
@@ -29,6 +30,8 @@ _HOURS_LIMIT = 10**12
 
 
 DAY = 86_400
+_SOME = 2_000
+"""Wallets up to which clusters are looked up one by one."""
 _FEW = 10_000
 """Wallets up to which what is known of them is looked up and not gone through."""
 _VENUE = ["market", "chain_id"]
@@ -107,10 +110,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         """Columns address, cluster_id; one row per wallet."""
         return self.members.select("address", "cluster_id").unique().sort("address")
 
-    def _homes(self, frame: pl.DataFrame, role: str) -> pl.DataFrame:
-        """Pick the `clusters` of those who stand in a column, which has their name: few are found in less than all."""
-        known = self.clusters.rename({"address": role})
-        return known.filter(pl.col(role).is_in(frame.get_column(role).implode())) if frame.height < _FEW else known
+    def homes(self, frame: pl.DataFrame, role: str) -> pl.DataFrame:
+        """Pick the `clusters` of those who stand in a column, which has their name."""
+        wallets = frame.select(pl.col(role).alias("address")).drop_nulls().unique()
+        if wallets.height < _SOME:
+            known = under(self.clusters, wallets)
+        else:
+            known = self.clusters.join(wallets, on="address", how="semi")
+        return known.rename({"address": role})
 
     def about(self, leases: pl.DataFrame, lease_events: pl.DataFrame) -> Facts:
         """Give the same facts with other leases; who is in which cluster stays."""
@@ -160,8 +167,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     def witnesses(self, among: pl.Expr) -> pl.DataFrame:
         """Find such a lease per market `among` the leases; the first few of each market are looked at first."""
-        opened = self.leases.lazy().filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null())
-        keys = opened.filter(among).select(KEY).collect()
+        told = self.leases.select(*KEY, "renter", "opened_at").filter(among)
+        keys = told.filter(pl.col("opened_at").is_not_null() & pl.col("renter").is_not_null()).select(KEY)
         found = _named_payments(self, keys.group_by(_VENUE, maintain_order=True).head(_WITNESSES))
         rest = keys.join(found, on=_VENUE, how="anti")
         return found if rest.is_empty() else pl.concat([found, _named_payments(self, rest)]).sort(KEY)
@@ -169,8 +176,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def renters(self) -> pl.DataFrame:
         """Wallets with a lease that opened: chain_id, renter."""
-        opened = self.leases.filter(pl.col("opened_at").is_not_null()).select("chain_id", "renter").unique()
-        return opened.join(self._homes(opened, "renter"), on="renter", how="semi")
+        leases = self.leases.select("chain_id", "renter", "opened_at")
+        opened = leases.filter(pl.col("opened_at").is_not_null()).select("chain_id", "renter").unique()
+        return opened.join(self.homes(opened, "renter"), on="renter", how="semi")
 
     @cached_property
     def unfunded(self) -> pl.DataFrame:
@@ -182,9 +190,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def sizes(self) -> pl.DataFrame:
         """How many leases of each size opened: market, chain_id, milli (thousandths of H100e), len."""
-        opened = self.leases.filter(pl.col("opened_at").is_not_null())
-        known = opened.join(self._homes(opened, "renter"), on="renter", how="semi")
-        return known.select("market", "chain_id", milli_of("h100e").alias("milli")).group_by(pl.all()).len()
+        size = ("market", "chain_id", milli_of("h100e").alias("milli"))
+        leases = self.leases.select(*size[:2], "renter", "opened_at", "h100e")
+        opened = leases.filter(pl.col("opened_at").is_not_null()).select(*size, "renter")
+        known = opened.join(self.homes(opened, "renter"), on="renter", how="semi")
+        return known.drop("renter").group_by(pl.all()).len()
 
     @cached_property
     def medians(self) -> dict[int, pl.DataFrame]:
@@ -201,7 +211,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def priced(self) -> pl.DataFrame:
         """Leases with a price that tenants opened, as `monitor.facts.prices.priced` gives them."""
         found = priced(self.leases)
-        return found.join(self._homes(found, "renter"), on="renter", how="semi")
+        return found.join(self.homes(found, "renter"), on="renter", how="semi")
 
     @cached_property
     def tenancies(self) -> pl.DataFrame:
@@ -211,8 +221,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         (thousandths of H100e-hours), lease (`market:chain:lease`), position, provider_cluster.
         """
         rented = h100e_hours(self.leases.filter(pl.col("opened_at").is_not_null()), self.as_of)
-        hosts = self._homes(rented, "provider").rename({"cluster_id": "provider_cluster"})
-        placed = rented.join(self._homes(rented, "renter"), on="renter", how="inner").join(
+        hosts = self.homes(rented, "provider").rename({"cluster_id": "provider_cluster"})
+        placed = rented.join(self.homes(rented, "renter"), on="renter", how="inner").join(
             hosts, on="provider", how="left"
         )
         spot = (pl.col("chain_id"), pl.col("open_block"), pl.col("open_tx"), pl.col("open_log_index"))
@@ -277,6 +287,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         summed = both.group_by("unit", (pl.col("when") // DAY).alias("day")).agg(pl.col("milli").sum().alias("all"))
         return summed.sort("unit", "day")
 
+    def rented(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Pick the leases of some keys (KEY), in order."""
+        return under(self.leases, keys.select(KEY).drop_nulls())
+
     def paid(self, wallets: pl.Series) -> pl.DataFrame:
         """List the leases of others that some wallets paid for (keys, each once or more often)."""
         if self.payers is not None:
@@ -303,6 +317,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         near = self.transfers
         if self.near is not None:
             near = self.near(wallets.get_column(side).drop_nulls().unique(), side, *columns)
+            if key == [side]:
+                return near
         return near.join(wallets.select(key), on=key, how="semi")
 
     def payments(self, wallets: pl.DataFrame, side: str, *columns: str) -> pl.DataFrame:
@@ -314,12 +330,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
                 told.add("block_time")
             found = self._found(wallets, side, *(name for name in TRANSFERS if name in told))
             at = pl.col("block_time").alias("at")
-            return _valued(found.lazy()).select(at if name == "at" else name for name in columns).collect()
+            return (
+                _valued(found.lazy())
+                .select(at if name == "at" else name for name in columns)
+                .collect(engine="in-memory")
+            )
         return self.moves.join(wallets.lazy().select(key).unique(), on=key, how="semi").select(columns).collect()
 
     def moved(self, wallets: pl.DataFrame, side: str) -> pl.DataFrame:
         """Pick the `moves` whose `side` stands in `wallets`, as `dealt`."""
-        return _moving(self.dealt(wallets, side).lazy()).collect()
+        return _moving(self.dealt(wallets, side).lazy()).collect(engine="in-memory")
 
     @cached_property
     def strangers(self) -> pl.DataFrame:
@@ -332,10 +352,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
         Nearly everybody's gas comes from an exchange: who sends the money tells more.
         """
-        hub = self.strangers.rename({"address": "funder"})
-        both = pl.concat([self.funders, self.token_funders]).unique()
-        own = both.join(hub, on="funder", how="anti").filter(pl.col("funder") != pl.col("address"))
-        return own.sort("chain_id", "address", "block_number", "kind")
+        hub = pl.col("funder").is_in(self.strangers.get_column("address").implode())
+        # most are hubs, and left out before rows are compared
+        own = ~hub & (pl.col("funder") != pl.col("address"))
+        both = (each.filter(own) for each in (self.funders, self.token_funders))
+        return pl.concat(both).unique().sort("chain_id", "address", "block_number", "kind")
 
     @cached_property
     def behind(self) -> Behind:
@@ -345,13 +366,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
-        people = pl.concat([self.renters.get_column("renter"), self.supply.get_column("provider").drop_nulls()])
+        people = pl.concat([self.renters.get_column("renter"), self.of_supply(_providers).get_column("provider")])
         return origins(self.founders, people, lambda between: self.behind.of(between, self.dealt, self.hubs))
+
+    @cached_property
+    def started(self) -> pl.DataFrame:
+        """Columns address, origin: who may be of one hand."""
+        return started(self.origins)
 
     @cached_property
     def groups(self) -> pl.DataFrame:
         """Columns address, group: each wallet's cluster, and its hand (`monitor.rules.hands.groups`)."""
-        return groups(self.origins, self.clusters)
+        return groups(self.started, self.clusters)
 
     @cached_property
     def hands(self) -> pl.DataFrame:
@@ -389,6 +415,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         return large.group_by(*who, "cluster_id").agg(percent)
 
 
+def _providers(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    return supply.select("provider").drop_nulls().unique()
+
+
 def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows of some leases (KEY), in their order; numbers of few are looked for before keys are compared."""
     few = frame.filter(pl.col("lease_id").is_in(keys.get_column("lease_id").unique().implode()))
@@ -397,7 +427,7 @@ def chosen(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _named_payments(facts: Facts, keys: pl.DataFrame) -> pl.DataFrame:
     """Say which of some leases (KEY) is the first of its market to have a payment that names it."""
-    paid = facts.about(chosen(facts.leases, keys), chosen(facts.lease_events, keys)).deposits
+    paid = facts.about(facts.rented(keys), chosen(facts.lease_events, keys)).deposits
     named = paid.filter(pl.col("payer").is_not_null() & pl.col("token").is_not_null()).select(*KEY, "renter")
     return named.unique(KEY).sort(KEY).unique(_VENUE, keep="first", maintain_order=True)
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from monitor.wallets.funding import first_fundings
 
-__all__ = ["HAND", "Behind", "groups", "origins"]
+__all__ = ["HAND", "Behind", "groups", "origins", "started"]
 
 HAND = "hand-"
 """What the name of a hand begins with."""
@@ -117,14 +117,18 @@ def _spot() -> pl.Expr:
     return pl.struct("chain_id", pl.col("block_number").alias("block"), pl.col("tx_hash").alias("tx"), "log_index")
 
 
-def groups(origins: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
-    """List every wallet's groups: address, group; its cluster, and its hand where that reaches over clusters.
+def started(origins: pl.DataFrame) -> pl.DataFrame:
+    """List who came of whom, where that may be a hand: address, origin.
 
     The wallet a hand came from is of the hand itself: who funds a front of its own acts beside it.
     """
     begun = origins.filter(pl.col("out_degree").fill_null(0) < _MAX_DEGREE).select("address", "origin")
-    started = pl.concat([begun, begun.select(pl.col("origin").alias("address"), "origin")]).unique()
-    placed = started.join(clusters, on="address", how="inner")
+    return pl.concat([begun, begun.select(pl.col("origin").alias("address"), "origin")]).unique().sort(pl.all())
+
+
+def groups(begun: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    """List every wallet's groups: address, group; its cluster, and its hand (`started`) where that is over clusters."""
+    placed = begun.join(clusters, on="address", how="inner")
     wide = placed.filter(pl.col("cluster_id").n_unique().over("origin") > 1)
     name = pl.concat_str(pl.lit(HAND), pl.col("origin").bin.encode("hex")).alias("group")
     hands = wide.select("address", name).unique()

@@ -16,9 +16,10 @@ import polars as pl
 
 from monitor.facts.fold import KEY
 from monitor.facts.folding import Turned
+from monitor.facts.inorder import under
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates, payers_of
-from monitor.rules.facts import DAY, Facts, chosen, milli_of
+from monitor.rules.facts import DAY, Facts, chosen
 
 __all__ = ["Near", "Told", "Whom", "near"]
 
@@ -77,7 +78,6 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     theirs = _distinct([news.leases.get_column("renter"), others])
     after.__dict__["venues"] = _renewed_venues(before, after, told.leases)
     after.__dict__["renters"] = _renewed_renters(before, after, theirs)
-    after.__dict__["sizes"] = _renewed_sizes(before, after, news.leases, others)
     after.__dict__["paying"] = _renewed_witnesses(before, after, news.keys, others)
     after.__dict__["daily"] = _renewed_days(before, after, news)
     if _differing(*(facts.hubs.select("address", "reason") for facts in (before, after))).is_empty():
@@ -168,27 +168,19 @@ def _renewed_venues(before: Facts, after: Facts, turned: Turned) -> pl.DataFrame
 def _renewed_renters(before: Facts, after: Facts, wallets: pl.Series) -> pl.DataFrame:
     """Look up `Facts.renters` again among some wallets."""
     again = pl.col("renter").is_in(wallets.implode())
-    theirs = after.about(after.leases.filter(again), after.lease_events.clear()).renters
+    leases = after.leases.select("chain_id", "renter", "opened_at").filter(again)
+    theirs = after.about(leases, after.lease_events.clear()).renters
     known = before.renters.filter(again)
     if known.height == theirs.height == known.join(theirs, on=known.columns, how="semi").height:
         return before.renters
     return pl.concat([before.renters.filter(~again), theirs])
 
 
-def _renewed_sizes(before: Facts, after: Facts, rows: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
-    """Count `Facts.sizes` again for the sizes that leases in `rows` have, or those of some wallets."""
-    told = pl.col("renter").is_in(wallets.implode())
-    size = milli_of("h100e")
-    others = [facts.leases.lazy().filter(told).select(size).collect() for facts in (before, after) if len(wallets)]
-    again = pl.concat([rows.select(size), *others]).to_series().unique().implode()
-    few = after.leases.select("market", "chain_id", "renter", "opened_at", "h100e").filter(size.is_in(again))
-    theirs = after.about(few, after.lease_events.clear()).sizes
-    return pl.concat([before.sizes.filter(~pl.col("milli").is_in(again)), theirs])
-
-
 def _renewed_witnesses(before: Facts, after: Facts, keys: pl.DataFrame, wallets: pl.Series) -> pl.DataFrame:
     """Look for another lease in `Facts.paying` where something is said of one, or of its renter, or there was none."""
     stand = before.paying.join(keys, on=KEY, how="anti").filter(~pl.col("renter").is_in(wallets.implode()))
+    if after.venues.filter("opened").join(stand, on=_VENUE, how="anti").is_empty():
+        return stand
     known = [pl.lit(False), *(_at(market, chain_id) for market, chain_id in stand.select(_VENUE).iter_rows())]
     return pl.concat([stand, after.witnesses(~pl.any_horizontal(known))]).sort(KEY)
 
@@ -200,16 +192,20 @@ def _at(market: str, chain_id: int) -> pl.Expr:
 def _renewed_days(before: Facts, after: Facts, news: _News) -> pl.DataFrame:
     """Add up `Facts.daily` again for the days of leases with news and of all that was ever said of them."""
     told = [news.every_lease.get_column("opened_at"), news.history.get_column("at")]
-    days = (pl.concat(told).drop_nulls() // DAY).unique().implode()
-    leases = after.leases.filter((pl.col("opened_at") // DAY).is_in(days))
-    events = after.lease_events.filter((pl.col("at") // DAY).is_in(days))
-    paid = chosen(after.leases, events.select(KEY).unique())
-    parts = [
-        after.about(leases, events.clear()).daily.filter(pl.col("unit") == "milli"),
-        after.about(paid, events).daily.filter(pl.col("unit") == "micro"),
-    ]
-    stands = before.daily.filter(~pl.col("day").is_in(days))
-    return pl.concat([stands, pl.concat(parts).filter(pl.col("day").is_in(days))]).sort("unit", "day")
+    days = (pl.concat(told).drop_nulls() // DAY).unique()
+    opened = _during(days, after.leases.select(*KEY, "opened_at"), "opened_at")
+    events = _during(days, after.lease_events, "at")
+    leases = after.rented(pl.concat([opened.select(KEY), events.select(KEY)]))
+    again = after.about(leases, events).daily.filter(pl.col("day").is_in(days.implode()))
+    stands = before.daily.filter(~pl.col("day").is_in(days.implode()))
+    return pl.concat([stands, again]).sort("unit", "day")
+
+
+def _during(days: pl.Series, frame: pl.DataFrame, when: str) -> pl.DataFrame:
+    """Pick the rows of some days; what is between the first and the last is found sooner."""
+    ends = (pl.lit(day, dtype=pl.Int64()) * DAY for day in (days.min(), days.max()))
+    near = frame.filter(pl.col(when).is_between(next(ends), next(ends) + DAY))
+    return near.filter((pl.col(when) // DAY).is_in(days.implode()))
 
 
 def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series]:
@@ -225,7 +221,7 @@ def _repriced(before: Facts, after: Facts, rows: pl.DataFrame) -> list[pl.Series
     found = []
     for weeks, known in before.medians.items():
         within = pl.col("week").is_between(first, last + weeks)
-        reach = (pl.col("opened_at") // WEEK).is_between(first - weeks, last + weeks)
+        reach = pl.col("opened_at").is_between((first - weeks) * WEEK, (last + weeks + 1) * WEEK)
         near = after.leases.select(_PRICED).filter(models & reach)
         recent = after.about(near, after.lease_events).priced.join(kinds, on=_KIND, how="semi")
         later = reference(recent, weeks).filter(within)
@@ -286,15 +282,17 @@ def _partners(facts: Facts, known: pl.Series, payers: pl.Series) -> pl.Series:
     served = _served(facts, payers)
     if known.is_empty():
         return served
-    theirs = facts.leases.filter(pl.any_horizontal(pl.col(role).is_in(known.implode()) for role in _PEOPLE))
+    theirs = facts.leases.select(_PEOPLE).filter(
+        pl.any_horizontal(pl.col(role).is_in(known.implode()) for role in _PEOPLE)
+    )
     refunded = facts.lease_events.filter(pl.col("recipient").is_in(known.implode())).select(KEY).unique()
-    back = chosen(facts.leases, refunded).get_column("renter")
+    back = facts.rented(refunded).get_column("renter")
     return _distinct([served, back, *(theirs.get_column(role) for role in _PEOPLE)])
 
 
 def _served(facts: Facts, payers: pl.Series) -> pl.Series:
     """List whose leases some wallets paid."""
-    return chosen(facts.leases, facts.paid(payers).unique()).get_column("renter")
+    return facts.rented(facts.paid(payers)).get_column("renter")
 
 
 def _running(before: Facts, after: Facts) -> pl.DataFrame:
@@ -307,7 +305,13 @@ def _since_heads(before: Facts, after: Facts, told: pl.Expr) -> pl.DataFrame:
     """Pick the leases for which `told` holds, where `now` is their chain's head of both looks that is the lower."""
     heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
     now = pl.col("chain_id").replace_strict(heads.get_column("chain_id"), heads.get_column("now"), default=None)
-    return after.leases.lazy().with_columns(now.alias("now")).filter(told).select("renter", "provider").collect()
+    return (
+        after.leases.lazy()
+        .with_columns(now.alias("now"))
+        .filter(told)
+        .select("renter", "provider")
+        .collect(engine="in-memory")
+    )
 
 
 class _Homes(NamedTuple):
@@ -325,10 +329,10 @@ class _Homes(NamedTuple):
 
 
 def _homes(before: Facts, after: Facts, wallets: pl.Series) -> _Homes:
-    gone = before.clusters.join(wallets.to_frame(), on="address", how="semi").select("cluster_id").unique()
+    gone = under(before.clusters, wallets.to_frame()).select("cluster_id").unique()
     parted = before.clusters.join(gone, on="cluster_id", how="semi")
     asked = _distinct([wallets, parted.get_column("address")]).to_frame()
-    return _Homes(dict(parted.iter_rows()), dict(after.clusters.join(asked, on="address", how="semi").iter_rows()))
+    return _Homes(dict(parted.iter_rows()), dict(under(after.clusters, asked).iter_rows()))
 
 
 def _distinct(columns: Iterable[pl.Series]) -> pl.Series:

@@ -18,12 +18,15 @@ _WHERE = ["chain_id", "provider"]
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge who sent value to a provider before it offered its first machine, and leased from it afterwards."""
     offered = pl.col("at").filter(pl.col("verb") == "capacity.upsert").min()
+    blind = (*quiet_chains(facts, "T02"), *silent_markets(facts, "T02", "capacity.upsert", "capacity"))
     begun = (
         facts.supply.filter(pl.col("provider").is_not_null() & pl.col("verb").str.ends_with(".upsert"))
         .group_by(_WHERE)
         .agg(pl.coalesce(offered, pl.col("at").min()).alias("begun"))
     )
     direct = _received(facts, begun.with_columns(pl.col("provider").alias("target"), pl.lit(1).alias("hops")), params)
+    if direct.is_empty():
+        return Outcome((), blind)
     further = direct.select(
         *_WHERE, pl.col("at").alias("begun"), pl.col("backer").alias("target"), pl.lit(2).alias("hops")
     )
@@ -60,7 +63,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" at most 2 hops, then >= {params['min_h100e']} H100e leased"
         ),
     )
-    return Outcome(found, (*quiet_chains(facts, "T02"), *silent_markets(facts, "T02", "capacity.upsert", "capacity")))
+    return Outcome(found, blind)
 
 
 def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFrame:
@@ -87,13 +90,13 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
 def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
     """Give each backer its cluster and the clusters of the wallets it first funded, never the provider's own."""
     ours = backers.select("backer").unique()
-    own = facts.clusters.rename({"address": "backer"}).join(ours, on="backer", how="semi")
+    own = facts.homes(ours, "backer").join(ours, on="backer", how="semi")
     first = facts.founders.select(pl.col("funder").alias("backer"), "address")
     behind = facts.origins.select(pl.col("origin").alias("backer"), "address")
     begun = pl.concat(each.join(ours, on="backer", how="semi") for each in (first, behind))
-    started = begun.join(facts.clusters, on="address", how="inner")
+    started = begun.join(facts.homes(begun, "address"), on="address", how="inner")
     known = pl.concat([own.select("backer", "cluster_id"), started.select("backer", "cluster_id")]).unique()
-    provider = facts.clusters.rename({"address": "provider", "cluster_id": "own"})
+    provider = facts.homes(backers, "provider").rename({"cluster_id": "own"})
     placed = backers.join(known, on="backer", how="inner").join(provider, on="provider", how="left")
     return placed.filter(pl.col("cluster_id").ne_missing(pl.col("own")))
 

@@ -22,6 +22,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge wallets that pay tenants, or pay their leases, by what comes in and goes on."""
     served = _served(facts)
     few = _few(facts, served.select(_SHELL).unique(), params["max_counterparties"])
+    if few.is_empty():
+        return Outcome((), quiet_chains(facts, "T08"))
     came, went = (_side(facts, few, *side) for side in _SIDES)
     both = pl.concat([came, went]).join(served, on=_SHELL, how="semi")
     quiet = (
@@ -111,8 +113,9 @@ def _served(facts: Facts) -> pl.DataFrame:
         "chain_id", pl.col("payer").alias("shell"), "renter"
     )
     hub = facts.strangers.rename({"address": "shell"})
-    tenant = facts.renters.select(pl.col("renter").alias("shell")).unique()
-    others = pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti").join(tenant, on="shell", how="anti")
+    others = pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti")
+    tenant = facts.renters.join(others, left_on="renter", right_on="shell", how="semi")
+    others = others.join(tenant, left_on="shell", right_on="renter", how="anti")
     return others.join(renters, on=["chain_id", "renter"], how="inner")
 
 

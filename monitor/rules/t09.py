@@ -21,7 +21,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge clusters that are renter and provider of one model at one time."""
     sized = facts.together.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
     price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
-    sellers = facts.groups.rename({"address": "provider", "group": "seller"})
+    # who rents nothing resells nothing
+    sellers = facts.groups.join(sized, on="group", how="semi").rename({"address": "provider", "group": "seller"})
     apart = sized.filter(pl.col("group") == pl.col("cluster_id")).join(sellers, on="provider", how="inner")
     sold = (
         apart.rename({"group": "customer", "seller": "group"})

@@ -20,6 +20,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge, per tenant cluster and window, who paid it and how much of that went into leases."""
     days = params["window_days"] * DAY
     came = _came(facts, params["min_payers"], days)
+    if came.is_empty():
+        return Outcome((), quiet_chains(facts, "T10"))
     per = _windowed(came, days).group_by(_WINDOW)
     inflow = per.agg(
         pl.col("sender").n_unique().alias("payers"),

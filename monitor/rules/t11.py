@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import comb
 
@@ -15,6 +16,8 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE", "tail"]
 
+Sizes = Callable[[], pl.DataFrame]
+"""Counts leases by market, chain_id and size."""
 _MAX_SIZES = 2_000
 """Sizes of a market the exact test looks at; a larger market is scaled down in proportion."""
 
@@ -40,39 +43,35 @@ def check(facts: Facts, params: Params) -> Outcome:
     return Outcome(tuple(found))
 
 
-def _paid(facts: Facts, _: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _paid(facts: Facts, _: Params) -> tuple[pl.DataFrame, Sizes]:
     """List leases with their escrow at opening as `size`, and how many of each size there are."""
     escrow = facts.deposits.group_by("lease").agg(pl.col("micro").filter(pl.col("verb") == "lease.open").sum())
     size = pl.col("micro").cast(pl.Int64()).alias("size")
     sized = facts.together.join(escrow, on="lease", how="left").with_columns(size)
     every = sized.filter(pl.col("group") == pl.col("cluster_id"))
-    return sized, every.group_by("market", "chain_id", "size").len()
+    return sized, every.group_by("market", "chain_id", "size").len
 
 
-def _held(facts: Facts, params: Params) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _held(facts: Facts, params: Params) -> tuple[pl.DataFrame, Sizes]:
     """List leases of tenants that have some near the limit, by H100e, and how many of each size there are."""
     milli = milli_of("h100e")
     low, high = _bounds(params["limit_h100e"] * 1000, params)
-    near = facts.leases.filter(milli.is_between(low, high)).select(pl.col("renter").alias("address")).unique()
+    sizes = facts.leases.select(milli, pl.col("renter").alias("address"))
+    near = sizes.filter(pl.col("h100e").is_between(low, high)).select("address").unique()
     theirs = facts.clusters.join(near, on="address", how="semi").get_column("cluster_id")
     sized = of_tenants(facts, set(theirs)).together.with_columns(pl.col("milli").alias("size"))
-    return sized, facts.sizes.rename({"milli": "size"})
+    return sized, lambda: facts.sizes.rename({"milli": "size"})
 
 
 def _bounds(limit: int, params: Params) -> tuple[int, int]:
     return limit * params["low_percent"] // 100, limit * params["high_percent"] // 100
 
 
-def _hits(sized: pl.DataFrame, every: pl.DataFrame, limit: int, unit: str, params: Params) -> pl.DataFrame:
+def _hits(sized: pl.DataFrame, every: Sizes, limit: int, unit: str, params: Params) -> pl.DataFrame:
     scale = 10**6 if unit == "USD" else 1000
     near = pl.col("size").is_between(*_bounds(limit * scale, params)).alias("near")
     known = sized.filter(pl.col("size") > 0).with_columns(near)
     key = ["group", "market", "chain_id"]
-    whole = (
-        every.filter(pl.col("size") > 0)
-        .group_by(key[1:])
-        .agg(pl.col("len").sum().alias("all"), pl.col("len").filter(near).sum().alias("all_near"))
-    )
     # the need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told
     below = known.filter("near").sort(*key, "opened_at")
     rolled = below.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
@@ -85,6 +84,14 @@ def _hits(sized: pl.DataFrame, every: pl.DataFrame, limit: int, unit: str, param
         rolled.filter(spread & (pl.col("sum") >= params["min_times"] * limit * scale))
         .unique(key, keep="first", maintain_order=True)
         .rename({"opened_at": "crossed"})
+    )
+    if crossed.is_empty():
+        return crossed
+    whole = (
+        every()
+        .filter(pl.col("size") > 0)
+        .group_by(key[1:])
+        .agg(pl.col("len").sum().alias("all"), pl.col("len").filter(near).sum().alias("all_near"))
     )
     stretch = known.join(crossed, on=key, how="inner").filter(
         pl.col("opened_at").is_between(pl.col("crossed") - params["window_days"] * DAY, pl.col("crossed") + HOUR)

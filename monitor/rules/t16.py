@@ -79,9 +79,11 @@ def _large(series: pl.DataFrame, least: int) -> pl.DataFrame:
 
 def _in_reach(series: pl.DataFrame, day: RuleDate, least: int) -> bool:
     """Tell whether any group did enough in the days before a rule date that a surge would be in."""
-    if series.is_empty():
+    times, start = series.get_column("when"), day.at - _AHEAD * _TEN * _STEP
+    first, last = times.min(), times.max()
+    if not isinstance(first, int) or not isinstance(last, int) or last < start or first >= day.at:
         return False
-    near = series.filter(pl.col("when").is_between(day.at - _AHEAD * _TEN * _STEP, day.at, closed="left"))
+    near = series.filter(pl.col("when").is_between(start, day.at, closed="left"))
     done = near.filter(pl.col("value") > 0).group_by("group").agg(pl.col("value").sum())
     return bool((done.get_column("value") >= least).any())
 

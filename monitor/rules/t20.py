@@ -82,17 +82,16 @@ def _returned(facts: Facts, traded: pl.DataFrame, params: Params) -> pl.DataFram
         (pl.col("held_until").max() + params["return_hours"] * HOUR).alias("ended"),
     )
     paid = facts.deposits.group_by(_PAIR).agg(pl.col("micro").sum().alias("paid"))
-    mine = facts.clusters.rename({"address": "recipient"})
     near = facts.moved(span.select(pl.col("provider").alias("sender")).unique(), "sender").with_columns(
         pl.col("sender").alias("provider"), pl.lit(1).alias("hops"), pl.col("position").alias("origin")
     )
     through = near.join(facts.strangers.rename({"address": "recipient"}), on="recipient", how="anti")
     passed = further(facts, through, onward=True, seconds=params["return_hours"] * HOUR)
+    moved = pl.concat([near, passed.filter(pl.col("sender") != pl.col("provider"))])
     back = (
-        pl.concat([near, passed.filter(pl.col("sender") != pl.col("provider"))])
-        .join(mine, on="recipient", how="inner")
+        moved.join(facts.homes(moved, "recipient"), on="recipient", how="inner")
         # what moves between wallets of the cluster has come already
-        .join(facts.clusters.rename({"address": "sender"}), on=["sender", "cluster_id"], how="anti")
+        .join(facts.homes(moved, "sender"), on=["sender", "cluster_id"], how="anti")
         .join(span, on=_PAIR, how="inner")
         .filter(pl.col("at").is_between("begun", "ended"))
     )

@@ -113,7 +113,7 @@ def _sinks(facts: Facts, owners: pl.DataFrame) -> pl.DataFrame:
     paid = (
         facts.moved(owners.rename({"provider": "sender"}), "sender")
         .rename({"sender": "provider", "recipient": "sink"})
-        .join(facts.renters.select(pl.col("renter").alias("sink")).unique(), on="sink", how="anti")
+        .join(facts.renters, left_on="sink", right_on="renter", how="anti")
         .select(*_OWNER, "sink", "at", "position")
     )
     named = facts.of_supply(_told).rename({"beneficiary": "sink"})

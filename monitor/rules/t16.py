@@ -223,6 +223,7 @@ RULE = Rule(
     guidance="press on stock-piling before October 2022 and on the H20 rush; no official text names the pattern",
     blind_spots=(
         "tenants without a past are not judged, nor who does no more than twice what its largest ten days held",
+        "a stock that is bought over weeks, in no ten days as much as the sizes above, is not noticed",
         "only dates of the legal file are known; drafts and rumours move markets too",
     ),
     inputs=("leases with H100e", "escrow deposits in dollars", "dates of the legal file", "clusters"),

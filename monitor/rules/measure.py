@@ -109,6 +109,7 @@ def peaks(leases: pl.DataFrame, by: list[str], least: int = 0) -> pl.DataFrame:
 
     Groups that never hold `least` are left out.
     """
+    leases = leases.select(*by, "opened_at", "held_until", "milli")
     if least:
         # all leases together are at least what is held at once, and adding up costs less than putting in order
         leases = leases.filter(pl.col("milli").sum().over(by) >= least)

@@ -19,7 +19,11 @@ _OPENLY = "resold in the open: under the name that rents, to several customers"
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge clusters that are renter and provider of one model at one time."""
-    sized = facts.together.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
+    told = facts.together.select(
+        *_KEY, "milli", "cluster_id", "provider_cluster", "provider", "renter", "milli_hours", "usd_per_gpu_hour",
+        "lease", "position", "opened_at", "held_until",
+    )  # fmt: skip
+    sized = told.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
     price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
     # who rents nothing resells nothing
     sellers = facts.groups.join(sized, on="group", how="semi").rename({"address": "provider", "group": "seller"})

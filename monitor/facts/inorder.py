@@ -24,7 +24,8 @@ Spans = NDArray[np.int64]
 """Rows from and up to, two columns."""
 
 _MOST_PIECES = 64
-"""Pieces from which small ones that follow on each other are made one,"""
+_PIECE = 1 << 13
+"""More pieces than these, and than one for so many rows: small ones that follow on each other are made one,"""
 _LARGE = 8
 """which are less than an eighth of the frame."""
 _MANY = 256
@@ -123,7 +124,7 @@ def _spread(spans: Spans) -> NDArray[np.int64]:
 def pieced(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Put pieces together, of which the first says what columns there are."""
     frame = pl.concat([pieces[0], *(piece for piece in pieces[1:] if piece.height)])
-    if frame.n_chunks() <= _MOST_PIECES:
+    if frame.n_chunks() <= max(_MOST_PIECES, frame.height // _PIECE):
         return frame
     lengths = np.array(frame.to_series().chunk_lengths())
     ends = lengths.cumsum()

@@ -18,14 +18,17 @@ def held(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
 
     A lease with no known end is held until `as_of`. Leases that never opened fall away.
     """
-    now = pl.DataFrame(
-        {"chain_id": list(as_of), "now": list(as_of.values())}, schema={"chain_id": pl.Int64(), "now": pl.Int64()}
-    )
-    opened = leases.filter(pl.col("opened_at").is_not_null()).join(now, on="chain_id", how="left")
+    return _held(leases.lazy(), as_of).collect(engine="in-memory")
+
+
+def _held(leases: pl.LazyFrame, as_of: Mapping[int, int]) -> pl.LazyFrame:
+    chains, heads = (pl.Series(each, dtype=pl.Int64()) for each in (list(as_of), list(as_of.values())))
+    now = pl.col("chain_id").replace_strict(chains, heads, default=None, return_dtype=pl.Int64())
     # without a head the newest thing known is the open itself
-    limit = pl.coalesce("now", "opened_at")
+    limit = pl.coalesce(now, "opened_at")
     end = pl.min_horizontal(pl.coalesce("closed_at", "planned_end", "paid_until", limit), limit)
-    return opened.with_columns(pl.max_horizontal(end, "opened_at").alias("held_until")).drop("now")
+    opened = leases.filter(pl.col("opened_at").is_not_null())
+    return opened.with_columns(pl.max_horizontal(end, "opened_at").alias("held_until"))
 
 
 def h100e_hours(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
@@ -33,10 +36,11 @@ def h100e_hours(leases: pl.DataFrame, as_of: Mapping[int, int]) -> pl.DataFrame:
 
     Both in thousandths, rounded down; 0 where the count or the size is unknown.
     """
-    spans = held(leases.filter(pl.col("renter").is_not_null()), as_of)
+    spans = _held(leases.lazy().filter(pl.col("renter").is_not_null()), as_of)
     seconds = (pl.col("held_until") - pl.col("opened_at")).clip(0, MAX_HELD_SECONDS)
     sizes = {"gpu_hours": pl.col("gpu_count").cast(pl.Int64()) * 1000, "h100e_hours": pl.col("h100e") * 1000}
-    return spans.with_columns(_hours(milli, seconds).alias(name) for name, milli in sizes.items())
+    hours = [_hours(milli, seconds).alias(name) for name, milli in sizes.items()]
+    return spans.with_columns(hours).collect(engine="in-memory")
 
 
 def _hours(milli: pl.Expr, seconds: pl.Expr) -> pl.Expr:

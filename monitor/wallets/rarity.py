@@ -56,9 +56,9 @@ class Counts:
         """List the values of one kind that weigh something else than when `old` counts and all others stood."""
         having = self._having[chain_id, what]
         was, now = old.get(_ANY, having[_ANY]), having[_ANY]
-        looked = set(old)
-        if any(was // step != now // step for step in _STEPS):
-            looked |= {value for value, count in having.items() if count * max(_STEPS) > min(was, now)}
+        low, high = sorted((was, now))
+        passed = {count for step in _STEPS for count in range(low // step + 1, high // step + 1)}
+        looked = {*old, *(value for value, count in having.items() if count in passed)} if passed else set(old)
         values = sorted(looked - {_ANY})
         before = _weighed([(chain_id, what, value, old.get(value, having[value]), was) for value in values])
         after = _weighed([(chain_id, what, value, having[value], now) for value in values])

@@ -56,7 +56,7 @@ class Reached:
 
     def __init__(self, chain_id: int, limit: Limits, depth: int, numbers: Numbers, sources: Ids) -> None:
         self.rows = Dealings(numbers)
-        self.watching = Watching(numbers, 2 + 2 * depth)
+        self.watching = Watching(chain_id, numbers, 2 + 2 * depth)
         self.hops = [_Hop(numbers) for _ in range(depth)]
         self.over: list[Flags] = [np.zeros(0, np.bool_)] * (2 + 2 * depth)
         """By stage and wallet, who dealt with so many in what is read up to there that it is followed no further."""

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.inorder import replaced, under
 from monitor.model.schema import empty
 from monitor.wallets.held import stretches
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, ascending, together
@@ -81,10 +82,10 @@ class _Spans(NamedTuple):
 class Watching:
     """WATCH of one chain."""
 
-    def __init__(self, numbers: Numbers, stages: int) -> None:
+    def __init__(self, chain_id: int, numbers: Numbers, stages: int) -> None:
+        self._chain_id = chain_id
         self._numbers = numbers
         self._spans = [_Spans.of(empty(WATCH), NOBODY)] * stages
-        self._whose = NOBODY
         self._frame = empty(WATCH)
         self._news: list[tuple[int, Ids, pl.DataFrame]] = []
         """What the frame does not have yet, each as it was given to `replace`."""
@@ -102,18 +103,13 @@ class Watching:
         news, self._news = self._news, []
         if not news:
             return self._frame
-        # all rows of a wallet go and come together, so that no place is a tie
-        again = np.isin(self._whose, together(*(wallets for _, wallets, _ in news)))
-        stands, stage = again.copy(), self._frame.get_column("stage").to_numpy()
-        for at, wallets, _ in news:
-            stands &= (stage != at) | ~np.isin(self._whose, wallets)
-        fresh = pl.concat([self._frame.filter(pl.Series(stands)), *(rows for *_, rows in news)]).sort(list(WATCH))
-        keep = np.flatnonzero(~again)
-        address = fresh.get_column("address")
-        places = self._frame.get_column("address").gather(keep).search_sorted(address).cast(pl.Int64()).to_numpy()
-        order = np.insert(keep, places, self._frame.height + np.arange(fresh.height))
-        self._whose = np.concatenate([self._whose, self._numbers.of(address)])[order]
-        self._frame = pl.concat([self._frame, fresh], rechunk=True)[pl.Series(order)]
+        named = self._numbers.addresses(together(*(wallets for _, wallets, _ in news)))
+        wallets = named.to_frame().select(pl.lit(self._chain_id, dtype=pl.Int64()).alias("chain_id"), "address")
+        stood = under(self._frame, wallets)
+        whose, stage = self._numbers.of(stood.get_column("address")), stood.get_column("stage").to_numpy()
+        told = [(stage == at) & np.isin(whose, these) for at, these, _ in news]
+        rows = [stood.filter(~np.logical_or.reduce(told)), *(rows for *_, rows in news)]
+        self._frame = replaced(self._frame, wallets, pl.concat(rows), list(WATCH))
         return self._frame
 
     def hold(self, stage: int, wallets: Ids, native: Flags, block: Blocks) -> Flags:

@@ -71,3 +71,10 @@ print(",".join(sorted({IDLE!r} & set(sys.modules))))
 def test_backfill_starts_without_what_only_some_chains_or_markets_need():
     done = subprocess.run([sys.executable, "-c", BACKFILL], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_end_looks_for_no_rubbish_among_what_goes_anyway():
+    # What is registered first is called last: after the collector was told to leave everything alone.
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); import monitor"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) > 1_000

@@ -124,7 +124,8 @@ def _fundings(
     decisive = transfers.lazy().select(*_DECISIVE).with_row_index("row")
     asked = wanted.get_column("address").implode()
     theirs = pl.any_horizontal(pl.col(end).is_in(asked) for end in ("sender", "recipient"))
-    near = decisive.filter(theirs, *([] if kind is None else [pl.col("kind") == kind])).collect()
+    # the streaming engine takes a millisecond to begin, which is most of it for the few rows of a block
+    near = decisive.filter(theirs, *([] if kind is None else [pl.col("kind") == kind])).collect(engine="in-memory")
     funding = inbound(near, contracts).join(
         wanted, left_on=["chain_id", "recipient"], right_on=["chain_id", "address"], how="semi"
     )

@@ -8,15 +8,15 @@ from monitor.chain.assets import fetch_by_assets
 from monitor.chain.blocks import BlockPage, fetch_transfers
 from monitor.chain.fault import Lagging
 from monitor.chain.rpc import RpcClient
-from monitor.chain.traces import fetch_by_filter, fetch_by_trace
+from monitor.chain.traces import fetch_by_filter, fetch_by_trace, takes_at_once
 from monitor.config.spec import NativeWay
 from monitor.errors import NodeRefused
 from monitor.model.chain import Header
 from monitor.model.span import Span
-from monitor.sync.fragment import FragmentKind
-from monitor.sync.plan import Job
+from monitor.sync.fragment import METHOD, FragmentKind, native_kinds
+from monitor.sync.plan import TRACES_SPAN, Job
 
-__all__ = ["METHOD", "fetch_native", "native_kind"]
+__all__ = ["fetch_native", "native_kind"]
 
 _NOBODY = b"\xfe" * 20
 _BEHIND = 8
@@ -25,22 +25,21 @@ _BEHIND = 8
 _Fetch = Callable[[RpcClient, Span, Collection[bytes], Mapping[int, Header]], Awaitable[BlockPage]]
 
 
-async def native_kind(rpc: RpcClient, way: NativeWay) -> FragmentKind:
+async def native_kind(rpc: RpcClient, way: NativeWay, *, indexed: bool = False) -> FragmentKind | None:
     """Choose the kind of fragments that `way` means with these endpoints: what they offer is found out by asking.
 
-    Raises NodeRefused when they have not what the configuration demands, ChainUnreachable when none answers.
+    Where it must be `indexed`, blocks are not gone through one by one, nor is a trace_filter taken that does so itself.
+    None when they have nothing of the kind. Raises ChainUnreachable when none answers.
     """
-    kinds = _KINDS[way]
-    if not kinds:
-        return "native"
-    block = max(0, await rpc.block_number() - _BEHIND)
-    for kind in kinds:
-        if await _works(rpc, kind, Span(block, block + 1)):
+    block = None
+    for kind in native_kinds(way, indexed=indexed):
+        if kind == "native":
             return kind
-    if way == "auto":
-        return "native"
-    message = f"{rpc.name}: no endpoint has {' or '.join(METHOD[kind] for kind in kinds)}"
-    raise NodeRefused(message, hint='add one that has, or set native = "auto" or "blocks"')
+        if block is None:
+            block = max(0, await rpc.block_number() - _BEHIND)
+        if await _works(rpc, kind, block, indexed=indexed):
+            return kind
+    return None
 
 
 async def fetch_native(rpc: RpcClient, job: Job, known: Mapping[int, Header]) -> BlockPage:
@@ -48,9 +47,11 @@ async def fetch_native(rpc: RpcClient, job: Job, known: Mapping[int, Header]) ->
     return await _FETCH[job.kind](rpc, job.span, {fragment.wallet for fragment in job.fragments}, known)
 
 
-async def _works(rpc: RpcClient, kind: FragmentKind, span: Span) -> bool:
+async def _works(rpc: RpcClient, kind: FragmentKind, block: int, *, indexed: bool) -> bool:
     try:
-        await _FETCH[kind](rpc, span, {_NOBODY}, {})
+        if indexed and kind == "traces":
+            return await takes_at_once(rpc, Span(max(0, block + 1 - TRACES_SPAN), block + 1), _NOBODY)
+        await _FETCH[kind](rpc, Span(block, block + 1), {_NOBODY}, {})
     except Lagging:
         return rpc.offers(METHOD[kind])
     except NodeRefused:
@@ -58,21 +59,6 @@ async def _works(rpc: RpcClient, kind: FragmentKind, span: Span) -> bool:
     return True
 
 
-_KINDS: dict[NativeWay, tuple[FragmentKind, ...]] = {
-    "auto": ("traces", "assets", "blocktraces"),
-    "trace": ("traces", "blocktraces"),
-    "alchemy": ("assets",),
-    "blocks": (),
-    "off": (),
-}
-"""What is tried for each way, the cheapest first."""
-METHOD: dict[FragmentKind, str] = {
-    "native": "eth_getBlockByNumber",
-    "traces": "trace_filter",
-    "blocktraces": "trace_block",
-    "assets": "alchemy_getAssetTransfers",
-}
-"""The method each kind of fragment of native value rests on."""
 _FETCH: dict[FragmentKind, _Fetch] = {
     "native": fetch_transfers,
     "traces": fetch_by_filter,

@@ -11,6 +11,7 @@ from monitor.chain.call import Answer, Call, decode_optional
 from monitor.chain.native import native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, HeaderAnswer, filter_parameter, header
+from monitor.config.spec import NativeWay
 from monitor.errors import NodeRefused
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter
@@ -31,7 +32,7 @@ class Abilities(NamedTuple):
 
     `span` is the widest range of blocks it took for eth_getLogs, `lag` how many blocks the finalised tag is behind the
     head (None without the tag), `news` whether it pushed a head in time (None where it is no WebSocket), `native` how
-    it would be asked for native value.
+    it would be asked for native value, `native_index` the same where nothing but an index will do.
     """
 
     batches: bool
@@ -40,11 +41,15 @@ class Abilities(NamedTuple):
     span: int
     lag: int | None
     news: bool | None
-    native: FragmentKind
+    native: FragmentKind | None
+    native_index: FragmentKind | None
 
 
-async def probe(rpc: RpcClient, head: int, *, pushes: bool) -> Abilities:
-    """Ask an endpoint, the only one of `rpc`, for all it may have; raises ChainUnreachable when it stops answering."""
+async def probe(rpc: RpcClient, head: int, way: NativeWay, *, pushes: bool) -> Abilities:
+    """Ask an endpoint, the only one of `rpc`, for all it may have; raises ChainUnreachable when it stops answering.
+
+    `way` is how native value is to be read.
+    """
     await rpc.headers(range(max(0, head - _BATCH + 1), head + 1))
     return Abilities(
         batches=rpc.endpoints()[0].batch > 1,
@@ -53,7 +58,8 @@ async def probe(rpc: RpcClient, head: int, *, pushes: bool) -> Abilities:
         span=await _span(rpc, head),
         lag=await _lag(rpc, head),
         news=await _news(rpc) if pushes else None,
-        native=await native_kind(rpc, "auto"),
+        native=await native_kind(rpc, way),
+        native_index=await native_kind(rpc, way, indexed=True),
     )
 
 

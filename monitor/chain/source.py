@@ -63,9 +63,10 @@ class ChainSource:
             concurrency=chain.concurrency,
             patient=patient,
         )
-        self.native: FragmentKind = "native"
-        """How native value is read, found out when the session opens."""
-        self._way = chain.native if chain.native_blocks else "off"
+        self.native: FragmentKind | None = None
+        """How native value can be read as the configuration has it, found out when the session opens; None: not."""
+        self._way = "off" if chain.native_lookback_blocks == 0 else chain.native
+        self._indexed = chain.native_lookback_blocks is None
         self._poll_seconds = chain.poll_seconds
         self._finality = Finality(chain.finality, chain.finality_depth)
         self._sizer = Sizer(chain.max_span)
@@ -87,14 +88,11 @@ class ChainSource:
         await self.close()
 
     async def start(self) -> None:
-        """Open the session and check every endpoint's chain id; raises WrongChain or ChainUnreachable.
-
-        Raises NodeRefused where no endpoint can read native value the way the configuration demands.
-        """
+        """Open the session and check every endpoint's chain id; raises WrongChain or ChainUnreachable."""
         await self.rpc.__aenter__()
         try:
             await self.rpc.check()
-            self.native = await native_kind(self.rpc, self._way)
+            self.native = await native_kind(self.rpc, self._way, indexed=self._indexed)
         except BaseException:
             await self.close()
             raise

@@ -24,7 +24,7 @@ from monitor.model.chain import Header
 from monitor.model.span import Span
 from monitor.sync.sizing import Narrow, classify
 
-__all__ = ["fetch_by_filter", "fetch_by_trace"]
+__all__ = ["fetch_by_filter", "fetch_by_trace", "takes_at_once"]
 
 MAX_TRACES = 1_000
 """Traces in one answer of trace_filter: with more, a shorter span is asked for."""
@@ -98,6 +98,14 @@ async def fetch_by_filter(
             rpc, [inside[name] for name in sorted(inside)[first : first + TRANSACTIONS_PER_REQUEST]]
         )
     return await _page(rpc, blocks, moved, wallets)
+
+
+async def takes_at_once(rpc: RpcClient, span: Span, nobody: bytes) -> bool:
+    """Whether trace_filter answers for a whole span: who has no index refuses it (reth: 100 blocks) or takes too long.
+
+    `nobody` is a wallet without transactions. Raises as `fetch_by_filter` does.
+    """
+    return await _asked(rpc, span, frozenset({nobody}), "fromAddress", {}) is not None
 
 
 async def fetch_by_trace(

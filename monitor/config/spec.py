@@ -203,6 +203,12 @@ NativeWay = Literal["auto", "blocks", "trace", "alchemy", "off"]
 counts too), by `alchemy`'s index of transfers, `auto` = one of these where an endpoint has it, else blocks."""
 
 
+NATIVE_DAYS = 30
+"""Days before a wallet's first lease for which native value is read where that is cheap and nothing is configured."""
+MAX_LOOKBACK = 10_000_000
+"""Blocks; 29 days where a block takes a quarter of a second."""
+
+
 def _as_table(item: Any) -> Any:
     return {"url": item} if isinstance(item, str) else item
 
@@ -225,13 +231,18 @@ class ChainConfig(_Table):
     distrust: Level = "bloom"
     distrust_ranges: list[DistrustRange] = Field(default=[], max_length=100)
     native: NativeWay = "auto"
-    native_lookback_blocks: int = Field(default=0, ge=0, le=10_000_000)
-    """Blocks before a wallet's first lease that are read for native funding; 0 leaves native funding out."""
+    native_lookback_blocks: int | None = Field(default=None, ge=0, le=MAX_LOOKBACK)
+    """Blocks before a wallet's first lease that are read for native funding, 0 leaves it out; unless set, NATIVE_DAYS
+    where an endpoint with an index was met, none elsewhere."""
 
-    @property
-    def native_blocks(self) -> int:
-        """Blocks before a wallet's first lease that are read for native funding; 0 when it is off."""
-        return 0 if self.native == "off" else self.native_lookback_blocks
+    def native_blocks(self, *, indexed: bool) -> int:
+        """Count the blocks before a wallet's first lease read for native funding; `indexed` as the ledger has it."""
+        if self.native == "off" or (self.native_lookback_blocks is None and not indexed):
+            return 0
+        if self.native_lookback_blocks is not None:
+            return self.native_lookback_blocks
+        seconds = Decimal(self.block_seconds)
+        return min(MAX_LOOKBACK, int(NATIVE_DAYS * 86_400 / seconds)) if seconds else MAX_LOOKBACK
 
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
     """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough; what wallets

@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 from monitor.alerts.ssrf import check_url, resolve_target
 from monitor.chain.erc20 import erc20_decimals
-from monitor.chain.native import METHOD
 from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
@@ -19,10 +18,12 @@ from monitor.errors import ConfigError, MonitorError
 from monitor.export import key_id, read_signer
 from monitor.hardware import catalogue
 from monitor.ledger.reader import Reader
+from monitor.ledger.rows import UNSERVED, ChainRow
 from monitor.markets.lint import check
 from monitor.rules.legal import is_stale, legal_status
 from monitor.views import format as shown
 from monitor.views.bundle import Bundle, load_bundle
+from monitor.views.native import told
 
 __all__ = ["Check", "examine"]
 
@@ -144,7 +145,9 @@ async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, b
     if abs(age) > _HEAD_AGE:
         when = f"{age // 60} minutes old" if age > 0 else f"{-age // 60} minutes ahead of this clock"
         checks.append(Check("warn", what, f"{label}: its head is {when}", "the node lags, or a clock is wrong"))
-    checks += _abilities(what, label, head, await probe(rpc, head, pushes=chain.rpc[place].pushes))
+    found = await probe(rpc, head, chain.native, pushes=chain.rpc[place].pushes)
+    checks += _abilities(what, label, head, found)
+    checks.append(_native(what, label, chain, found))
     contracts = {item.address: item for item in bundle.bound if item.chain_id == chain.id and item.address}
     for address, item in sorted(contracts.items())[:_MAX_CONTRACTS]:
         if not await rpc.has_code(address):
@@ -169,8 +172,6 @@ def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[C
     if not found.archive:
         fix = "contract reads at old blocks need an archive node; logs do not"
         yield Check("warn", what, f"{label}: no state of old blocks", fix)
-    unseen = "; what contracts pay out is not seen that way" if found.native == "native" else ""
-    yield Check("ok", what, f"{label}: has {METHOD[found.native]} for native value{unseen}")
     if found.lag is None:
         fix = 'finality falls back to finality_depth; set finality = "depth" to say so'
         yield Check("warn", what, f"{label}: no finalized tag", fix)
@@ -180,6 +181,16 @@ def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[C
         text = "pushes new heads" if found.news else "pushed no head within a quarter of a minute"
         fix = "" if found.news else "the head is polled every poll_seconds instead"
         yield Check("ok" if found.news else "warn", what, f"{label}: {text}", fix)
+
+
+def _native(what: str, label: str, chain: ChainConfig, found: Abilities) -> Check:
+    """Say whether native value is read with this endpoint, and by what."""
+    default = chain.native_lookback_blocks is None
+    way = found.native_index if default else found.native
+    row = ChainRow(chain_id=chain.id, name="", native_way=way or ("" if default else UNSERVED))
+    text, hint = told(chain, row)
+    unseen = "; what contracts pay out is not seen that way" if way == "native" else ""
+    return Check("warn" if hint else "ok", what, f"{label}: with it alone, native value {text}{unseen}", hint)
 
 
 async def _token(what: str, label: str, rpc: RpcClient, token: bytes, decimals: int) -> Sequence[Check]:

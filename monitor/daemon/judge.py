@@ -77,8 +77,8 @@ class Judge:
         self.bundle = bundle
         self.writer = writer
         self.reader = reader
-        self.native: dict[int, FragmentKind] = {}
-        """How native value is read, by chain id."""
+        self.native: dict[int, FragmentKind | None] = {}
+        """How native value is read, by chain id; None where no endpoint has what that takes."""
         self._first = first
         self._last = last
         self._watched: frozenset[Watched] = frozenset()

@@ -23,9 +23,10 @@ from monitor.daemon.progress import Traffic
 from monitor.daemon.setup import Setup
 from monitor.daemon.watch import wants
 from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, WrongChain
-from monitor.ledger.rows import FOLLOWING, Conflict, EndpointRow, Report
-from monitor.sync.fragment import Want
+from monitor.ledger.rows import FOLLOWING, UNSERVED, Conflict, EndpointRow, Report
+from monitor.sync.fragment import FragmentKind, Want
 from monitor.views.format import address
+from monitor.views.native import told
 
 __all__ = ["Keeper"]
 
@@ -57,6 +58,7 @@ class Keeper:
         self._checked: set[bytes] = set()
         self._said = False
         """Whether it was said that the chain fails."""
+        self._said_unserved = False
         self._reported = (0.0, Report())
 
     @property
@@ -112,7 +114,7 @@ class Keeper:
     async def _keep_up(self, source: ChainSource) -> None:
         setup, chain = self.setup, self.chain
         covered = setup.reader.coverage(chain.id)
-        self.judge.native[chain.id] = source.native
+        await self._settle_native(source.native)
         follower = Follower(
             chain, source, setup.writer, covered, self._wants, setup.progress, self.wake, self.judge.heard
         )
@@ -124,6 +126,23 @@ class Keeper:
         finally:
             # Told to stop, or hindered: what has come is kept.
             await follower.close()
+
+    async def _settle_native(self, way: FragmentKind | None) -> None:
+        """Write down how native value is read from now on: what facts take for read hangs on no live endpoint.
+
+        An index that was met once is expected ever after; what else is read goes on without it.
+        """
+        setup, chain = self.setup, self.chain
+        (row,) = [item for item in setup.reader.chains() if item.chain_id == chain.id]
+        wanted = way is not None or chain.native_blocks(indexed=row.indexed)
+        found = (way or UNSERVED) if wanted else row.native_way
+        self.judge.native[chain.id] = way
+        if found != row.native_way:
+            await setup.writer.put_native_way(chain.id, found)
+        if found == UNSERVED and wanted and not self._said_unserved:
+            text, hint = told(chain, msgspec.structs.replace(row, native_way=found))
+            setup.progress.say(f"{self.name}: native value {text}; all else is. hint: {hint}")
+        self._said_unserved = found == UNSERVED
 
     async def _steps(self, follower: Follower, reads: ChainReads) -> None:
         chain_id, agenda, changed, head = self.chain.id, self.agenda, False, -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -43,16 +43,15 @@ def wants(
     bound: Iterable[Bound],
     tokens: Iterable[bytes],
     watched: Iterable[Watched],
-    native: FragmentKind = "native",
+    native: FragmentKind | None = "native",
 ) -> list[Want]:
     """List what one chain's ledger must hold, as fragments with their spans, in a fixed order.
 
-    `native` is the way native value is read on it.
+    `native` is the way native value is read on it, None where no endpoint has what that takes.
     """
     money = tuple(sorted(set(tokens)))
-    required = contract_wants(chain_id, bound)
-    mine = (row for row in watched if row.chain_id == chain_id and (row.kind == "native" or money))
-    return [*required, *(_want(row, money, native) for row in mine)]
+    mine = (row for row in watched if row.chain_id == chain_id)
+    return [*contract_wants(chain_id, bound), *_transfer_wants(mine, money, native)]
 
 
 def needed(
@@ -74,7 +73,7 @@ def admitted(
     read: Mapping[str, Spans],
     upto: Span,
     before: Collection[Watched],
-    native: FragmentKind = "native",
+    native: FragmentKind | None = "native",
 ) -> list[Watched]:
     """Keep of one chain's rows those that may be trusted: each stage once what is below it was `read` within `upto`.
 
@@ -89,7 +88,7 @@ def admitted(
     for at, rows in groupby(ordered, key=lambda row: row.stage):
         stage = list(rows)
         kept += [row for row in stage if whole or row.awaited or row in before]
-        needed = (_want(row, money, native) for row in stage if row.kind == "native" or money)
+        needed = _transfer_wants(stage, money, native)
         whole = whole and (at >= last or all(_is_read(want, read, upto) for want in needed))
     return kept
 
@@ -99,10 +98,15 @@ def _is_read(want: Want, read: Mapping[str, Spans], upto: Span) -> bool:
     return not Spans.of(max(want.start, upto.start), stop) - read.get(want.fragment.key, Spans())
 
 
-def _want(row: Watched, tokens: tuple[bytes, ...], native: FragmentKind) -> Want:
-    moved = row.kind == "native"
-    fragment = native_fragment(row.address, native) if moved else transfers_fragment(row.address, tokens)
-    return Want(fragment, row.start, row.stop, later=not row.awaited)
+def _transfer_wants(rows: Iterable[Watched], tokens: tuple[bytes, ...], native: FragmentKind | None) -> Iterator[Want]:
+    for row in rows:
+        if row.kind != "native" and tokens:
+            fragment = transfers_fragment(row.address, tokens)
+        elif row.kind == "native" and native:
+            fragment = native_fragment(row.address, native)
+        else:
+            continue
+        yield Want(fragment, row.start, row.stop, later=not row.awaited)
 
 
 def followed(covered: Mapping[str, Spans], tokens: Iterable[bytes]) -> list[Want]:

@@ -102,7 +102,7 @@ class Reader:
     def chains(self) -> list[ChainRow]:
         """List chains by id."""
         rows = self._rows(
-            """SELECT chains.chain_id, name, head, hash, timestamp, finalized
+            """SELECT chains.chain_id, name, head, hash, timestamp, finalized, native_way
                FROM chains LEFT JOIN headers ON headers.chain_id = chains.chain_id AND headers.number = head
                ORDER BY chains.chain_id"""
         )
@@ -115,9 +115,10 @@ class Reader:
                 head_hash=head_hash or b"",
                 head_time=head_time,
                 finalized=finalized,
+                native_way=native_way,
                 **{field: getattr(reports.get(chain_id, _SILENCE), field) for field in _REPORTED},
             )
-            for chain_id, name, head, head_hash, head_time, finalized in rows
+            for chain_id, name, head, head_hash, head_time, finalized, native_way in rows
         ]
 
     def window(self, chain_id: int) -> Window:

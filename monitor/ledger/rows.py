@@ -8,9 +8,11 @@ from monitor.errors import LedgerError
 from monitor.model.chain import Header
 from monitor.model.lead import Disposition
 from monitor.model.silence import Silence
+from monitor.sync.fragment import INDEXES
 
 __all__ = [
     "FOLLOWING",
+    "UNSERVED",
     "ChainRow",
     "Conflict",
     "DispositionRow",
@@ -26,6 +28,8 @@ __all__ = [
 
 FOLLOWING = "following"
 """The state of a chain that is read up to its head."""
+UNSERVED = "unserved"
+"""Native value is wanted, and no endpoint has what reading it takes."""
 
 
 class Conflict(LedgerError):
@@ -35,6 +39,8 @@ class Conflict(LedgerError):
 class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     """Where a chain stands: blocks by number, None before the first; `head_time` in block seconds.
 
+    `native_way` is how native value was read when the chain's endpoints were last met: a kind of fragment
+    (`monitor.sync.fragment`), UNSERVED where none has any more what that takes, empty where it was never read.
     `head` and `finalized` are the ledger's; `node_head` and what follows is what the daemon last reported.
     """
 
@@ -44,12 +50,18 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     head_hash: bytes = b""
     head_time: int | None = None
     finalized: int | None = None
+    native_way: str = ""
     node_head: int | None = None
     reorgs: int = 0
     deepest_reorg: int = 0
     to_read: int | None = None
     splits: int = 0
     state: str = ""
+
+    @property
+    def indexed(self) -> bool:
+        """Whether an endpoint with an index of native value was met: from then on it is read unless configured else."""
+        return self.native_way in {*INDEXES, UNSERVED}
 
 
 class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ __all__ = [
     "translated",
 ]
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 APPLICATION_ID = 0x434D_4D4C
 """`CMML`, in the SQLite header: tells a ledger from any other SQLite file."""
 
@@ -71,7 +71,8 @@ DDL = (
     """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE chains (
-  chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER, tail INTEGER NOT NULL DEFAULT 0
+  chain_id INTEGER PRIMARY KEY, name TEXT NOT NULL, head INTEGER, finalized INTEGER, tail INTEGER NOT NULL DEFAULT 0,
+  native_way TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE headers (
   chain_id INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, parent_hash BLOB NOT NULL,
@@ -129,6 +130,7 @@ _UPGRADES = {
     # Answers about fees that do not say whom the transaction called; they are asked for again.
     6: "DELETE FROM reads WHERE kind = 'fee' AND length(result) = 37",
     7: _SILENCES,
+    8: "ALTER TABLE chains ADD COLUMN native_way TEXT NOT NULL DEFAULT ''",
 }
 """What brings a ledger from each older version to the next."""
 

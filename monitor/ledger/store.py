@@ -59,6 +59,10 @@ class Store:
             (chain_id, name),
         )
 
+    def put_native_way(self, chain_id: int, way: str) -> None:
+        """Note how native value of a known chain is read."""
+        self.connection.execute("UPDATE chains SET native_way = ? WHERE chain_id = ?", (way, chain_id))
+
     def extend(self, chain_id: int, pages: Sequence[Page]) -> None:
         """Add headers, rows and the coverage they stand for; what is there already is left alone.
 

@@ -66,6 +66,10 @@ class Writer:
         """Name a chain, before its first rows."""
         await self._store_write(lambda store: store.put_chain(chain_id, name))
 
+    async def put_native_way(self, chain_id: int, way: str) -> None:
+        """Note how native value is read on a chain: see `ChainRow.native_way`."""
+        await self._store_write(lambda store: store.put_native_way(chain_id, way))
+
     async def apply(self, change: Change) -> None:
         """Write what happened to a chain; raises Conflict or DeepReorg when it does not fit the ledger."""
         match change:

@@ -57,7 +57,8 @@ class ChainContext(msgspec.Struct, frozen=True, kw_only=True):
     head_block: int
     head_time: int
     native_lookback_seconds: int = 0
-    """How long before a wallet's first lease every transaction was read; 0 when native transfers were left out."""
+    """How long before a wallet's first lease every transaction is read; 0 when native transfers are left out, or no
+    endpoint has any more what reading them takes."""
     token_transfers: bool = True
     """Whether transfers of the payment tokens were read."""
     block_seconds: Decimal = Decimal(12)

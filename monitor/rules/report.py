@@ -15,12 +15,23 @@ from monitor.rules.facts import Facts
 from monitor.rules.measure import MAX_POSITIONS, address_text, finding, number_text
 from monitor.rules.rule import Rule
 
-__all__ = ["at_providers", "evidence", "per_cluster", "quiet_chains", "report", "silent_markets", "telling"]
+__all__ = [
+    "NATIVE_HINT",
+    "at_providers",
+    "evidence",
+    "per_cluster",
+    "quiet_chains",
+    "report",
+    "silent_markets",
+    "telling",
+]
 
 _FRAME = frozenset(
     {"subject", "cluster_id", "at", "positions", "leases", "points", "scope", "caveat", "needs", "common", "screening"}
 )
 _MIN_IDENTIFIER = 8
+NATIVE_HINT = "an endpoint with trace_filter, or native_lookback_blocks, has them read"
+"""What helps where native transfers are not read."""
 _LISTED = 10
 """Addresses and names shown of a long list."""
 

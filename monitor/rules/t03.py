@@ -6,7 +6,7 @@ import polars as pl
 
 from monitor.rules.facts import Facts
 from monitor.rules.measure import HOUR
-from monitor.rules.report import evidence, report
+from monitor.rules.report import NATIVE_HINT, evidence, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
@@ -93,7 +93,9 @@ def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
         seen = chain.native_lookback_seconds if chain is not None else 0
         if seen < needed:
             have = f"{seen // HOUR} h of native transfers before the first lease" if seen else "no native transfers"
-            blind[chain_id] = f"T03: not assessable: chain {chain_id}: {have}, {needed // HOUR} h needed"
+            blind[chain_id] = (
+                f"T03: not assessable: chain {chain_id}: {have} are read, {needed // HOUR} h needed; {NATIVE_HINT}"
+            )
     return blind
 
 

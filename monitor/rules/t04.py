@@ -22,6 +22,7 @@ from monitor.rules.measure import (
     peaks,
     spans,
 )
+from monitor.rules.report import NATIVE_HINT
 from monitor.rules.rule import Facts, Outcome, Parameter, Params, Rule
 
 __all__ = ["RULE"]
@@ -62,9 +63,10 @@ def _blind_chains(facts: Facts) -> tuple[str, ...]:
     for chain_id in sorted(set(facts.venues.get_column("chain_id"))):
         chain = facts.chains.get(chain_id)
         if chain is None or not (chain.native_lookback_seconds or chain.token_transfers):
-            lines.append(f"T04: not assessable: chain {chain_id}: neither native nor token transfers were read")
+            lines.append(f"T04: not assessable: chain {chain_id}: neither native nor token transfers are read")
         elif not chain.native_lookback_seconds:
-            lines.append(f"T04: partly assessable: chain {chain_id}: token funding only, no native transfers")
+            have = "token funding only, no native transfers are read"
+            lines.append(f"T04: partly assessable: chain {chain_id}: {have}; {NATIVE_HINT}")
     return tuple(lines)
 
 

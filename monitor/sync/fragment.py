@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 from monitor.model.chain import RawLog, Topics
 
 __all__ = [
+    "INDEXES",
     "MAX_ALTERNATIVES",
+    "METHOD",
     "NATIVE_KINDS",
     "TRANSFER",
     "WHOLE_BLOCKS",
@@ -23,6 +25,7 @@ __all__ = [
     "halves",
     "matches",
     "native_fragment",
+    "native_kinds",
     "transfers_fragment",
 ]
 
@@ -37,6 +40,22 @@ WHOLE_BLOCKS = frozenset[FragmentKind]({"native", "blocktraces"})
 """Kinds for which every block is read: once for all wallets."""
 NATIVE_KINDS = frozenset[FragmentKind]({"native", "traces", "blocktraces", "assets"})
 """Ways to read native value: by blocks alone, or with what contracts moved inside, by traces or an index."""
+INDEXES = frozenset[FragmentKind]({"traces", "assets"})
+"""Those that find a wallet's blocks without going through all of them."""
+METHOD: dict[FragmentKind, str] = {
+    "native": "eth_getBlockByNumber",
+    "traces": "trace_filter",
+    "blocktraces": "trace_block",
+    "assets": "alchemy_getAssetTransfers",
+}
+"""The method each of them rests on."""
+_WAYS: dict[str, tuple[FragmentKind, ...]] = {
+    "auto": ("traces", "assets", "blocktraces", "native"),
+    "trace": ("traces", "blocktraces"),
+    "alchemy": ("assets",),
+    "blocks": ("native",),
+    "off": (),
+}
 
 
 class LogFilter(NamedTuple):
@@ -101,6 +120,11 @@ def transfers_fragment(wallet: bytes, tokens: Iterable[bytes]) -> Fragment:
 def native_fragment(wallet: bytes, kind: FragmentKind = "native") -> Fragment:
     """Name the transactions sent by or to a wallet; by traces, what contracts moved to or from it inside others too."""
     return Fragment(f"{'traces' if kind == 'blocktraces' else kind}:{wallet.hex()}", kind, (), wallet)
+
+
+def native_kinds(way: str, *, indexed: bool) -> tuple[FragmentKind, ...]:
+    """List what a configured way to read native value may mean, the cheapest first; `indexed`: an index only."""
+    return tuple(kind for kind in _WAYS[way] if kind in INDEXES or not indexed)
 
 
 def filters(fragments: Sequence[Fragment]) -> tuple[LogFilter, ...]:

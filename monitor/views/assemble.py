@@ -16,7 +16,7 @@ from monitor.facts.quotes import Feed, feed_quotes, feed_reads, table_quotes
 from monitor.facts.transfers import transfers
 from monitor.hardware.frame import resolve
 from monitor.ledger.reader import Reader
-from monitor.ledger.rows import ChainRow, QuarantineRow, UpgradeRow
+from monitor.ledger.rows import UNSERVED, ChainRow, QuarantineRow, UpgradeRow
 from monitor.markets.decode import decode_logs, find_children
 from monitor.markets.load import Bound, Market
 from monitor.markets.upgrades import remarked, upgrades
@@ -276,14 +276,14 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
         chain = by_id.get(row.chain_id)
         if chain is None or row.head is None or row.head_time is None:
             continue
-        blocks, seconds = chain.native_blocks, Decimal(chain.block_seconds)
+        blocks, seconds = chain.native_blocks(indexed=row.indexed), Decimal(chain.block_seconds)
         # A look back over the whole chain sees everything, however long its blocks took, and as much at the next block.
         lookback = TIME_LIMIT if blocks >= row.head else int(blocks * seconds)
         contexts[row.chain_id] = ChainContext(
             chain_id=row.chain_id,
             head_block=row.head,
             head_time=row.head_time,
-            native_lookback_seconds=lookback,
+            native_lookback_seconds=0 if row.native_way == UNSERVED else lookback,
             token_transfers=config.wallets.transfers,
             block_seconds=seconds,
         )
@@ -299,10 +299,11 @@ def nobodys(bundle: Bundle, rows: Rows) -> frozenset[bytes]:
 def limits(config: Config, bundle: Bundle, chains: tuple[ChainRow, ...]) -> dict[int, Limits]:
     """Say how far transfers are looked at, by chain id."""
     final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in chains}
+    indexed = {row.chain_id for row in chains if row.indexed}
     return {
         chain.id: Limits(
             start=min((item.from_block for item in bundle.bound if item.chain_id == chain.id), default=0),
-            native_lookback=chain.native_blocks,
+            native_lookback=chain.native_blocks(indexed=chain.id in indexed),
             around_funding=config.wallets.funder_blocks,
             transfers=config.wallets.transfers,
             final=final.get(chain.id, -1),

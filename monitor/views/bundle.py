@@ -20,6 +20,10 @@ from monitor.wallets.labels import Label
 __all__ = ["Bundle", "load_bundle", "open_path"]
 
 
+_DECIDING = {"id", "tokens", "block_seconds", "native", "native_lookback_blocks"}
+"""What of a chain's configuration can change a fact."""
+
+
 class Bundle(NamedTuple):
     """What the configuration binds: adapters, the contracts to watch, payment tokens, labels, and their digest."""
 
@@ -54,9 +58,7 @@ def load_bundle(config: Config) -> Bundle:
 def _digest(config: Config, markets: Mapping[str, Market], labels: Sequence[Label]) -> str:
     """Fingerprint all that can change a fact or a finding; endpoints, paths and pacing cannot."""
     chains = {
-        name: chain.model_dump(mode="json", include={"id", "tokens", "block_seconds", "native_lookback_blocks"})
-        for name, chain in config.chains.items()
-        if chain.enabled
+        name: chain.model_dump(mode="json", include=_DECIDING) for name, chain in config.chains.items() if chain.enabled
     }
     rest = config.model_dump(mode="json", include={"markets", "wallets", "names", "rules"})
     adapters = {name: hashlib.sha256(market.path.read_bytes()).hexdigest() for name, market in markets.items()}

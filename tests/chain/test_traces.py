@@ -190,7 +190,8 @@ async def test_a_node_that_takes_few_blocks_is_asked_for_few():
         ((), "trace", "traces"),
         (("trace_filter",), "trace", "blocktraces"),
         ((), "blocks", "native"),
-        ((), "off", "native"),
+        ((), "off", None),
+        (("trace_filter", "trace_block"), "trace", None),
     ],
 )
 async def test_the_way_is_chosen_by_what_the_endpoints_have(missing, way, kind):
@@ -217,8 +218,32 @@ async def test_an_index_without_an_end_is_given_up(monkeypatch):
             await fetch_by_assets(rpc, Span(0, 31), {ANN})
 
 
-async def test_a_way_that_nobody_offers_is_said():
-    lacking = faults.without_methods("trace_filter", "trace_block")
-    async with Node(written(), lacking).running() as node, client(node.url) as rpc:
-        with pytest.raises(NodeRefused, match="no endpoint has trace_filter or trace_block"):
-            await native_kind(rpc, "trace")
+@pytest.mark.parametrize(
+    ("missing", "way", "kind"),
+    [
+        ((), "auto", "traces"),
+        (("trace_filter",), "auto", "assets"),
+        (("trace_filter", INDEX), "auto", None),
+        (("trace_filter",), "trace", None),
+        ((), "alchemy", "assets"),
+        ((), "blocks", None),
+        ((), "off", None),
+    ],
+)
+async def test_an_index_is_chosen_where_there_is_one(missing, way, kind):
+    async with Node(written(), faults.without_methods(*missing)).running() as node, client(node.url) as rpc:
+        assert await native_kind(rpc, way, indexed=True) == kind
+
+
+async def test_a_trace_filter_that_goes_through_blocks_is_no_index():
+    def few(call: Call, said: Any) -> Any:
+        if call.method == "trace_filter":
+            first, last = (int(call.params[0][name], 16) for name in ("fromBlock", "toBlock"))
+            if last - first >= 10:
+                raise Refusal(-32000, "Block range too large; currently limited to 10 blocks")
+        return said
+
+    lacking = faults.without_methods(INDEX)
+    async with Node(written(), Fault(result=few), lacking).running() as node, client(node.url) as rpc:
+        assert await native_kind(rpc, "auto", indexed=True) is None
+        assert await native_kind(rpc, "auto") == "traces"

@@ -75,6 +75,7 @@ def test_what_is_no_silence_is_refused_in_one_line(argv, said, ledger):
 def test_a_ledger_from_before_there_were_silences_says_what_brings_them(own_ledger):
     with closing(sqlite3.connect(own_ledger.folder / "monitor.db", isolation_level=None)) as old:
         old.execute("DROP TABLE silences")
+        old.execute("ALTER TABLE chains DROP COLUMN native_way")
         old.execute("PRAGMA user_version=7")
     done = own_ledger.run("silences", "add", "--pattern", "T04", "--until", "7d", "--reason", "x", "--reviewer", "kim")
     assert done.code == 1

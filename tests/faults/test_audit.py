@@ -164,9 +164,15 @@ async def test_doctor_tells_what_an_endpoint_has_and_lacks(chain, tmp_path):
         found = await monitor(place, "doctor")
     lines = found.out.splitlines()
     mine = "\n".join(line for line in lines if poor.url in line)
-    for words in ("no eth_getBlockReceipts", "no finalized tag", "no batches", "10 blocks", "pay out is not seen"):
+    for words in (
+        "no eth_getBlockReceipts",
+        "no finalized tag",
+        "no batches",
+        "10 blocks",
+        "value is not read: no endpoint with",
+    ):
         assert words in mine, found.out
     theirs = "\n".join(line for line in lines if good.ws_url in line)
     assert "60 blocks" in theirs, found.out
-    assert "trace_filter for native value" in theirs, found.out
+    assert "native value is read by trace_filter, 216000 blocks back" in theirs, found.out
     assert "pushed no head" in theirs, "nobody mined"

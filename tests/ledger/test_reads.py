@@ -60,6 +60,7 @@ async def test_answers_about_fees_of_an_older_form_are_asked_for_again(tmp_path)
         await writer.put_reads([short, whole, code])
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.execute("DROP TABLE silences")
+        old.execute("ALTER TABLE chains DROP COLUMN native_way")
         old.execute("PRAGMA user_version=6")
     async with Writer(path):
         assert rows(path) == [code, whole]

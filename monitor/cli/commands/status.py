@@ -14,6 +14,7 @@ from monitor.cli.context import load_config
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from monitor.config import ChainConfig
     from monitor.ledger.rows import ChainRow, EndpointRow, Status, UpgradeRow
     from monitor.views.shortfall import Shortfall
 
@@ -36,8 +37,9 @@ def command(fmt: str) -> None:
     if fmt == "json":
         click.echo(json.dumps(_as_json(status), indent=2, sort_keys=True))
         return
+    configured = {chain.id: chain for chain in config.chains.values()}
     for chain in status.chains:
-        _chain(chain, status)
+        _chain(chain, status, configured.get(chain.chain_id))
     if not status.chains:
         click.echo("no chain was indexed yet; `monitor run` starts")
     alerts = ", ".join(f"{count} {state}" for state, count in sorted(status.alerts.items())) or "none"
@@ -66,9 +68,10 @@ def _as_json(status: Status) -> dict[str, Any]:
     return found
 
 
-def _chain(chain: ChainRow, status: Status) -> None:
+def _chain(chain: ChainRow, status: Status, configured: ChainConfig | None) -> None:
     """Say how far one chain goes, and how its endpoints do."""
     from monitor.views.clean import terminal
+    from monitor.views.native import told
 
     behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
     click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
@@ -79,6 +82,9 @@ def _chain(chain: ChainRow, status: Status) -> None:
         + (f" (deepest {chain.deepest_reorg} blocks)" if chain.reorgs else "")
         + (f", {chain.splits} requests split" if chain.splits else "")
     )
+    if configured is not None:
+        text, hint = told(configured, chain)
+        click.echo(f"  native value {text}" + (f"\n  hint: {hint}" if hint else ""))
     for row in json.loads(status.meta.get("hops", "[]")):
         if row["chain_id"] == chain.chain_id:
             click.echo(f"  {_hop(row)}")

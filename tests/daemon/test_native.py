@@ -1,0 +1,132 @@
+"""Where nothing is configured, native value is read if an endpoint has an index; which it was stands in the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.load import load
+from monitor.ledger.reader import Reader
+from monitor.views.bundle import load_bundle
+from monitor.views.read import snapshot
+from tests.chaos.scene import MARKET, TOKEN, lease_opened
+from tests.fakenode import faults
+from tests.fakenode.chain import Chain, Tx
+from tests.fakenode.forked import finished
+from tests.fakenode.node import Node
+from tests.fakenode.truth import covered, lay_out
+from tests.node.drive import Place
+
+FUNDER, RENTER, LATER = (bytes([place]) * 20 for place in (0x71, 0x72, 0x73))
+MONEY = f'[chains.fake.tokens.TUSD]\naddress = "0x{TOKEN.hex()}"\ndecimals = 6\nusd = "1"'
+INDEXES = ("trace_filter", "alchemy_getAssetTransfers")
+
+
+def lease(chain: Chain, number: int, renter: bytes) -> None:
+    """Fund a wallet, and let it open a lease."""
+    chain.mine(Tx(sender=FUNDER, to=renter, value=10**18))
+    chain.mine(Tx((lease_opened(number, renter),), sender=renter, to=MARKET))
+    chain.final = chain.safe = chain.head
+
+
+@pytest.fixture
+def chain() -> Chain:
+    made = Chain()
+    lease(made, 1, RENTER)
+    return made
+
+
+def place_at(folder: Path, node: Node, *lines: str) -> Place:
+    return lay_out(folder, [node.url], chain="\n".join([*lines, MONEY]))
+
+
+async def backfilled(place: Place) -> str:
+    code, said = await finished(place, "backfill")
+    assert code == 0, said
+    return said
+
+
+def told(place: Place) -> tuple[str, int, list[str]]:
+    """Say how native value is read, how much of it there is, and what T03 cannot see, without any node."""
+    config = load(str(place.config)).config
+    with Reader(place.ledger) as reader:
+        (row,) = reader.chains()
+        seen = snapshot(reader, load_bundle(config), config)
+        lines = [line for line in seen.not_assessable if line.startswith("T03: not assessable: chain")]
+        return row.native_way, reader.row_counts()[1], lines
+
+
+async def test_an_index_makes_native_value_read_and_what_facts_take_for_read_stays(chain, tmp_path):
+    async with Node(chain).running() as node:
+        place = place_at(tmp_path, node)
+        await backfilled(place)
+        first = told(place)
+        assert first == ("traces", 2, []), "the funding, and the wallet's own transaction"
+        assert covered(place, chain)[f"traces:{RENTER.hex()}"]
+        assert "native value is read by trace_filter, 216000 blocks" in (await finished(place, "status"))[1]
+
+        node.faults = [faults.without_methods(*INDEXES)]
+        lease(chain, 2, LATER)
+        said = await backfilled(place)
+        assert "native value of wallets that come now is not read: no endpoint has trace_filter or" in said
+        assert covered(place, chain)[f"logs:{MARKET.hex()}"] == chain.head + 1, "all else goes on"
+        way, rows, blind = told(place)
+        assert (way, rows) == ("unserved", 2), "what was read stays, and no block is read in full instead"
+        assert ["no native transfers are read" in line for line in blind] == [True]
+        assert f"traces:{LATER.hex()}" not in covered(place, chain)
+
+        node.faults = []
+        await backfilled(place)
+        assert told(place) == ("traces", 4, [])
+        assert covered(place, chain)[f"traces:{LATER.hex()}"]
+
+
+async def test_an_index_of_transfers_does_too(chain, tmp_path):
+    async with Node(chain, faults.without_methods("trace_filter")).running() as node:
+        place = place_at(tmp_path, node)
+        await backfilled(place)
+        assert told(place) == ("assets", 2, [])
+        assert covered(place, chain)[f"assets:{RENTER.hex()}"]
+
+
+async def test_without_an_index_nothing_is_read(chain, tmp_path):
+    async with Node(chain, faults.without_methods(*INDEXES)).running() as node:
+        place = place_at(tmp_path, node)
+        assert "native value" not in await backfilled(place)
+        way, rows, blind = told(place)
+        assert (way, rows, len(blind)) == ("", 0, 1)
+        assert not node.methods["trace_block"], "blocks are not gone through"
+        said = (await finished(place, "status"))[1]
+        assert "native value is not read: no endpoint with trace_filter or alchemy_getAssetTransfers was met" in said
+        assert "hint: add one that has it" in said
+
+
+@pytest.mark.parametrize("line", ["native_lookback_blocks = 0", 'native = "off"', 'native = "blocks"'])
+async def test_who_says_none_gets_none(line, chain, tmp_path):
+    async with Node(chain).running() as node:
+        place = place_at(tmp_path, node, line)
+        await backfilled(place)
+        way, rows, blind = told(place)
+        assert (way, rows, len(blind)) == ("", 0, 1)
+        assert not {"trace_filter", "alchemy_getAssetTransfers", "trace_block"} & node.methods.keys()
+
+
+async def test_an_explicit_none_wins_over_an_index_that_was_met(chain, tmp_path):
+    async with Node(chain).running() as node:
+        await backfilled(place_at(tmp_path, node))
+        place = place_at(tmp_path, node, "native_lookback_blocks = 0")
+        assert len(told(place)[2]) == 1
+        await backfilled(place)
+        assert told(place)[0] == "traces", "what was met is known when nothing is configured again"
+
+
+async def test_a_way_that_no_endpoint_has_keeps_nothing_else_back(chain, tmp_path):
+    async with Node(chain, faults.without_methods("trace_filter", "trace_block")).running() as node:
+        place = place_at(tmp_path, node, 'native = "trace"', "native_lookback_blocks = 50")
+        said = await backfilled(place)
+        assert "no endpoint has trace_filter or trace_block" in said
+        assert 'hint: add one that has it, or set native = "auto"' in said
+        assert covered(place, chain)[f"logs:{MARKET.hex()}"] == chain.head + 1
+        way, rows, blind = told(place)
+        assert (way, rows, len(blind)) == ("unserved", 0, 1)

@@ -19,7 +19,7 @@ from monitor.chain.head import NEAR, Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.native import fetch_native, native_kind
 from monitor.chain.rpc import RpcClient
-from monitor.config.spec import ChainConfig
+from monitor.config.spec import SHORT_CHAIN, ChainConfig
 from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
 from monitor.model.page import Page, blocks_of, log_rows
@@ -92,7 +92,8 @@ class ChainSource:
         await self.rpc.__aenter__()
         try:
             await self.rpc.check()
-            self.native = await native_kind(self.rpc, self._way, indexed=self._indexed)
+            indexed = self._indexed and await self.rpc.block_number() >= SHORT_CHAIN
+            self.native = await native_kind(self.rpc, self._way, indexed=indexed)
         except BaseException:
             await self.close()
             raise

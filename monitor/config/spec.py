@@ -205,6 +205,8 @@ counts too), by `alchemy`'s index of transfers, `auto` = one of these where an e
 
 NATIVE_DAYS = 30
 """Days before a wallet's first lease for which native value is read where that is cheap and nothing is configured."""
+SHORT_CHAIN = 20_000
+"""Blocks: a chain that has fewer is cheap to read block by block, with no index; so many are looked back over then."""
 MAX_LOOKBACK = 10_000_000
 """Blocks; 29 days where a block takes a quarter of a second."""
 
@@ -233,16 +235,17 @@ class ChainConfig(_Table):
     native: NativeWay = "auto"
     native_lookback_blocks: int | None = Field(default=None, ge=0, le=MAX_LOOKBACK)
     """Blocks before a wallet's first lease that are read for native funding, 0 leaves it out; unless set, NATIVE_DAYS
-    where an endpoint with an index was met, none elsewhere."""
+    where an endpoint with an index was met or the chain is short, none elsewhere."""
 
-    def native_blocks(self, *, indexed: bool) -> int:
-        """Count the blocks before a wallet's first lease read for native funding; `indexed` as the ledger has it."""
-        if self.native == "off" or (self.native_lookback_blocks is None and not indexed):
+    def native_blocks(self, *, indexed: bool, by_blocks: bool = False) -> int:
+        """Count the blocks before a wallet's first lease read for native funding, by the way the ledger tells of."""
+        if self.native == "off":
             return 0
         if self.native_lookback_blocks is not None:
             return self.native_lookback_blocks
+        most = MAX_LOOKBACK if indexed else SHORT_CHAIN if by_blocks else 0
         seconds = Decimal(self.block_seconds)
-        return min(MAX_LOOKBACK, int(NATIVE_DAYS * 86_400 / seconds)) if seconds else MAX_LOOKBACK
+        return min(most, int(NATIVE_DAYS * 86_400 / seconds)) if seconds else most
 
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
     """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough; what wallets

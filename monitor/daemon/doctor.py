@@ -186,7 +186,7 @@ def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[C
 def _native(what: str, label: str, chain: ChainConfig, found: Abilities) -> Check:
     """Say whether native value is read with this endpoint, and by what."""
     default = chain.native_lookback_blocks is None
-    way = found.native_index if default else found.native
+    way = found.native_unasked if default else found.native
     row = ChainRow(chain_id=chain.id, name="", native_way=way or ("" if default else UNSERVED))
     text, hint = told(chain, row)
     unseen = "; what contracts pay out is not seen that way" if way == "native" else ""

@@ -130,12 +130,13 @@ class Keeper:
     async def _settle_native(self, way: FragmentKind | None) -> None:
         """Write down how native value is read from now on: what facts take for read hangs on no live endpoint.
 
-        An index that was met once is expected ever after; what else is read goes on without it.
+        An index that was met once is expected ever after; what else is read goes on without it. A chain that was short
+        may be so no more.
         """
         setup, chain = self.setup, self.chain
         (row,) = [item for item in setup.reader.chains() if item.chain_id == chain.id]
         wanted = way is not None or chain.native_blocks(indexed=row.indexed)
-        found = (way or UNSERVED) if wanted else row.native_way
+        found = (way or UNSERVED) if wanted else row.native_way if row.indexed else ""
         self.judge.native[chain.id] = way
         if found != row.native_way:
             await setup.writer.put_native_way(chain.id, found)

@@ -8,7 +8,7 @@ from monitor.errors import LedgerError
 from monitor.model.chain import Header
 from monitor.model.lead import Disposition
 from monitor.model.silence import Silence
-from monitor.sync.fragment import INDEXES
+from monitor.sync.fragment import INDEXES, WHOLE_BLOCKS
 
 __all__ = [
     "FOLLOWING",
@@ -62,6 +62,11 @@ class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
     def indexed(self) -> bool:
         """Whether an endpoint with an index of native value was met: from then on it is read unless configured else."""
         return self.native_way in {*INDEXES, UNSERVED}
+
+    @property
+    def by_blocks(self) -> bool:
+        """Whether native value is read block by block."""
+        return self.native_way in WHOLE_BLOCKS
 
 
 class EndpointRow(msgspec.Struct, frozen=True, kw_only=True):

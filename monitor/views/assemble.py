@@ -276,7 +276,8 @@ def _contexts(config: Config, chains: tuple[ChainRow, ...]) -> dict[int, ChainCo
         chain = by_id.get(row.chain_id)
         if chain is None or row.head is None or row.head_time is None:
             continue
-        blocks, seconds = chain.native_blocks(indexed=row.indexed), Decimal(chain.block_seconds)
+        blocks = chain.native_blocks(indexed=row.indexed, by_blocks=row.by_blocks)
+        seconds = Decimal(chain.block_seconds)
         # A look back over the whole chain sees everything, however long its blocks took, and as much at the next block.
         lookback = TIME_LIMIT if blocks >= row.head else int(blocks * seconds)
         contexts[row.chain_id] = ChainContext(
@@ -300,10 +301,11 @@ def limits(config: Config, bundle: Bundle, chains: tuple[ChainRow, ...]) -> dict
     """Say how far transfers are looked at, by chain id."""
     final = {row.chain_id: -1 if row.finalized is None else row.finalized for row in chains}
     indexed = {row.chain_id for row in chains if row.indexed}
+    by_blocks = {row.chain_id for row in chains if row.by_blocks}
     return {
         chain.id: Limits(
             start=min((item.from_block for item in bundle.bound if item.chain_id == chain.id), default=0),
-            native_lookback=chain.native_blocks(indexed=chain.id in indexed),
+            native_lookback=chain.native_blocks(indexed=chain.id in indexed, by_blocks=chain.id in by_blocks),
             around_funding=config.wallets.funder_blocks,
             transfers=config.wallets.transfers,
             final=final.get(chain.id, -1),

@@ -27,8 +27,8 @@ def told(chain: ChainConfig, row: ChainRow) -> Told:
         return Told(f"is not read: {why}")
     kinds = native_kinds(chain.native, indexed=chain.native_lookback_blocks is None)
     methods = " or ".join(METHOD[kind] for kind in kinds)
-    blocks = chain.native_blocks(indexed=row.indexed)
-    if not kinds:
+    blocks = chain.native_blocks(indexed=row.indexed, by_blocks=row.by_blocks)
+    if not blocks and not kinds:
         return Told("is not read: whole blocks are, where native_lookback_blocks says how many")
     if not blocks:
         return Told(f"is not read: no endpoint with {methods} was met", f"add one that has it; {_BLOCKS}")

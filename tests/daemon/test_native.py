@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config.load import load
+from monitor.config.spec import SHORT_CHAIN
 from monitor.ledger.reader import Reader
 from monitor.views.bundle import load_bundle
 from monitor.views.read import snapshot
@@ -32,7 +33,10 @@ def lease(chain: Chain, number: int, renter: bytes) -> None:
 
 @pytest.fixture
 def chain() -> Chain:
+    """Make a chain that nobody reads whole unasked."""
     made = Chain()
+    for _ in range(SHORT_CHAIN):
+        made.mine()
     lease(made, 1, RENTER)
     return made
 
@@ -100,6 +104,24 @@ async def test_without_an_index_nothing_is_read(chain, tmp_path):
         said = (await finished(place, "status"))[1]
         assert "native value is not read: no endpoint with trace_filter or alchemy_getAssetTransfers was met" in said
         assert "hint: add one that has it" in said
+
+
+async def test_a_short_chain_is_read_whole_without_an_index_until_it_is_long(tmp_path):
+    chain = Chain()
+    lease(chain, 1, RENTER)
+    async with Node(chain, faults.without_methods(*INDEXES)).running() as node:
+        place = place_at(tmp_path, node)
+        await backfilled(place)
+        assert told(place) == ("blocktraces", 2, [])
+        assert "native value is read by trace_block, 20000 blocks back" in (await finished(place, "status"))[1]
+        for _ in range(SHORT_CHAIN):
+            chain.mine()
+        lease(chain, 2, LATER)
+        asked = node.methods["trace_block"]
+        await backfilled(place)
+        way, rows, blind = told(place)
+        assert (way, rows, len(blind)) == ("", 2, 1), "what was read stays, and is no longer taken for all there is"
+        assert node.methods["trace_block"] == asked
 
 
 @pytest.mark.parametrize("line", ["native_lookback_blocks = 0", 'native = "off"', 'native = "blocks"'])

@@ -16,6 +16,7 @@ from monitor.facts.inorder import under
 from monitor.rules.facts import Facts, chosen
 
 __all__ = [
+    "OF_BEHIND",
     "OF_FRAMES",
     "OF_THESE",
     "Circle",
@@ -33,11 +34,13 @@ OF_FRAMES = {
     "suppliers": ("supply",), "supplied": ("supply", "capacity"),
 }  # fmt: skip
 """What `Facts` says of the market as a whole, or of a wallet whatever its leases, and the frames it follows from."""
+OF_BEHIND = {"origins": ("founders", "renters", "supply", "behind")}
+"""What follows from who is behind go-betweens, and of whom that was asked."""
 OF_THESE = {
     "origins": ("origins",), "started": ("started",), "groups": ("started", "clusters"),
     "hands": ("groups",), "unfunded": ("renters", "funders"), "places": ("venues", "suppliers"),
 }  # fmt: skip
-"""What else it says and follows from what is said; origins follow from transfers, and are compared themselves."""
+"""What else it says and follows from what is said; where origins were found anew, they are compared themselves."""
 _WHOLE = (*OF_FRAMES, "behind", "heads", "daily", "medians", "paying", "renters", "venues", *OF_THESE)
 _ROLES = ("renter", "payer", "provider")
 _OF_LEASES = ("tenancies", "together", "deposits")
@@ -48,7 +51,7 @@ def carry(before: Facts, after: Facts, follows: Mapping[str, tuple[str, ...]]) -
     """Let stand what all follows from what it was."""
     for name, sources in follows.items():
         pairs = ((getattr(before, source), getattr(after, source)) for source in sources)
-        if all(one is other or one.equals(other) for one, other in pairs):
+        if all(one is other or (isinstance(one, pl.DataFrame) and one.equals(other)) for one, other in pairs):
             after.__dict__[name] = getattr(before, name)
 
 

@@ -51,12 +51,14 @@ class Behind:
         return self._found.join(between, on=_WALLET, how="semi")
 
     def but(self, moved: pl.Series) -> Behind:
-        """Forget what may be otherwise since a transfer of some wallets went or came."""
+        """Forget what may be otherwise since a transfer of some wallets went or came; itself where that is nothing."""
         if self._found is None:
             return self
         told = moved.implode()
         stale = self._found.filter(pl.col("further").is_in(told)).select(_WALLET)
         asked = self._asked.filter(~pl.col("origin").is_in(told)).join(stale, on=_WALLET, how="anti")
+        if asked.height == self._asked.height:
+            return self
         return Behind(asked, self._found.join(asked, on=_WALLET, how="semi"))
 
 

@@ -18,7 +18,7 @@ from monitor.facts.fold import KEY
 from monitor.facts.folding import Turned
 from monitor.facts.inorder import under
 from monitor.facts.prices import WEEK, priced, reference
-from monitor.rules.cut import OF_FRAMES, OF_THESE, carry, circle, mates, payers_of
+from monitor.rules.cut import OF_BEHIND, OF_FRAMES, OF_THESE, carry, circle, mates, payers_of
 from monitor.rules.facts import DAY, Facts, chosen
 
 __all__ = ["Near", "Told", "Whom", "near"]
@@ -82,6 +82,7 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     after.__dict__["daily"] = _renewed_days(before, after, news)
     if _differing(*(facts.hubs.select("address", "reason") for facts in (before, after))).is_empty():
         after.__dict__["behind"] = before.behind.but(told.moved)
+    carry(before, after, OF_BEHIND)
     carry(before, after, OF_THESE)
     leased = _distinct([*_leased(before, after, news), *_begun(before, after), *_repriced(before, after, news.leases)])
     known, moved = _known(before, after), told.moved

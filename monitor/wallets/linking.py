@@ -93,6 +93,8 @@ class Links:
         self._ordered = empty(LINKS)
         self._funders = self._token_funders = empty(FUNDINGS | {_NUMBER: pl.UInt32()})
         """Fundings in order of wallets, with the number of each funder: degrees are added when asked."""
+        self._told: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
+        """What was told of fundings last, and of which rows: the same frame again says that nothing changed."""
         self._behind = NOBODY
         """Wallets that are `a` of links which are not in order yet."""
         self.moved_wallets = numbers.addresses(NOBODY)
@@ -121,12 +123,12 @@ class Links:
     @property
     def funders(self) -> pl.DataFrame:
         """All first funders, as `monitor.wallets.funding.first_funders` gives them."""
-        return self._with_degrees(self._funders)
+        return self._with_degrees("funders", self._funders)
 
     @property
     def token_funders(self) -> pl.DataFrame:
         """All first funders in tokens, as `monitor.wallets.funding.token_funders` gives them."""
-        return self._with_degrees(self._token_funders)
+        return self._with_degrees("token_funders", self._token_funders)
 
     @property
     def hubs(self) -> pl.DataFrame:
@@ -231,11 +233,16 @@ class Links:
         self._funders = _ordered(self._funders, changed)
         return changed
 
-    def _with_degrees(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _with_degrees(self, name: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the funders' out_degree to fundings in order: `FUNDERS`."""
         funders = rows.get_column(_NUMBER).to_numpy()
-        out = [self._degrees.out(name, funders[first:stop]) for name, first, stop in runs(rows["chain_id"])]
-        return rows.drop(_NUMBER).with_columns(pl.Series("out_degree", np.concatenate([NOBODY.astype(np.int64), *out])))
+        out = [self._degrees.out(chain, funders[first:stop]) for chain, first, stop in runs(rows["chain_id"])]
+        degrees = pl.Series("out_degree", np.concatenate([NOBODY.astype(np.int64), *out]))
+        before, told = self._told.get(name, (None, rows))
+        if before is not rows or not told["out_degree"].equals(degrees):
+            told = rows.drop(_NUMBER).with_columns(degrees)
+            self._told[name] = rows, told
+        return told
 
     def _sink(self, moved: Changed, leased: Changed, wallets: Ids) -> Changed:
         """Look again at sinks: wallets that got something, whose senders became tenants, and those given."""
@@ -369,6 +376,8 @@ class Links:
 def _ordered(rows: pl.DataFrame, changed: Changed) -> pl.DataFrame:
     """Bring fundings in order up to date; a wallet has one."""
     gone, fresh, numbers = changed
+    if gone.is_empty() and fresh.is_empty():
+        return rows
     funders = pl.Series(_NUMBER, numbers["funder"][gone.height :])
     wallets = pl.concat([each.select(WALLET) for each in (gone, fresh)])
     return replaced(rows, wallets, fresh.with_columns(funders), WALLET)

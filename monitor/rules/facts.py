@@ -30,8 +30,8 @@ _HOURS_LIMIT = 10**12
 
 
 DAY = 86_400
-_SOME = 2_000
-"""Wallets up to which clusters are looked up one by one."""
+_SOME = 20
+"""Wallets of so many for whom their clusters are looked up one by one."""
 _FEW = 10_000
 """Wallets up to which what is known of them is looked up and not gone through."""
 _VENUE = ["market", "chain_id"]
@@ -114,7 +114,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     def homes(self, frame: pl.DataFrame, role: str) -> pl.DataFrame:
         """Pick the `clusters` of those who stand in a column, which has their name."""
         wallets = frame.select(pl.col(role).alias("address")).drop_nulls().unique()
-        if wallets.height < _SOME:
+        if wallets.height * _SOME < self.clusters.height:
             known = under(self.clusters, wallets)
         else:
             known = self.clusters.join(wallets, on="address", how="semi")
@@ -318,7 +318,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         near = self.transfers
         if self.near is not None:
             near = self.near(wallets.get_column(side).drop_nulls().unique(), side, *columns)
-            if key == [side]:
+            if key == [side] or _on_one_chain(near, wallets):
                 return near
         return near.join(wallets.select(key), on=key, how="semi")
 
@@ -414,6 +414,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         large = sized.filter(pl.col("leased") * 2 >= pl.col("offered").fill_null(0)).explode("cluster_id")
         percent = (pl.col("milli_hours") * 100 // pl.col("whole")).max().alias("percent")
         return large.group_by(*who, "cluster_id").agg(percent)
+
+
+def _on_one_chain(*frames: pl.DataFrame) -> bool:
+    """Tell whether all rows are of the same chain."""
+    ends = [end for each in frames for end in (each["chain_id"].min(), each["chain_id"].max())]
+    return len(set(ends)) == 1
 
 
 def _providers(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:

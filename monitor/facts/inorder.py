@@ -60,6 +60,8 @@ def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 def places(frame: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> NDArray[np.int64]:
     """Say where `rows` stand in a frame that has them, in ascending order; it is sorted by `order`, never null."""
+    if rows.is_empty():
+        return np.zeros(0, np.int64)
     near = _spread(_spans(frame, rows.select(order).unique().sort(order)))
     found = frame[pl.Series(near)].with_columns(pl.Series(_PLACE, near))
     standing: NDArray[np.int64] = (

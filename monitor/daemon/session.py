@@ -45,11 +45,12 @@ def _serving(listen: str, ledger: Path) -> AbstractAsyncContextManager[None]:
 
 
 async def _run(config: Config, mode: Mode, early: Sequence[int], *, quiet: bool) -> signal.Signals | None:
+    # An interrupt inside of polars, as it asks Python for a type, ends in a panic: what comes meanwhile waits too.
+    bundle = load_bundle(config)
     for name in _SIGNALS:
         signal.signal(name, signal.default_int_handler)
     if early:
         raise KeyboardInterrupt
-    bundle = load_bundle(config)
     names = {chain.id: name for name, chain in config.chains.items()}
     progress = Progress(names, None if quiet else sys.stderr)
     async with Writer(Path(config.ledger.path)) as writer:

@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
+import polars as pl
 import pytest
 
-from monitor.rules.pipeline import World
+from monitor.rules.pipeline import Known, World
 from tests.facts.rows import who
 from tests.rules.cases.supply import built, resold
 from tests.rules.judged import found, judged
@@ -46,6 +47,32 @@ def over_hops(count: int = 8, *, funder: int = 50, own_life: int = 0, between: i
         rows += each(*(pay(600 + n, 800 + k, block=at + 12 + k, nonce=1 + k) for k in range(own_life)))
         rows += lease(n, 1 + n, block=START + n, days=20, provider=300 + n)
     return rows
+
+
+BEGUN = START - 200 * HOUR_BLOCKS
+LATER = START + 100
+
+
+@pytest.mark.parametrize(
+    ("news", "origin"),
+    [
+        (NOTHING, 50),
+        (pay(51, 600, block=BEGUN - 50, nonce=900), 51),
+        (lease(99, 600, block=LATER, days=20, provider=399), 600),
+        (each(*(pay(600, 800 + k, block=LATER + k, nonce=910 + k) for k in range(3))), 600),
+        (pay(70, 71, block=LATER, nonce=930), 50),
+    ],
+    ids=["nothing", "an earlier funder", "a tenant now", "a life of its own", "elsewhere"],
+)
+def test_who_is_behind_a_go_between_is_told_anew_where_news_say_otherwise(news: Rows, origin: int):
+    known, since = Known.nothing(), {1: BEGUN - 300}
+    for _ in range(2):
+        judged(over_hops(), known=known, since=since)
+    on, anew = judged(over_hops() + news, known=known, since=since), judged(over_hops() + news)
+    assert on.facts.origins.equals(anew.facts.origins)
+    assert on.judgement == anew.judgement
+    theirs = on.facts.origins.filter(pl.col("address") == who(1))
+    assert theirs["origin"].to_list() == [who(origin)]
 
 
 @pytest.mark.parametrize("between", [1, 2, 3])

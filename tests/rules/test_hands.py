@@ -65,10 +65,12 @@ LATER = START + 100
     ids=["nothing", "an earlier funder", "a tenant now", "a life of its own", "elsewhere"],
 )
 def test_who_is_behind_a_go_between_is_told_anew_where_news_say_otherwise(news: Rows, origin: int):
+    # who pays is looked at already when he becomes a tenant himself
+    rows = over_hops() + lease(98, 20, block=START, provider=398, payer=who(600))
     known, since = Known.nothing(), {1: BEGUN - 300}
     for _ in range(2):
-        judged(over_hops(), known=known, since=since)
-    on, anew = judged(over_hops() + news, known=known, since=since), judged(over_hops() + news)
+        judged(rows, known=known, since=since)
+    on, anew = judged(rows + news, known=known, since=since), judged(rows + news)
     assert on.facts.origins.equals(anew.facts.origins)
     assert on.judgement == anew.judgement
     theirs = on.facts.origins.filter(pl.col("address") == who(1))

@@ -251,11 +251,11 @@ class Store:
 
     def _drop_headers(self, chain_id: int, start: int, stop: int) -> None:
         unused = " AND ".join(
-            f"NOT EXISTS (SELECT 1 FROM {table} WHERE {table}.chain_id = ?1 AND {table}.block_number = headers.number)"
+            f"NOT EXISTS (SELECT 1 FROM {table} AS t WHERE (t.chain_id, t.block_number) = (h.chain_id, h.number))"
             for table in ("logs", "native")
         )
         self.connection.execute(
-            f"DELETE FROM headers WHERE chain_id = ?1 AND number >= ?2 AND number < ?3 AND {unused}",
+            f"DELETE FROM headers AS h WHERE chain_id = ? AND number >= ? AND number < ? AND {unused}",
             (chain_id, start, stop),
         )
 

@@ -18,7 +18,7 @@ from monitor.sim.generate import generate
 from monitor.sim.trial import write_world
 from monitor.views.assemble import decode, read_rows
 from monitor.views.bundle import load_bundle
-from monitor.views.reading import Reading
+from monitor.views.incremental import Reading
 
 OPEN_BLOCKS, TURNS = 32, 5
 

@@ -28,7 +28,7 @@ from monitor.sim.audit import compare, holdings
 from monitor.sim.script import Truth
 from monitor.sim.world import World, config_toml, play, write_truth
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 
 __all__ = ["run_demo"]
 

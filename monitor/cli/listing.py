@@ -59,7 +59,7 @@ def read_snapshot(at: str | None = None) -> Snapshot:
     """Read the ledger that the configuration names, as of now or of `at`."""
     from monitor.ledger.reader import Reader
     from monitor.views.bundle import load_bundle, open_path
-    from monitor.views.read import snapshot
+    from monitor.views.fromledger import snapshot
 
     loaded = load_config()
     bundle = load_bundle(loaded.config)

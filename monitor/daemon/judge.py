@@ -34,8 +34,8 @@ from monitor.rules.withdrawn import withdrawn
 from monitor.sync.fragment import FragmentKind
 from monitor.views.assemble import Assembled, Read, Rows, conclude
 from monitor.views.bundle import Bundle
+from monitor.views.incremental import Reading
 from monitor.views.newcomers import newcomers, watch_funders_of, watch_newcomers
-from monitor.views.reading import Reading
 
 __all__ = ["Judge", "Look", "Survey", "reach", "ready_leads"]
 

@@ -16,7 +16,7 @@ from monitor.rules.registry import problems
 from monitor.rules.rule import Override
 from monitor.views.assemble import assemble
 from monitor.views.bundle import Bundle
-from monitor.views.read import parse_at
+from monitor.views.fromledger import parse_at
 
 __all__ = ["backtest", "read_draft", "seconds"]
 

@@ -11,7 +11,7 @@ from monitor.rules.registry import problems
 from monitor.rules.rule import Outcome, Override, Rule, settle
 from monitor.views.assemble import assemble
 from monitor.views.bundle import Bundle
-from monitor.views.read import parse_at
+from monitor.views.fromledger import parse_at
 
 __all__ = ["changed", "run_rules"]
 

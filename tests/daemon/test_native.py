@@ -10,7 +10,7 @@ from monitor.config.load import load
 from monitor.config.spec import SHORT_CHAIN
 from monitor.ledger.reader import Reader
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 from tests.chaos.scene import MARKET, TOKEN, lease_opened
 from tests.fakenode import faults
 from tests.fakenode.chain import Chain, Tx

@@ -22,8 +22,8 @@ from monitor.sim.world import describe
 from monitor.sync.fragment import TRANSFER
 from monitor.views.assemble import assemble, conclude, parted
 from monitor.views.bundle import load_bundle
-from monitor.views.read import Onward, snapshot
-from monitor.views.reading import Reading
+from monitor.views.fromledger import Onward, snapshot
+from monitor.views.incremental import Reading
 
 BLOCKS = 24
 LATE = 5

@@ -22,7 +22,7 @@ from monitor.sim.generate import generate
 from monitor.sim.trial import write_world
 from monitor.sim.twin import TwinWorld, play_twin
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 
 Table = list[dict[str, str]]
 Place = tuple[int, str, int]

@@ -8,7 +8,7 @@ from monitor.config import load
 from monitor.ledger.reader import Reader
 from monitor.views import format as fmt
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 from tests.node.drive import monitor_now
 
 pytestmark = pytest.mark.node

@@ -5,7 +5,7 @@ import pytest
 from monitor.config import load
 from monitor.ledger.reader import Reader
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 
 pytestmark = pytest.mark.node
 

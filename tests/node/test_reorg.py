@@ -13,7 +13,7 @@ from monitor.export import export as write_export
 from monitor.ledger.reader import Reader
 from monitor.sim.world import play
 from monitor.views.bundle import load_bundle
-from monitor.views.read import snapshot
+from monitor.views.fromledger import snapshot
 from tests.node.drive import SECRET, Daemon, at_head, export, lay_out, monitor, until
 
 pytestmark = pytest.mark.node

@@ -11,7 +11,7 @@ from monitor.model.page import log_rows
 from monitor.model.span import Span
 from monitor.views.assemble import decode, read_rows
 from monitor.views.bundle import load_bundle
-from monitor.views.reading import Reading
+from monitor.views.incremental import Reading
 from tests.markets.chain_of_logs import encoded
 from tests.markets.test_lint import written
 from tests.markets.test_only import ANY, EVENTS, OTHER, PAID, TOKEN, A, B

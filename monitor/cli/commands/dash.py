@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from monitor.ledger.reader import Reader
     from monitor.model.lead import Disposition
     from monitor.views.bundle import Bundle
-    from monitor.views.read import Onward
+    from monitor.views.fromledger import Onward
     from monitor.views.snapshot import Snapshot
 
 
@@ -37,7 +37,7 @@ class LedgerSource:
 
     def load(self) -> Snapshot:
         """Read and compute everything, from the second time on what is new."""
-        from monitor.views.read import Onward, snapshot
+        from monitor.views.fromledger import Onward, snapshot
 
         reader = self._open()
         self._onward = self._onward or Onward.start(reader, self.bundle)

@@ -26,7 +26,7 @@ def command(lead_id: str, path: str | None, at: str | None) -> None:
     from monitor.ledger.reader import Reader
     from monitor.views.bundle import load_bundle, open_path
     from monitor.views.evidence import about, evidence
-    from monitor.views.read import snapshot
+    from monitor.views.fromledger import snapshot
 
     config = load_config().config
     key, bundle = signer(), load_bundle(config)

@@ -17,7 +17,8 @@ from monitor.facts.fold import LEASE_VERBS
 from monitor.ledger.reader import Reader
 from monitor.ledger.rows import ChainRow, DispositionRow, OutboxRow, QuarantineRow, Status
 from monitor.markets.load import Bound
-from monitor.model.lead import Lead
+from monitor.model.lead import Finding, Lead
+from monitor.model.silence import Silence
 from monitor.model.span import Span, Spans
 from monitor.rules.confidence import calibrated
 from monitor.rules.legal import LegalFile
@@ -28,7 +29,7 @@ from monitor.views import snapshot as view
 from monitor.views.assemble import conclude, decode, read_rows
 from monitor.views.bundle import Bundle
 from monitor.views.coverage import contract_wants, unread
-from monitor.views.reading import Reading
+from monitor.views.incremental import Reading
 from monitor.views.snapshot import Snapshot
 
 __all__ = ["Onward", "parse_at", "snapshot"]
@@ -74,6 +75,33 @@ class Onward(NamedTuple):
         return cls(Reading(reader, bundle), Known.nothing())
 
 
+class _Stored(NamedTuple):
+    """What the ledger says itself, beside the rows that facts are made of; `covered` by chain and fragment."""
+
+    version: int
+    covered: Mapping[int, Mapping[str, Spans]]
+    status: Status
+    dispositions: Sequence[DispositionRow]
+    silences: Sequence[Silence]
+    alerts: Sequence[OutboxRow]
+    leads: Sequence[Lead]
+    findings: Sequence[Finding]
+
+    @classmethod
+    def of(cls, reader: Reader, *, withdrawn: bool) -> _Stored:
+        """Read it; of leads and findings those that were announced and then `withdrawn`, if these are asked for."""
+        return cls(
+            reader.data_version(),
+            {chain.chain_id: reader.coverage(chain.chain_id) for chain in reader.chains()},
+            reader.status(),
+            reader.dispositions(),
+            reader.silences(),
+            reader.outbox(),
+            [lead for lead in reader.leads() if lead.state == "retracted"] if withdrawn else [],
+            [item for item in reader.findings() if item.state == "retracted"] if withdrawn else [],
+        )
+
+
 def snapshot(
     reader: Reader,
     bundle: Bundle,
@@ -84,34 +112,27 @@ def snapshot(
     onward: Onward | None = None,
 ) -> Snapshot:
     """Read everything a surface shows, as of now or of `at` (a block or a time), which does not go `onward`."""
-    read = None
+    read = known = None
     with reader.snapshot():
         upto = parse_at(reader, at)
-        version = reader.data_version()
+        stored = _Stored.of(reader, withdrawn=upto is None)
         if onward is None or upto is not None:
             rows = read_rows(reader, bundle, upto)
         else:
-            read, rows = onward.reading.read()
-        covered = {chain.chain_id: reader.coverage(chain.chain_id) for chain in reader.chains()}
-        dispositions, status, alerts = reader.dispositions(), reader.status(), reader.outbox()
-        silences = reader.silences()
-        # The ledger also remembers leads that were announced and then withdrawn.
-        old_leads = [lead for lead in reader.leads() if lead.state == "retracted"] if upto is None else []
-        old_findings = [item for item in reader.findings() if item.state == "retracted"] if upto is None else []
-    known = None if read is None or onward is None else onward.known
+            (read, rows), known = onward.reading.read(), onward.known
     found = conclude(read or decode(rows, bundle), rows, bundle, config, known)
-    decided = {row.lead_id: row for row in dispositions}
-    reviewed = {row.lead_id: row.disposition for row in dispositions}
-    leads = {lead.lead_id: lead for lead in calibrated([*old_leads, *found.leads], reviewed)}
-    findings = {item.finding_id: item for item in [*old_findings, *found.findings]}
+    decided = {row.lead_id: row for row in stored.dispositions}
+    reviewed = {name: row.disposition for name, row in decided.items()}
+    leads = {lead.lead_id: lead for lead in calibrated([*stored.leads, *found.leads], reviewed)}
+    findings = {item.finding_id: item for item in [*stored.findings, *found.findings]}
     facts, bound = found.world.facts, [*bundle.bound, *found.children]
     return Snapshot(
         tool_version=__version__,
         config_digest=bundle.digest,
         legal=_legal_file(found.legal),
-        version=version,
+        version=stored.version,
         now=now,
-        chains=tuple(_chain_status(chain, config, bound, status, covered) for chain in found.chains),
+        chains=tuple(_chain_status(chain, config, bound, stored) for chain in found.chains),
         rules=tuple(_rule_info(rule, config) for rule in all_rules()),
         leases=facts.leases,
         lease_events=_lease_history(found.events),
@@ -123,9 +144,9 @@ def snapshot(
         habits=found.world.habits,
         findings=tuple(findings[name] for name in sorted(findings)),
         leads=tuple(_decided(leads[name], decided.get(name)) for name in sorted(leads)),
-        alerts=tuple(map(_alert, alerts)),
-        dispositions=tuple(dispositions),
-        silences=tuple(silences),
+        alerts=tuple(map(_alert, stored.alerts)),
+        dispositions=tuple(stored.dispositions),
+        silences=tuple(stored.silences),
         quarantine=_quarantine_counts(found.quarantine),
         not_assessable=found.world.judgement.not_assessable,
         upgrades=found.upgrades,
@@ -180,17 +201,11 @@ def _lease_history(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _chain_status(
-    row: ChainRow,
-    config: Config,
-    bound: Sequence[Bound],
-    status: Status,
-    covered: Mapping[int, Mapping[str, Spans]],
-) -> view.ChainStatus:
+def _chain_status(row: ChainRow, config: Config, bound: Sequence[Bound], stored: _Stored) -> view.ChainStatus:
     chain = next((item for item in config.chains.values() if item.id == row.chain_id), None)
     starts = [item.from_block for item in bound if item.chain_id == row.chain_id]
     upto = Span(0, 0 if row.head is None else row.head + 1)
-    unseen = unread(contract_wants(row.chain_id, bound), covered.get(row.chain_id, {}), upto)
+    unseen = unread(contract_wants(row.chain_id, bound), stored.covered.get(row.chain_id, {}), upto)
     return view.ChainStatus(
         chain_id=row.chain_id,
         name=row.name,
@@ -200,9 +215,9 @@ def _chain_status(
         head_time=row.head_time,
         finalized=row.finalized,
         node_head=row.node_head,
-        missing_blocks=status.missing.get(row.chain_id, 0),
+        missing_blocks=stored.status.missing.get(row.chain_id, 0),
         unread_blocks=unseen.total,
-        logs=status.logs.get(row.chain_id, 0),
+        logs=stored.status.logs.get(row.chain_id, 0),
         reorgs=row.reorgs,
         explorer=chain.explorer if chain else "",
         state=row.state,

@@ -16,6 +16,7 @@ __all__ = ["RULE"]
 _SOURCES = ("mixer", "swap", "otc", "bridge")
 _ASSET = ["chain_id", "kind", "token"]
 _PURSE = ["cluster_id", "payer"]
+_FLOW = [*_PURSE, *_ASSET]
 _BRIDGE_POINTS = 5
 _OTHERS = ("behaviour", "lease", "list", "location", "payment", "price", "relation", "timing")
 
@@ -38,32 +39,11 @@ def check(facts: Facts, params: Params) -> Outcome:
         pl.concat([direct, further(facts, open_ended, onward=True, seconds=params["hop_days"] * DAY)]),
         params,
     )
-    asset = [*_PURSE, *_ASSET]
-    mine = facts.purses.join(arrived, on=_PURSE, how="semi", nulls_equal=True).rename({"address": "recipient"})
-    inbound = (
-        facts.moved(mine, "recipient")
-        .join(mine, on="recipient", how="inner")
-        .group_by(asset)
-        .agg(pl.col("amount").sum().alias("inflow"))
-    )
-    parts = (
-        with_micro(arrived, facts.tokens)
-        .group_by(*asset, "source")
-        .agg(
-            pl.col("amount").sum(),
-            *(pl.col("micro").sum().alias("from_source_micro"), pl.col("hops").min(), pl.col("at").max()),
-            pl.concat([pl.col("position"), pl.col("origin")]).unique().sort().head(MAX_POSITIONS).alias("positions"),
-            pl.col("lease").unique().sort().alias("leases"),
-            pl.col("recipient").sort().first().alias("subject"),
-            pl.col("label").unique().sort().alias("labels"),
-        )
-        .join(inbound, on=asset, how="inner", nulls_equal=True)
-        .with_columns((pl.col("amount") * 100 // pl.col("inflow")).cast(pl.Int64()).alias("share_percent"))
-    )
+    parts = _shares(facts, arrived)
     enough = (pl.col("from_source_micro") >= params["min_usd"] * 10**6).fill_null(False)
     bridge = pl.col("source") == "bridge"
     rows = parts.filter(enough | (pl.col("share_percent") >= params["min_share_percent"])).sort(
-        *asset, "source"
+        *_FLOW, "source"
     ).select(
         *("subject", "cluster_id", "at", "positions", "leases", "source", "labels", "hops"),
         *("from_source_micro", "share_percent"),
@@ -102,6 +82,31 @@ def _before_leases(facts: Facts, moved: pl.DataFrame, params: Params) -> pl.Data
     soon = (pl.col("opened_at") - pl.col("at")) <= params["before_days"] * DAY
     kept = near.filter(soon.fill_null(False)).sort(*_PURSE, "position", "source", "hops")
     return kept.unique([*_PURSE, "position", "source"], keep="first", maintain_order=True)
+
+
+def _shares(facts: Facts, arrived: pl.DataFrame) -> pl.DataFrame:
+    """Add up what arrived by purse, asset and kind of source, and which share of the purse's inflow of it that is."""
+    mine = facts.purses.join(arrived, on=_PURSE, how="semi", nulls_equal=True).rename({"address": "recipient"})
+    inbound = (
+        facts.moved(mine, "recipient")
+        .join(mine, on="recipient", how="inner")
+        .group_by(_FLOW)
+        .agg(pl.col("amount").sum().alias("inflow"))
+    )
+    return (
+        with_micro(arrived, facts.tokens)
+        .group_by(*_FLOW, "source")
+        .agg(
+            pl.col("amount").sum(),
+            *(pl.col("micro").sum().alias("from_source_micro"), pl.col("hops").min(), pl.col("at").max()),
+            pl.concat([pl.col("position"), pl.col("origin")]).unique().sort().head(MAX_POSITIONS).alias("positions"),
+            pl.col("lease").unique().sort().alias("leases"),
+            pl.col("recipient").sort().first().alias("subject"),
+            pl.col("label").unique().sort().alias("labels"),
+        )
+        .join(inbound, on=_FLOW, how="inner", nulls_equal=True)
+        .with_columns((pl.col("amount") * 100 // pl.col("inflow")).cast(pl.Int64()).alias("share_percent"))
+    )
 
 
 RULE = Rule(

@@ -31,31 +31,15 @@ def check(facts: Facts, params: Params) -> Outcome:
         .agg(pl.col("other").n_unique().alias("counterparties"))
         .filter(pl.col("counterparties") <= params["max_counterparties"])
     )
-    flows = with_micro(both, facts.tokens)
-    arrived = pl.col("came")
-    # a cycle starts with each arrival and takes what leaves until the next one
-    cycles = (
-        flows.join(quiet, on=_SHELL, how="inner")
-        .sort(*_ASSET, "at", "block_number", "log_index", "came", descending=[False] * 7 + [True], nulls_last=True)
-        .with_columns(arrived.cast(pl.Int64()).cum_sum().over(_ASSET).alias("cycle"))
-        .filter(pl.col("cycle") > 0)
-        .with_columns(pl.col("at").filter(arrived).first().over(*_ASSET, "cycle").alias("start"))
-        .filter(pl.col("at") <= pl.col("start") + params["dwell_hours"] * HOUR)
-        .group_by(*_ASSET, "cycle", "counterparties")
+    shown = (
+        _cycles(with_micro(both, facts.tokens).join(quiet, on=_SHELL, how="inner"), params)
+        .group_by(*_SHELL, "counterparties")
         .agg(
-            pl.col("amount").filter(arrived).sum().alias("in"),
-            pl.col("amount").filter(~arrived).sum().alias("out"),
-            pl.col("micro").filter(arrived).sum(),
+            pl.len().alias("cycles"),
+            pl.col("micro").sum().alias("passed_micro"),
             pl.col("at").max(),
-            pl.col("position"),
+            pl.col("position").explode().unique().sort().head(MAX_POSITIONS).alias("positions"),
         )
-        .filter((pl.col("out") * 100 >= pl.col("in") * params["min_out_percent"]) & (pl.col("out") <= pl.col("in")))
-    )
-    shown = cycles.group_by(*_SHELL, "counterparties").agg(
-        pl.len().alias("cycles"),
-        pl.col("micro").sum().alias("passed_micro"),
-        pl.col("at").max(),
-        pl.col("position").explode().unique().sort().head(MAX_POSITIONS).alias("positions"),
     )
     rows = (
         shown.filter(pl.col("cycles") >= params["min_cycles"])
@@ -81,6 +65,30 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, quiet_chains(facts, "T08"))
+
+
+def _cycles(flows: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """List the cycles in which most of what came in soon left: a shell's, by asset, with micro, at and position.
+
+    A cycle starts with each arrival and takes what leaves until the next one.
+    """
+    arrived = pl.col("came")
+    return (
+        flows.sort(*_ASSET, "at", "block_number", "log_index", "came", descending=[False] * 7 + [True], nulls_last=True)
+        .with_columns(arrived.cast(pl.Int64()).cum_sum().over(_ASSET).alias("cycle"))
+        .filter(pl.col("cycle") > 0)
+        .with_columns(pl.col("at").filter(arrived).first().over(*_ASSET, "cycle").alias("start"))
+        .filter(pl.col("at") <= pl.col("start") + params["dwell_hours"] * HOUR)
+        .group_by(*_ASSET, "cycle", "counterparties")
+        .agg(
+            pl.col("amount").filter(arrived).sum().alias("in"),
+            pl.col("amount").filter(~arrived).sum().alias("out"),
+            pl.col("micro").filter(arrived).sum(),
+            pl.col("at").max(),
+            pl.col("position"),
+        )
+        .filter((pl.col("out") * 100 >= pl.col("in") * params["min_out_percent"]) & (pl.col("out") <= pl.col("in")))
+    )
 
 
 def _few(facts: Facts, shells: pl.DataFrame, most: int) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _KEY = ["group", "gpu_model"]
+_PRICE = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
 _LARGEST = 50
 """Percent of the sold hours that one customer of an open reseller has, at most."""
 _OPENLY = "resold in the open: under the name that rents, to several customers"
@@ -24,35 +25,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         "lease", "position", "opened_at", "held_until",
     )  # fmt: skip
     sized = told.filter((pl.col("milli") > 0) & pl.col("cluster_id").ne_missing(pl.col("provider_cluster")))
-    price = (pl.col("usd_per_gpu_hour") * 10**6).cast(pl.Int64())
-    # who rents nothing resells nothing
-    sellers = facts.groups.join(sized, on="group", how="semi").rename({"address": "provider", "group": "seller"})
-    apart = sized.filter(pl.col("group") == pl.col("cluster_id")).join(sellers, on="provider", how="inner")
-    sold = (
-        apart.rename({"group": "customer", "seller": "group"})
-        .with_columns(pl.col("milli_hours").sum().over(*_KEY, "customer").alias("bought"))
-        .group_by(_KEY)
-        .agg(
-            price.median().cast(pl.Int64()).alias("asked"),
-            pl.col("lease").unique().sort().alias("sold"),
-            pl.col("provider").unique().sort().alias("sellers"),
-            pl.col("customer").n_unique().alias("customers"),
-            (pl.col("bought").max() * 100 // pl.col("milli_hours").sum().clip(1)).alias("largest_percent"),
-        )
-    )
-    rented = (
-        sized.join(sold.select(_KEY), on=_KEY, how="semi")
-        .group_by(_KEY)
-        .agg(
-            *evidence(pl.col("milli_hours").sum().alias("rented"), pl.col("renter").sort().first().alias("subject")),
-            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
-            pl.col("renter").unique().alias("takers"),
-            *(pl.col("opened_at").min().alias("begun"), pl.col("held_until").max().alias("ended")),
-            price.median().cast(pl.Int64()).alias("paid"),
-        )
-        .join(_offered(facts), on=_KEY, how="inner")
-        .join(sold, on=_KEY, how="inner")
-    )
+    rented = _rented(sized, _sold(facts, sized)).join(_offered(facts), on=_KEY, how="inner")
     markup = ((pl.col("asked") - pl.col("paid")) * 100 // pl.col("paid")).alias("markup_percent")
     hits = _overlapping(rented).filter(pl.col("paid") > 0).with_columns(
         markup, pl.min_horizontal(pl.col("hours") * 100 // pl.col("rented"), 100).alias("reoffered_percent")
@@ -87,6 +60,41 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, _unpriced(facts))
+
+
+def _sold(facts: Facts, sized: pl.DataFrame) -> pl.DataFrame:
+    """Sum up by _KEY what others rent of those who rent: asked, sold, sellers, customers, largest_percent."""
+    # who rents nothing resells nothing
+    sellers = facts.groups.join(sized, on="group", how="semi").rename({"address": "provider", "group": "seller"})
+    apart = sized.filter(pl.col("group") == pl.col("cluster_id")).join(sellers, on="provider", how="inner")
+    return (
+        apart.rename({"group": "customer", "seller": "group"})
+        .with_columns(pl.col("milli_hours").sum().over(*_KEY, "customer").alias("bought"))
+        .group_by(_KEY)
+        .agg(
+            _PRICE.median().cast(pl.Int64()).alias("asked"),
+            pl.col("lease").unique().sort().alias("sold"),
+            pl.col("provider").unique().sort().alias("sellers"),
+            pl.col("customer").n_unique().alias("customers"),
+            (pl.col("bought").max() * 100 // pl.col("milli_hours").sum().clip(1)).alias("largest_percent"),
+        )
+    )
+
+
+def _rented(sized: pl.DataFrame, sold: pl.DataFrame) -> pl.DataFrame:
+    """Sum up by _KEY what those who sold rented, with when and at which price, beside what they sold."""
+    return (
+        sized.join(sold.select(_KEY), on=_KEY, how="semi")
+        .group_by(_KEY)
+        .agg(
+            *evidence(pl.col("milli_hours").sum().alias("rented"), pl.col("renter").sort().first().alias("subject")),
+            pl.col("cluster_id").unique().sort().alias("cluster_ids"),
+            pl.col("renter").unique().alias("takers"),
+            *(pl.col("opened_at").min().alias("begun"), pl.col("held_until").max().alias("ended")),
+            _PRICE.median().cast(pl.Int64()).alias("paid"),
+        )
+        .join(sold, on=_KEY, how="inner")
+    )
 
 
 def _offered(facts: Facts) -> pl.DataFrame:

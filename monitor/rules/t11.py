@@ -18,6 +18,7 @@ __all__ = ["RULE", "tail"]
 
 Sizes = Callable[[], pl.DataFrame]
 """Counts leases by market, chain_id and size."""
+_KEY = ["group", "market", "chain_id"]
 _MAX_SIZES = 2_000
 """Sizes of a market the exact test looks at; a larger market is scaled down in proportion."""
 
@@ -71,62 +72,61 @@ def _hits(sized: pl.DataFrame, every: Sizes, limit: int, unit: str, params: Para
     scale = 10**6 if unit == "USD" else 1000
     near = pl.col("size").is_between(*_bounds(limit * scale, params)).alias("near")
     known = sized.filter(pl.col("size") > 0).with_columns(near)
-    key = ["group", "market", "chain_id"]
-    # the need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told
-    below = known.filter("near").sort(*key, "opened_at")
-    rolled = below.rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=key).agg(
-        pl.col("renter").n_unique().alias("wallets"),
-        pl.col("provider").n_unique().alias("providers"),
-        pl.col("size").sum().alias("sum"),
-    )
-    spread = (pl.col("wallets") >= params["min_wallets"]) | (pl.col("providers") >= params["min_providers"])
-    crossed = (
-        rolled.filter(spread & (pl.col("sum") >= params["min_times"] * limit * scale))
-        .unique(key, keep="first", maintain_order=True)
-        .rename({"opened_at": "crossed"})
-    )
+    crossed = _crossed(known.filter("near"), limit * scale, params)
     if crossed.is_empty():
         return crossed
     whole = (
         every()
         .filter(pl.col("size") > 0)
-        .group_by(key[1:])
+        .group_by(_KEY[1:])
         .agg(pl.col("len").sum().alias("all"), pl.col("len").filter(near).sum().alias("all_near"))
     )
-    stretch = known.join(crossed, on=key, how="inner").filter(
+    stretch = known.join(crossed, on=_KEY, how="inner").filter(
         pl.col("opened_at").is_between(pl.col("crossed") - params["window_days"] * DAY, pl.col("crossed") + HOUR)
     )
     counted = (
-        stretch.group_by(*key, "wallets", "providers", "sum")
+        stretch.group_by(*_KEY, "wallets", "providers", "sum")
         .agg(
             *evidence(pl.col("renter").sort().first().alias("subject")),
             pl.col("cluster_id").unique().sort().alias("cluster_ids"),
             pl.len().cast(pl.Int64()).alias("leases_opened"),
             pl.col("near").sum().cast(pl.Int64()).alias("below"),
         )
-        .join(whole, on=key[1:], how="inner")
-        .sort(key)
+        .join(whole, on=_KEY[1:], how="inner")
+        .sort(_KEY)
     )
     chance = [tail(*row) for row in counted.select("all", "all_near", "leases_opened", "below").iter_rows()]
     rare = [each * 1000 < params["max_p_permille"] for each in chance]
     hits = counted.filter(pl.Series(rare, dtype=pl.Boolean())).select(
-        *(
-            "subject",
-            "group",
-            "cluster_ids",
-            "at",
-            "positions",
-            "leases",
-            "wallets",
-            "providers",
-            "leases_opened",
-            "below",
-        ),
+        *("subject", "group", "cluster_ids", "at", "positions", "leases"),
+        *("wallets", "providers", "leases_opened", "below"),
         pl.lit(f"{limit} {unit}").alias("limit"),
         (pl.col("sum") // (limit * scale)).alias("times_limit"),
         pl.concat_str("market", "chain_id", pl.lit(unit), separator=":").alias("scope"),
     )
     return per_cluster(hits)
+
+
+def _crossed(below: pl.DataFrame, limit: int, params: Params) -> pl.DataFrame:
+    """Find when each group's leases in a market first came to enough in a window: crossed, wallets, providers, sum.
+
+    The need is what a cluster opens in one stretch: windows end at each lease and the first that crosses is told.
+    """
+    rolled = (
+        below.sort(*_KEY, "opened_at")
+        .rolling("opened_at", period=f"{params['window_days'] * DAY}i", closed="both", group_by=_KEY)
+        .agg(
+            pl.col("renter").n_unique().alias("wallets"),
+            pl.col("provider").n_unique().alias("providers"),
+            pl.col("size").sum().alias("sum"),
+        )
+    )
+    spread = (pl.col("wallets") >= params["min_wallets"]) | (pl.col("providers") >= params["min_providers"])
+    return (
+        rolled.filter(spread & (pl.col("sum") >= params["min_times"] * limit))
+        .unique(_KEY, keep="first", maintain_order=True)
+        .rename({"opened_at": "crossed"})
+    )
 
 
 def tail(everything: int, near: int, drawn: int, hit: int) -> Fraction:

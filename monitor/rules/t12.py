@@ -22,27 +22,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         (pl.col("gpu_count") >= per_node) & pl.col("provider").is_not_null() & pl.col("gpu_model").is_not_null()
     ).with_columns((pl.col("gpu_count") // per_node).alias("nodes"))
     seconds = params["start_minutes"] * _MINUTE
-    rolled = (
-        whole.sort(*_KEY, "opened_at")
-        .rolling("opened_at", period=f"{seconds}i", closed="both", group_by=_KEY)
-        .agg(
-            pl.col("nodes").sum().alias("nodes_started"),
-            pl.col("opened_at").alias("starts"),
-            pl.col("held_until").alias("ends"),
-        )
-        .filter(pl.col("nodes_started") >= params["min_nodes"])
-        .with_columns(
-            (pl.col("ends").list.min() - pl.col("starts").list.max()).alias("together"),
-            (pl.col("ends").list.max() - pl.col("starts").list.min()).alias("span"),
-        )
-        .filter(
-            (pl.col("together") >= params["min_hours"] * HOUR)
-            & (pl.col("together") * 100 >= pl.col("span") * params["min_overlap_percent"])
-        )
-        .unique(_KEY, keep="first", maintain_order=True)
-        .rename({"opened_at": "moment"})
-    )
-    told = whole.join(rolled, on=_KEY, how="inner", nulls_equal=True).filter(
+    told = whole.join(_stretches(whole, seconds, params), on=_KEY, how="inner", nulls_equal=True).filter(
         pl.col("opened_at").is_between(pl.col("moment") - seconds, pl.col("moment"))
     )
     rows = (
@@ -71,6 +51,30 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found)
+
+
+def _stretches(whole: pl.DataFrame, seconds: int, params: Params) -> pl.DataFrame:
+    """Find the first `seconds` of each key, up to `moment`, in which enough nodes start and then run together."""
+    return (
+        whole.sort(*_KEY, "opened_at")
+        .rolling("opened_at", period=f"{seconds}i", closed="both", group_by=_KEY)
+        .agg(
+            pl.col("nodes").sum().alias("nodes_started"),
+            pl.col("opened_at").alias("starts"),
+            pl.col("held_until").alias("ends"),
+        )
+        .filter(pl.col("nodes_started") >= params["min_nodes"])
+        .with_columns(
+            (pl.col("ends").list.min() - pl.col("starts").list.max()).alias("together"),
+            (pl.col("ends").list.max() - pl.col("starts").list.min()).alias("span"),
+        )
+        .filter(
+            (pl.col("together") >= params["min_hours"] * HOUR)
+            & (pl.col("together") * 100 >= pl.col("span") * params["min_overlap_percent"])
+        )
+        .unique(_KEY, keep="first", maintain_order=True)
+        .rename({"opened_at": "moment"})
+    )
 
 
 def _hex(column: str) -> pl.Expr:

@@ -28,20 +28,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     unseen = tuple(sorted(blind[0] & blind[1]))
     if silent.is_empty():
         return Outcome((), unseen)
-    shown = (
-        _signs(facts.supply)
-        .join(silent, on=_PROVIDER, how="semi")
-        .group_by(_PROVIDER)
-        .agg(pl.struct(POSITION).sort().head(MAX_POSITIONS).alias("positions"))
-    )
-    served = of_providers(facts, silent.get_column("provider").unique()).tenancies.group_by(_PROVIDER).agg(
-        pl.col("milli_hours").sum().alias("hours"),
-        pl.col("held_until").max().alias("leased_until"),
-        pl.col("lease").unique().sort().alias("leases"),
-    )  # fmt: skip
     judged = (
-        silent.join(shown, on=_PROVIDER, how="inner")
-        .join(served, on=_PROVIDER, how="left")
+        _with_use(facts, silent)
         .with_columns(pl.max_horizontal("last", "leased_until").alias("last"))
         .filter(
             (pl.min_horizontal("now", "newest") - pl.col("last") >= quiet)
@@ -74,6 +62,22 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, unseen)
+
+
+def _with_use(facts: Facts, silent: pl.DataFrame) -> pl.DataFrame:
+    """Add the positions of silent providers' signs, and what was leased of them: hours, leased_until, leases."""
+    shown = (
+        _signs(facts.supply)
+        .join(silent, on=_PROVIDER, how="semi")
+        .group_by(_PROVIDER)
+        .agg(pl.struct(POSITION).sort().head(MAX_POSITIONS).alias("positions"))
+    )
+    served = of_providers(facts, silent.get_column("provider").unique()).tenancies.group_by(_PROVIDER).agg(
+        pl.col("milli_hours").sum().alias("hours"),
+        pl.col("held_until").max().alias("leased_until"),
+        pl.col("lease").unique().sort().alias("leases"),
+    )  # fmt: skip
+    return silent.join(shown, on=_PROVIDER, how="inner").join(served, on=_PROVIDER, how="left")
 
 
 def _signs(supply: pl.DataFrame) -> pl.DataFrame:

@@ -20,29 +20,9 @@ def check(facts: Facts, params: Params) -> Outcome:
     blind = silent_markets(facts, "T15", "attest.hardware_id", "hardware identifier")
     if told.is_empty():
         return Outcome((), blind)
-    owners = facts.clusters.rename({"address": "provider", "cluster_id": "owner"})
-    stays = (
-        told.join(owners, on="provider", how="inner")
-        .group_by("hardware_id", "owner")
-        .agg(
-            pl.col("at").min().alias("first"),
-            pl.col("until").max().alias("last"),
-            pl.col("position").sort().head(MAX_POSITIONS // 4),
-            pl.struct(_OWNER).unique().sort().alias("who"),
-        )
-        .filter(pl.len().over("hardware_id").is_between(2, params["max_owners"]))
-    )
-    pairs = stays.join(stays, on="hardware_id", how="inner", suffix="_other").filter(
-        (pl.col("owner") != pl.col("owner_other"))
-        & (pl.col("first") <= pl.col("last_other"))
-        & (pl.col("first_other") <= pl.col("last"))
-        & (
-            pl.min_horizontal("last", "last_other") - pl.max_horizontal("first", "first_other")
-            >= params["min_days"] * DAY
-        )
-    )
     rows = (
-        pairs.explode("who", empty_as_null=True, keep_nulls=True)
+        _overlaps(facts, told, params)
+        .explode("who", empty_as_null=True, keep_nulls=True)
         .unnest("who")
         .group_by(_OWNER)
         .agg(
@@ -75,6 +55,31 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, blind)
+
+
+def _overlaps(facts: Facts, told: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """Pair the owners under whom one identifier stood at one time, for long enough; what many share says nothing."""
+    owners = facts.clusters.rename({"address": "provider", "cluster_id": "owner"})
+    stays = (
+        told.join(owners, on="provider", how="inner")
+        .group_by("hardware_id", "owner")
+        .agg(
+            pl.col("at").min().alias("first"),
+            pl.col("until").max().alias("last"),
+            pl.col("position").sort().head(MAX_POSITIONS // 4),
+            pl.struct(_OWNER).unique().sort().alias("who"),
+        )
+        .filter(pl.len().over("hardware_id").is_between(2, params["max_owners"]))
+    )
+    return stays.join(stays, on="hardware_id", how="inner", suffix="_other").filter(
+        (pl.col("owner") != pl.col("owner_other"))
+        & (pl.col("first") <= pl.col("last_other"))
+        & (pl.col("first_other") <= pl.col("last"))
+        & (
+            pl.min_horizontal("last", "last_other") - pl.max_horizontal("first", "first_other")
+            >= params["min_days"] * DAY
+        )
+    )
 
 
 def _stays(supply: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:

@@ -92,22 +92,9 @@ def _hits(
     facts: Facts, series: pl.DataFrame, day: RuleDate, unit: str, least: int, params: Params
 ) -> tuple[pl.DataFrame, frozenset[str]]:
     """Find surges, and the clusters that might have one in another market."""
-    start = day.at - _REACH * _STEP
-    near = _tens(
-        series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & (pl.col("value") > 0)).with_columns(
-            ((pl.col("when") - start) // _STEP).alias("bin")
-        )
-    )
-    market = (
-        _tens(
-            facts.daily.filter(pl.col("unit") == unit)
-            .with_columns((pl.col("day") * DAY).alias("when"))
-            .filter((pl.col("when") >= start) & (pl.col("when") < day.at))
-            .with_columns(((pl.col("when") - start) // _STEP).alias("bin"))
-        )
-        .group_by("bin")
-        .agg(pl.col("all").sum())
-    )
+    near = _tens(series, day, pl.col("value") > 0)
+    daily = facts.daily.filter(pl.col("unit") == unit).with_columns((pl.col("day") * DAY).alias("when"))
+    market = _tens(daily, day, pl.lit(True)).group_by("bin").agg(pl.col("all").sum())
     usual = _usual(near, market, least)
     # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
     rest, before = pl.col("rest"), pl.col("rest_before") // _BASE
@@ -157,8 +144,12 @@ def _surging(usual: pl.DataFrame, trend: pl.Expr, params: Params) -> pl.DataFram
     )
 
 
-def _tens(told: pl.DataFrame) -> pl.DataFrame:
-    """Count what happened in a step (`bin`) for the ten days that begin with it and for those it ends."""
+def _tens(series: pl.DataFrame, day: RuleDate, wanted: pl.Expr) -> pl.DataFrame:
+    """Count what happened before a day in a step (`bin`) for the ten days that begin with it and for those it ends."""
+    start = day.at - _REACH * _STEP
+    told = series.filter((pl.col("when") >= start) & (pl.col("when") < day.at) & wanted).with_columns(
+        ((pl.col("when") - start) // _STEP).alias("bin")
+    )
     earlier = told.filter(pl.col("bin") > 0).with_columns(pl.col("bin") - 1)
     return pl.concat([told.filter(pl.col("bin") <= _REACH - _TEN), earlier])
 

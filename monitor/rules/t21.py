@@ -71,45 +71,7 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
     At one hop and, through no hub, at two.
     """
     mine = facts.purses.join(listed, on="address", how="anti")
-    parts = []
-    for side, other in (("recipient", "sender"), ("sender", "recipient")):
-        named = listed.rename({"address": other})
-        near = (
-            facts.moved(named, other)
-            .join(named, on=other, how="inner")
-            .with_columns(pl.lit(1).alias("hops"), pl.col("position").alias("origin"))
-        )
-        through = near.join(facts.strangers.rename({"address": side}), on=side, how="anti")
-        onward = side == "recipient"
-        both = pl.concat([near, further(facts, through, onward=onward, seconds=params["hop_days"] * DAY)])
-        placed = both.join(mine.rename({"address": side}), on=side, how="inner")
-        touched = mine.join(placed, on=_PURSE, how="semi", nulls_equal=True).rename({"address": side})
-        total = (
-            facts.moved(touched, side)
-            .join(touched, on=side, how="inner")
-            .group_by(*_PURSE, *_ASSET)
-            .agg(pl.col("amount").sum().alias("all"))
-        )
-        parts.append(
-            with_micro(placed, facts.tokens)
-            .group_by(*_PURSE, *_ASSET, "hops")
-            .agg(
-                *(pl.col("amount").sum(), pl.col("micro").sum().alias("exposed_micro"), pl.col("at").max()),
-                pl.col("entry").unique().sort().alias("entries"),
-                pl.col("list").unique().sort().alias("lists"),
-                pl.col(side).sort().first().alias("subject"),
-                pl.concat([pl.col("position"), pl.col("origin")])
-                .unique()
-                .sort()
-                .head(MAX_POSITIONS)
-                .alias("positions"),
-            )
-            .join(total, on=[*_PURSE, *_ASSET], how="inner", nulls_equal=True)
-            .with_columns(
-                pl.lit("from" if side == "recipient" else "to").alias("direction"),
-                (pl.col("amount") * 100 // pl.col("all")).cast(pl.Int64()).alias("share_percent"),
-            )
-        )
+    parts = [_dealt(facts, listed, mine, params, *ends) for ends in (("recipient", "sender"), ("sender", "recipient"))]
     enough = (pl.col("exposed_micro") >= params["min_usd"] * 10**6).fill_null(False)
     rows = (
         pl.concat(parts)
@@ -133,6 +95,48 @@ def _exposed(facts: Facts, listed: pl.DataFrame, params: Params) -> tuple[Findin
         rows,
         summary="{share_percent} % of an asset of the {whose} went {direction} listed wallets at {hops} hops",
         threshold=f">= {params['min_usd']} USD or >= {params['min_share_percent']} % at one or two hops, hubs left out",
+    )
+
+
+def _dealt(
+    facts: Facts, listed: pl.DataFrame, mine: pl.DataFrame, params: Params, side: str, other: str
+) -> pl.DataFrame:
+    """Add up, by purse, asset and hops, what purses on one `side` of transfers had from or to listed wallets.
+
+    Adds amount, all (of the asset), exposed_micro, share_percent, direction and where it stands.
+    """
+    named = listed.rename({"address": other})
+    near = (
+        facts.moved(named, other)
+        .join(named, on=other, how="inner")
+        .with_columns(pl.lit(1).alias("hops"), pl.col("position").alias("origin"))
+    )
+    through = near.join(facts.strangers.rename({"address": side}), on=side, how="anti")
+    onward = side == "recipient"
+    both = pl.concat([near, further(facts, through, onward=onward, seconds=params["hop_days"] * DAY)])
+    placed = both.join(mine.rename({"address": side}), on=side, how="inner")
+    touched = mine.join(placed, on=_PURSE, how="semi", nulls_equal=True).rename({"address": side})
+    total = (
+        facts.moved(touched, side)
+        .join(touched, on=side, how="inner")
+        .group_by(*_PURSE, *_ASSET)
+        .agg(pl.col("amount").sum().alias("all"))
+    )
+    return (
+        with_micro(placed, facts.tokens)
+        .group_by(*_PURSE, *_ASSET, "hops")
+        .agg(
+            *(pl.col("amount").sum(), pl.col("micro").sum().alias("exposed_micro"), pl.col("at").max()),
+            pl.col("entry").unique().sort().alias("entries"),
+            pl.col("list").unique().sort().alias("lists"),
+            pl.col(side).sort().first().alias("subject"),
+            pl.concat([pl.col("position"), pl.col("origin")]).unique().sort().head(MAX_POSITIONS).alias("positions"),
+        )
+        .join(total, on=[*_PURSE, *_ASSET], how="inner", nulls_equal=True)
+        .with_columns(
+            pl.lit("from" if onward else "to").alias("direction"),
+            (pl.col("amount") * 100 // pl.col("all")).cast(pl.Int64()).alias("share_percent"),
+        )
     )
 
 

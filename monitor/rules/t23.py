@@ -16,30 +16,10 @@ _VENUE = ["group", "market", "chain_id"]
 
 def check(facts: Facts, params: Params) -> Outcome:
     """Judge the order in which a cluster entered and left its venues."""
-    large = peaks(facts.together, _VENUE, params["min_h100e"] * 1000)
-    venue = pl.concat_str("market", "chain_id", separator=":")
-    # a stay is a run of leases, in time, at one venue: who comes back begins another
-    enough = large.filter(pl.struct(_VENUE[1:]).n_unique().over("group") >= params["min_venues"])
-    leased = (
-        facts.together.join(enough, on=_VENUE, how="inner")
-        .sort("group", "opened_at", "chain_id", "market", "open_block", "open_log_index", "lease_id")
-        .with_columns(venue.alias("venue"))
-        .with_columns((pl.col("venue") != pl.col("venue").shift(1).over("group")).fill_null(True).alias("moved"))
-        .with_columns(pl.col("moved").cast(pl.Int64()).cum_sum().over("group").alias("stay"))
-    )
-    stays = (
-        leased.group_by("group", "stay", "venue", "market")
-        .agg(
-            *evidence(pl.col("held_until").max().alias("left"), pl.col("opened_at").min().alias("came")),
-            pl.col("renter").sort().first().alias("subject"),
-            pl.col("cluster_id").unique().alias("cluster_ids"),
-        )
-        .sort("group", "stay")
-        .with_columns(pl.col("came").shift(-1).over("group").alias("next"))
-    )
     gone = pl.col("next").is_null() | (pl.col("left") <= pl.col("next") + params["overlap_days"] * DAY)
     hops = (
-        stays.filter(gone)
+        _stays(facts, params)
+        .filter(gone)
         .rolling("came", period=f"{params['window_days'] * DAY}i", closed="both", group_by="group")
         .agg(
             pl.col("venue").n_unique().cast(pl.Int64()).alias("venues"),
@@ -65,6 +45,33 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found)
+
+
+def _stays(facts: Facts, params: Params) -> pl.DataFrame:
+    """List the stays of groups that leased enough at enough venues, with when they came and left, and came to the next.
+
+    A stay is a run of leases, in time, at one venue: who comes back begins another.
+    """
+    large = peaks(facts.together, _VENUE, params["min_h100e"] * 1000)
+    venue = pl.concat_str("market", "chain_id", separator=":")
+    enough = large.filter(pl.struct(_VENUE[1:]).n_unique().over("group") >= params["min_venues"])
+    leased = (
+        facts.together.join(enough, on=_VENUE, how="inner")
+        .sort("group", "opened_at", "chain_id", "market", "open_block", "open_log_index", "lease_id")
+        .with_columns(venue.alias("venue"))
+        .with_columns((pl.col("venue") != pl.col("venue").shift(1).over("group")).fill_null(True).alias("moved"))
+        .with_columns(pl.col("moved").cast(pl.Int64()).cum_sum().over("group").alias("stay"))
+    )
+    return (
+        leased.group_by("group", "stay", "venue", "market")
+        .agg(
+            *evidence(pl.col("held_until").max().alias("left"), pl.col("opened_at").min().alias("came")),
+            pl.col("renter").sort().first().alias("subject"),
+            pl.col("cluster_id").unique().alias("cluster_ids"),
+        )
+        .sort("group", "stay")
+        .with_columns(pl.col("came").shift(-1).over("group").alias("next"))
+    )
 
 
 RULE = Rule(

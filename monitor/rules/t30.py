@@ -12,6 +12,7 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _OWNER = ["chain_id", "provider"]
+_SHARED = ["chain_id", "kind", "key"]
 _STRONG = ("endpoint", "hardware", "reward sink")
 
 
@@ -20,32 +21,22 @@ def check(facts: Facts, params: Params) -> Outcome:
     large = facts.of_supply(_large, params["min_h100e"] * 1000)
     said = [facts.of_supply(links) for links in (_endpoints, _hardware, _starts)]
     shared = pl.concat([*said, _sinks(facts, large), _funders(facts, large)]).join(large, on=_OWNER, how="semi")
-    group = ["chain_id", "kind", "key"]
-    ordered = shared.sort(*group, "provider", "at", "position")
-    few = ordered.unique([*group, "provider"], keep="first", maintain_order=True).filter(
-        pl.len().over(group).is_between(2, params["max_owners"])
+    ordered = shared.sort(*_SHARED, "provider", "at", "position")
+    few = ordered.unique([*_SHARED, "provider"], keep="first", maintain_order=True).filter(
+        pl.len().over(_SHARED).is_between(2, params["max_owners"])
     )
     blind = (*quiet_chains(facts, "T30"), *_no_endpoints(facts))
     if few.is_empty():
         return Outcome((), blind)
-    pairs = few.join(few, on=group, how="inner", suffix="_other").filter(pl.col("provider") != pl.col("provider_other"))
-    strong = pl.col("kind").is_in(_STRONG)
-    tied = (
-        pairs.group_by(*_OWNER, "provider_other")
+    each = (
+        _tied(few)
+        .group_by(_OWNER)
         .agg(
-            pl.col("kind").filter(strong).n_unique().alias("strong"),
-            pl.col("kind").filter(~strong).n_unique().alias("weak"),
-            pl.col("kind").unique().sort().alias("kinds"),
-            pl.concat([pl.col("position"), pl.col("position_other")]).unique().sort().alias("positions"),
-            pl.max_horizontal("at", "at_other").max().alias("at"),
+            pl.col("provider_other").n_unique().alias("others"),
+            pl.col("kinds").explode().unique().sort().alias("shared"),
+            pl.col("positions").explode().unique().sort().head(MAX_POSITIONS),
+            pl.col("at").max(),
         )
-        .filter((pl.col("strong") >= 2) | ((pl.col("strong") == 1) & (pl.col("weak") >= 2)))  # noqa: PLR2004
-    )
-    each = tied.group_by(_OWNER).agg(
-        pl.col("provider_other").n_unique().alias("others"),
-        pl.col("kinds").explode().unique().sort().alias("shared"),
-        pl.col("positions").explode().unique().sort().head(MAX_POSITIONS),
-        pl.col("at").max(),
     )
     rows = (
         at_providers(facts, each)
@@ -66,6 +57,25 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, blind)
+
+
+def _tied(few: pl.DataFrame) -> pl.DataFrame:
+    """Pair providers that share enough: two strong kinds, or one and two weak ones."""
+    pairs = few.join(few, on=_SHARED, how="inner", suffix="_other").filter(
+        pl.col("provider") != pl.col("provider_other")
+    )
+    strong = pl.col("kind").is_in(_STRONG)
+    return (
+        pairs.group_by(*_OWNER, "provider_other")
+        .agg(
+            pl.col("kind").filter(strong).n_unique().alias("strong"),
+            pl.col("kind").filter(~strong).n_unique().alias("weak"),
+            pl.col("kind").unique().sort().alias("kinds"),
+            pl.concat([pl.col("position"), pl.col("position_other")]).unique().sort().alias("positions"),
+            pl.max_horizontal("at", "at_other").max().alias("at"),
+        )
+        .filter((pl.col("strong") >= 2) | ((pl.col("strong") == 1) & (pl.col("weak") >= 2)))  # noqa: PLR2004
+    )
 
 
 def _link(frame: pl.DataFrame, kind: str, key: pl.Expr) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["extended", "pieced", "places", "replaced", "runs", "under"]
+__all__ = ["extended", "on_every_chain", "pieced", "places", "replaced", "runs", "under"]
 
 _PLACE = "_place"
 _Side = Literal["left", "right"]
@@ -56,6 +56,13 @@ def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
     keys = keys.unique().sort(keys.columns)
     return frame[pl.Series(_spread(_spans(frame, keys)))]
+
+
+def on_every_chain(wallets: pl.Series, *frames: pl.DataFrame, name: str = "address") -> pl.DataFrame:
+    """Name the wallets on every chain that one of the frames, sorted by chain_id, speaks of: chain_id, `name`."""
+    chains = {chain_id for frame in frames for chain_id, *_ in runs(frame.get_column("chain_id"))}
+    named = pl.DataFrame({"chain_id": sorted(chains)}, {"chain_id": pl.Int64()})
+    return named.join(wallets.alias(name).to_frame(), how="cross")
 
 
 def places(frame: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> NDArray[np.int64]:

@@ -14,11 +14,9 @@ import polars as pl
 from monitor.facts.fold import DEPOSITS, KEY
 from monitor.facts.inorder import under
 from monitor.rules.facts import Facts, chosen
+from monitor.rules.hands import GROUPED
 
 __all__ = [
-    "OF_BEHIND",
-    "OF_FRAMES",
-    "OF_THESE",
     "Circle",
     "carry",
     "circle",
@@ -29,19 +27,11 @@ __all__ = [
     "settled",
 ]
 
-OF_FRAMES = {
-    "clusters": ("members",), "strangers": ("hubs",), "founders": ("funders", "token_funders", "hubs"),
-    "suppliers": ("supply",), "supplied": ("supply", "capacity"),
-}  # fmt: skip
-"""What `Facts` says of the market as a whole, or of a wallet whatever its leases, and the frames it follows from."""
-OF_BEHIND = {"origins": ("founders", "renters", "supply", "behind")}
-"""What follows from who is behind go-betweens, and of whom that was asked."""
-OF_THESE = {
-    "origins": ("origins",), "started": ("started",), "groups": ("started", "clusters"),
-    "hands": ("groups",), "unfunded": ("renters", "funders"), "places": ("venues", "suppliers"),
-}  # fmt: skip
-"""What else it says and follows from what is said; where origins were found anew, they are compared themselves."""
-_WHOLE = (*OF_FRAMES, "behind", "heads", "daily", "medians", "paying", "renters", "venues", *OF_THESE)
+_WHOLE = (
+    *("clusters", "strangers", "founders", "suppliers", "supplied", "behind", "heads", "daily", "medians", "paying"),
+    *("renters", "venues", "origins", "started", "groups", "hands", "unfunded", "places"),
+)
+"""What `Facts` says of the market as a whole, or of a wallet whatever its leases."""
 _ROLES = ("renter", "payer", "provider")
 _OF_LEASES = ("tenancies", "together", "deposits")
 """What it says of each lease by itself, and in an order that other leases do not change."""
@@ -71,13 +61,11 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     """
     if not clusters:
         return _narrow(facts, leases=facts.leases.clear(), lease_events=facts.lease_events.clear())
-    named = pl.Series("cluster_id", sorted(clusters), dtype=pl.String())
+    named = pl.Series("group", sorted(clusters), dtype=pl.String())
     among: Circle | Facts = facts.__dict__.get("circle", facts)
-    own = among.clusters.filter(pl.col("cluster_id").is_in(named.implode())).get_column("address")
-    near = circle(among, own)
+    near = circle(among, under(among.groups, named.to_frame()).get_column("address"))
     wallets = near.wallets
-    theirs = pl.any_horizontal(pl.col(role).is_in(wallets.implode()) for role in ("renter", "provider"))
-    leases = facts.leases.filter(theirs)
+    leases = facts.leased(wallets, "renter", "provider")
     payers = payers_of(facts, leases.get_column("renter").unique())
     if len(payers):
         leases = facts.rented(pl.concat([leases.select(KEY), facts.paid(payers)]))
@@ -91,24 +79,29 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
 
 def _homes(facts: Facts, people: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Pick whole clusters, those of some wallets, and the groups of whoever is in them."""
-    names = under(facts.clusters, people).select("cluster_id").unique()
-    clusters = facts.clusters.join(names, on="cluster_id", how="semi", maintain_order="left")
-    return {"clusters": clusters, "groups": facts.groups.join(clusters, on="address", how="semi")}
+    names = under(facts.clusters, people).select(pl.col("cluster_id").alias("group"))
+    homes = under(facts.groups, names)
+    groups = pl.concat([homes, facts.hands.join(homes, on="address", how="semi")]).sort(GROUPED)
+    return {"clusters": homes.rename({"group": "cluster_id"}).sort("address"), "groups": groups}
 
 
 def of_providers(facts: Facts, wallets: pl.Series) -> Facts:
     """Narrow leases, offers and the supply's history to those of some providers."""
     theirs = pl.col("provider").is_in(wallets.implode())
-    frames = {name: getattr(facts, name).filter(theirs) for name in ("leases", "capacity", "supply")}
-    narrow = _narrow(facts, **frames)
+    offers = {name: getattr(facts, name).filter(theirs) for name in ("capacity", "supply")}
+    narrow = _narrow(facts, leases=facts.leased(wallets, "provider"), **offers)
     narrow.__dict__["supplied"] = {}
     return narrow
 
 
 class Circle(NamedTuple):
-    """Rows of `Facts.clusters` that some wallets have, and of `groups` and `origins` that these or others share."""
+    """Rows of `Facts.clusters` and `hands` that some wallets have, and of `groups` and `origins` that these share.
+
+    Of origins only address and origin.
+    """
 
     clusters: pl.DataFrame
+    hands: pl.DataFrame
     groups: pl.DataFrame
     origins: pl.DataFrame
 
@@ -121,13 +114,12 @@ class Circle(NamedTuple):
 def circle(facts: Facts | Circle, wallets: pl.Series) -> Circle:
     """Pick the clusters, groups and origins that some wallets have."""
     ours = wallets.alias("address").to_frame()
-    groups = facts.groups.join(ours, on="address", how="semi").select("group").unique()
-    origins = facts.origins.join(ours, on="address", how="semi").select("origin").unique()
-    return Circle(
-        under(facts.clusters, ours),
-        facts.groups.join(groups, on="group", how="semi"),
-        facts.origins.join(origins, on="origin", how="semi"),
-    )
+    clusters = under(facts.clusters, ours)
+    hands = facts.hands.join(ours, on="address", how="semi")
+    names = pl.concat([clusters.select(pl.col("cluster_id").alias("group")), hands.select("group")])
+    origins = facts.origins.select("address", "origin")
+    begun = origins.join(ours, on="address", how="semi").get_column("origin")
+    return Circle(clusters, hands, under(facts.groups, names), origins.filter(pl.col("origin").is_in(begun.implode())))
 
 
 def mates(facts: Facts | Circle, wallets: pl.Series) -> pl.Series:

@@ -16,7 +16,7 @@ from monitor.facts.inorder import under
 from monitor.facts.prices import priced, reference
 from monitor.facts.transfers import CHAIN_ORDER
 from monitor.model.schema import H100E, TRANSFERS
-from monitor.rules.hands import HAND, Behind, groups, origins, started
+from monitor.rules.hands import Behind, founders, groups, hands, origins, started
 from monitor.rules.money import with_micro
 from monitor.wallets.hours import h100e_hours
 from monitor.wallets.hubs import ZERO_ADDRESS
@@ -39,6 +39,8 @@ _WITNESSES = 50
 """Leases of a market that are looked at first where one is enough."""
 
 Paid = Callable[[pl.Series, str], pl.DataFrame]
+Parties = Callable[..., pl.DataFrame]
+"""Takes wallets and roles."""
 OfSupply = Callable[..., pl.DataFrame]
 """Takes SUPPLY, CAPACITY and whole numbers."""
 
@@ -92,6 +94,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     """Finds `transfers` by wallets and side, in any order; without it they are searched from end to end."""
     payers: Paid | None = None
     """Finds payments for leases of others by payer or renter (`monitor.wallets.links.PAYMENTS`), as `near`."""
+    parties: Parties | None = None
+    """Finds leases (KEY) by who has a role in them, as `near`."""
 
     @property
     def as_of(self) -> dict[int, int]:
@@ -176,17 +180,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def renters(self) -> pl.DataFrame:
-        """Wallets with a lease that opened: chain_id, renter."""
+        """Wallets with a lease that opened: chain_id, renter, in order."""
         leases = self.leases.select("chain_id", "renter", "opened_at")
         opened = leases.filter(pl.col("opened_at").is_not_null()).select("chain_id", "renter").unique()
-        return opened.join(self.homes(opened, "renter"), on="renter", how="semi")
+        known = opened.join(self.homes(opened, "renter"), on="renter", how="semi")
+        return known.sort("chain_id", "renter")
 
     @cached_property
     def unfunded(self) -> pl.DataFrame:
-        """How many renters nobody was seen to fund: chain_id, len."""
+        """Renters nobody was seen to fund: chain_id, renter."""
         funded = self.funders.select("chain_id", pl.col("address").alias("renter"))
-        lacking = self.renters.join(funded, on=["chain_id", "renter"], how="anti")
-        return lacking.group_by("chain_id").len().sort("chain_id")
+        return self.renters.join(funded, on=["chain_id", "renter"], how="anti").sort("chain_id", "renter")
 
     @cached_property
     def sizes(self) -> pl.DataFrame:
@@ -288,6 +292,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
         summed = both.group_by("unit", (pl.col("when") // DAY).alias("day")).agg(pl.col("milli").sum().alias("all"))
         return summed.sort("unit", "day")
 
+    def leased(self, wallets: pl.Series, *roles: str) -> pl.DataFrame:
+        """Pick the leases that have one of some wallets in one of these roles, in order."""
+        if self.parties is not None:
+            return self.rented(self.parties(wallets, *roles))
+        told = wallets.implode()
+        return self.leases.filter(pl.any_horizontal(pl.col(role).is_in(told) for role in roles))
+
     def rented(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Pick the leases of some keys (KEY), in order."""
         return under(self.leases, keys.select(KEY).drop_nulls())
@@ -353,11 +364,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
         Nearly everybody's gas comes from an exchange: who sends the money tells more.
         """
-        hub = pl.col("funder").is_in(self.strangers.get_column("address").implode())
-        # most are hubs, and left out before rows are compared
-        own = ~hub & (pl.col("funder") != pl.col("address"))
-        both = (each.filter(own) for each in (self.funders, self.token_funders))
-        return pl.concat(both).unique().sort("chain_id", "address", "block_number", "kind")
+        return founders(self.strangers, self.funders, self.token_funders)
 
     @cached_property
     def behind(self) -> Behind:
@@ -367,8 +374,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
-        people = pl.concat([self.renters.get_column("renter"), self.of_supply(_providers).get_column("provider")])
-        return origins(self.founders, people, lambda between: self.behind.of(between, self.dealt, self.hubs))
+        return self.led(self.founders)
+
+    def led(self, founders: pl.DataFrame) -> pl.DataFrame:
+        """Follow some `founders` to the `origins`."""
+        people = pl.concat([self.renters.get_column("renter"), self.hosts.get_column("provider")])
+        return origins(founders, people, lambda between: self.behind.of(between, self.dealt, self.hubs))
+
+    @property
+    def hosts(self) -> pl.DataFrame:
+        """Column provider: who ever offered anything."""
+        return self.of_supply(_providers)
 
     @cached_property
     def started(self) -> pl.DataFrame:
@@ -377,13 +393,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def groups(self) -> pl.DataFrame:
-        """Columns address, group: each wallet's cluster, and its hand (`monitor.rules.hands.groups`)."""
-        return groups(self.started, self.clusters)
+        """Columns address, group: each wallet's cluster, and its hands."""
+        return groups(self.hands, self.clusters)
 
     @cached_property
     def hands(self) -> pl.DataFrame:
         """Rows of `groups` that are no clusters: who is of a hand that reaches over some."""
-        return self.groups.filter(pl.col("group").str.starts_with(HAND))
+        return hands(self.started, self.clusters)
 
     @cached_property
     def together(self) -> pl.DataFrame:

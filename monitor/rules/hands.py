@@ -13,7 +13,19 @@ import polars as pl
 
 from monitor.wallets.funding import first_fundings
 
-__all__ = ["HAND", "Behind", "groups", "origins", "started"]
+__all__ = [
+    "FOUNDED",
+    "GROUPED",
+    "HAND",
+    "ORIGIN",
+    "Behind",
+    "founders",
+    "groups",
+    "hands",
+    "named",
+    "origins",
+    "started",
+]
 
 HAND = "hand-"
 """What the name of a hand begins with."""
@@ -25,6 +37,10 @@ _BETWEEN = 3
 _MAX_DEGREE = 200
 _SIDES = ("sender", "recipient")
 _WALLET = ["chain_id", "origin"]
+FOUNDED = ["chain_id", "address", "block_number", "kind"]
+ORIGIN = ["chain_id", "address", "origin"]
+GROUPED = ["group", "address"]
+"""What founders, origins, and hands and groups are sorted by."""
 
 Dealt = Callable[[pl.DataFrame, str], pl.DataFrame]
 
@@ -50,6 +66,16 @@ class Behind:
             self._asked = pl.concat([self._asked, fresh], rechunk=True)
         return self._found.join(between, on=_WALLET, how="semi")
 
+    def through(self, wallets: pl.Series) -> pl.Series:
+        """List the wallets, each once, and the go-betweens behind which one of them stands."""
+        reached, found = wallets.alias("origin").unique(), self._found
+        if found is None:
+            return reached
+        for _ in range(_BETWEEN):
+            further = found.filter(pl.col("further").is_in(reached.implode())).get_column("origin")
+            reached = pl.concat([reached, further]).unique()
+        return reached
+
     def but(self, moved: pl.Series) -> Behind:
         """Forget what may be otherwise since a transfer of some wallets went or came; itself where that is nothing."""
         if self._found is None:
@@ -60,6 +86,14 @@ class Behind:
         if asked.height == self._asked.height:
             return self
         return Behind(asked, self._found.join(asked, on=_WALLET, how="semi"))
+
+
+def founders(strangers: pl.DataFrame, *fundings: pl.DataFrame) -> pl.DataFrame:
+    """Pick from FUNDERS the first funders that are no `strangers` (column address), in order."""
+    hub = pl.col("funder").is_in(strangers.get_column("address").implode())
+    # most are hubs, and left out before rows are compared
+    own = ~hub & (pl.col("funder") != pl.col("address"))
+    return pl.concat([each.filter(own) for each in fundings]).unique().sort(FOUNDED)
 
 
 def origins(founders: pl.DataFrame, people: pl.Series, sources: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
@@ -92,8 +126,8 @@ def origins(founders: pl.DataFrame, people: pl.Series, sources: Callable[[pl.Dat
             pl.when(gone).then(pl.concat_list("step", "positions")).otherwise("positions").alias("positions"),
         )
     # the nearer and earlier way to one origin is told
-    ordered = pl.concat([*ends, reached]).sort("chain_id", "address", "origin", "hops", "at", "positions")
-    return ordered.unique(["chain_id", "address", "origin"], keep="first", maintain_order=True)
+    ordered = pl.concat([*ends, reached]).sort(*ORIGIN, "hops", "at", "positions")
+    return ordered.unique(ORIGIN, keep="first", maintain_order=True)
 
 
 def _sources(wanted: pl.DataFrame, dealt: Dealt, hubs: pl.DataFrame) -> pl.DataFrame:
@@ -128,12 +162,18 @@ def started(origins: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([begun, begun.select(pl.col("origin").alias("address"), "origin")]).unique().sort(pl.all())
 
 
-def groups(begun: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
-    """List every wallet's groups: address, group; its cluster, and its hand (`started`) where that is over clusters."""
+def hands(begun: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    """List who is of a hand (`started`) that is over several clusters: address, group, in the order of groups."""
     placed = begun.join(clusters, on="address", how="inner")
     wide = placed.filter(pl.col("cluster_id").n_unique().over("origin") > 1)
-    name = pl.concat_str(pl.lit(HAND), pl.col("origin").bin.encode("hex")).alias("group")
-    hands = wide.select("address", name).unique()
-    return pl.concat([clusters.rename({"cluster_id": "group"}).select("address", "group"), hands]).sort(
-        "group", "address"
-    )
+    return wide.select("address", named("origin").alias("group")).unique().sort(GROUPED)
+
+
+def named(origin: str) -> pl.Expr:
+    """Name the hands of a column of origins."""
+    return pl.concat_str(pl.lit(HAND), pl.col(origin).bin.encode("hex"))
+
+
+def groups(hands: pl.DataFrame, clusters: pl.DataFrame) -> pl.DataFrame:
+    """List every wallet's groups, its cluster and the hands it is of: address, group."""
+    return pl.concat([clusters.select("address", pl.col("cluster_id").alias("group")), hands]).sort(GROUPED)

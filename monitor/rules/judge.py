@@ -12,10 +12,11 @@ from monitor.model.lead import Finding, Lead
 from monitor.rules.cut import of_providers, of_tenants, settled
 from monitor.rules.leads import leads
 from monitor.rules.legal import legal_status
-from monitor.rules.news import Near, Told, Whom, near
+from monitor.rules.news import Near, Whom, near
 from monitor.rules.registry import all_rules, problems
 from monitor.rules.rule import Facts, Outcome, Override, Rule, settle
 from monitor.rules.score import counts
+from monitor.rules.standing import Told
 
 __all__ = ["Judgement", "Judging", "judge"]
 

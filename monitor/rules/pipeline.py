@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from monitor.facts.folding import Folding, Terms
+from monitor.facts.folding import Folding, Terms, Turned
 from monitor.facts.inorder import places
 from monitor.facts.moving import Moved, Moving
 from monitor.facts.offers import Offers
@@ -20,12 +20,12 @@ from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import Judgement, Judging
 from monitor.rules.models import models
 from monitor.rules.names import NAMES
-from monitor.rules.news import Told
 from monitor.rules.rule import Override
+from monitor.rules.standing import Told
 from monitor.wallets.clusters import cluster_table, wallet_table
 from monitor.wallets.expand import HOPS, Following, Reach
 from monitor.wallets.fees import habits
-from monitor.wallets.grouping import Grouping, Seen, grouped
+from monitor.wallets.grouping import Grouping, Seen, Touched, grouped
 from monitor.wallets.owners import jointly, owned
 from monitor.wallets.placing import Placing
 from monitor.wallets.signing import Acts, News, Signing
@@ -176,8 +176,9 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         emits=emitted(events) if inputs.emits is None else inputs.emits,
         near=None if kept is None else kept.near,
         payers=None if kept is None else kept.paid,
+        parties=None if kept is None else kept.leased,
     )
-    told = None if turned is None or touched is None else Told(turned, touched.moved)
+    told = _told(turned, touched, known.placing.placed)
     judgement = known.judging.become(facts, inputs.overrides, told)
     return World(
         facts=facts,
@@ -190,6 +191,12 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
         fee_reads=settings.wanted,
         judgement=judgement,
     )
+
+
+def _told(turned: Turned | None, touched: Touched | None, placed: pl.Series | None) -> Told | None:
+    if turned is None or touched is None or placed is None:
+        return None
+    return Told(turned, touched.moved, placed, touched.funded)
 
 
 class _Followed(NamedTuple):

@@ -78,7 +78,8 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['min_h100e']} H100e or >= {params['min_escrow_usd']} USD in escrow"
         ),
     )
-    unseen = facts.unfunded.filter(~pl.col("chain_id").is_in(sorted(blind)))
+    unfunded = facts.unfunded.group_by("chain_id").len().sort("chain_id")
+    unseen = unfunded.filter(~pl.col("chain_id").is_in(sorted(blind)))
     lines = [
         f"T03: not assessable: chain {chain}: no funding seen for {count} renters" for chain, count in unseen.rows()
     ]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.facts.fold import KEY
 from monitor.facts.folding import Turned
 from monitor.facts.inorder import replaced, under
 from monitor.facts.moving import Moved
@@ -79,6 +80,8 @@ class Touched(NamedTuple):
     """Wallets whose component was grouped again: nobody else's group changed."""
     linked: pl.Series
     """Wallets at the ends of links that came or went."""
+    funded: pl.Series
+    """Wallets whose first funders read otherwise, hubs among these left out."""
     kept: Links
     """By wallet, what stands now."""
 
@@ -106,6 +109,10 @@ class Grouping:
         """Give payments for leases of others by payer or renter (`monitor.wallets.links.PAYMENTS`), as `near`."""
         return self._links[1].paid(wallets, side) if self._links else empty(PAYMENTS)
 
+    def leased(self, wallets: pl.Series, *roles: str) -> pl.DataFrame:
+        """Name the leases (KEY) that have one of the wallets in one of these roles, as `near`."""
+        return self._links[1].leased(wallets, *roles) if self._links else empty(LEASED).select(KEY)
+
     def difference(self, transfers: pl.DataFrame) -> Moved | None:
         """Tell which transfers went and came since the last look by comparing all of them; None before the first."""
         return self._links[1].difference(transfers) if self._links else None
@@ -129,7 +136,7 @@ class Grouping:
             looked = kept.update(news)
         scores = pair_scores(kept.of(looked), accepted=True)
         regrouped = self.entities.become(scores, _owners(seen.labels), looked)
-        touched = Touched(looked, kept.moved_wallets, regrouped, kept.linked_wallets, kept)
+        touched = Touched(looked, kept.moved_wallets, regrouped, kept.linked_wallets, kept.funded_wallets, kept)
         self.touched, self._labels, self._owned = None if anew else touched, seen.labels, seen.owned
         self._stays = self._stay(seen.transfers, moved, touched.moved)
         return Grouped(

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.facts.fold import KEY
 from monitor.facts.inorder import replaced, runs
 from monitor.facts.moving import Moved
 from monitor.model.schema import LEASES, LINKS, TRANSFERS, empty
@@ -39,8 +40,8 @@ __all__ = ["LEASED", "PERSONS", "Links", "News"]
 LEASED = {
     name: LEASES[name]
     for name in (
-        *("market", "chain_id", "lease_id", "renter", "payer", "provider", "machine_id", "gpu_model", "gpu_count"),
-        *("opened_at", "open_block", "open_tx", "open_log_index"),
+        *("market", "chain_id", "lease_id", "renter", "payer", "beneficiary", "provider"),
+        *("machine_id", "gpu_model", "gpu_count", "opened_at", "open_block", "open_tx", "open_log_index"),
     )
 }
 """What links are told of a lease."""
@@ -75,7 +76,7 @@ class Links:
         self._hub_degree = hub_degree
         self._numbers = numbers = Numbers()
         self._transfers = Held(TRANSFERS, numbers, "sender", "recipient")
-        self._leases = Held(LEASED, numbers, "renter", "payer", "provider")
+        self._leases = Held(LEASED, numbers, "renter", "payer", "beneficiary", "provider")
         self._payments = Held(PAYMENTS, numbers, "payer", "renter")
         self._persons = Held(PERSONS, numbers, "address")
         self._labels = Held(LABELS, numbers, "address")
@@ -101,6 +102,8 @@ class Links:
         """Wallets with a transfer that the last update took away or brought."""
         self.linked_wallets = self.moved_wallets
         """Wallets at the ends of links that it took away or brought."""
+        self.funded_wallets = self.moved_wallets
+        """Wallets whose first funding it found otherwise, or whose funder, no hub, it counted otherwise."""
         self._counts = Counts()
         self._labelled = self._bridges = empty(LABELS)
         known = hubs_among(empty(DEGREES), empty(LABELS), self._sources, hub_degree)
@@ -152,6 +155,11 @@ class Links:
         """Give the payments for leases of others that have one of the wallets as payer or renter (PAYMENTS)."""
         return self._payments.near(**{side: self._numbers.among(wallets)}).frame()
 
+    def leased(self, wallets: pl.Series, *roles: str) -> pl.DataFrame:
+        """Name the leases that have one of the wallets in one of these roles (KEY), in any order."""
+        people = self._numbers.among(wallets)
+        return self._leases.near(**dict.fromkeys(roles, people)).frame(*KEY)
+
     def difference(self, transfers: pl.DataFrame) -> Moved:
         """Tell which transfers went and came since the last update, where these are all there is."""
         return Moved(*self._transfers.difference(transfers.select(TRANSFERS.keys()), "block_number"))
@@ -190,7 +198,11 @@ class Links:
         self.moved_wallets = self._numbers.addresses(touched)
         changed, stepped = self._degrees.take(moved, (SMALL, MEDIUM, LARGE))
         hubs = self._name_hubs(changed, named.wallets("address"))
-        funded = self._fund(together(touched, met.wallets("address")))
+        funded, tokens = self._fund(together(touched, met.wallets("address")))
+        quiet = np.setdiff1d(changed, self._hubs.near(address=changed).wallets("address"))
+        theirs = (each.near(funder=quiet).wallets("address") for each in (self._fundings, self._tokens))
+        refunded = together(*theirs, *(each.wallets("address") for each in (funded, tokens)))
+        self.funded_wallets = self._numbers.addresses(refunded)
         sunk = self._sink(moved, leased, together(stepped, hubs, funded.wallets("address", "funder")))
         told = together(leased.wallets("renter"), priced.wallets("address"))
         begun = together(
@@ -223,15 +235,17 @@ class Links:
         went, came = (self._numbers.among(frame.get_column("address")) for frame in (renamed.gone, renamed.fresh))
         return np.setxor1d(went, came)
 
-    def _fund(self, wallets: Ids) -> Changed:
+    def _fund(self, wallets: Ids) -> tuple[Changed, Changed]:
+        """Look again for first fundings, in any value and in tokens; returns how both changed."""
         near = self._persons.near(address=wallets)
         persons = near.wallets("address")
         moved = self._transfers.near(sender=persons, recipient=persons).frame()
         tokens, fundings = (first_fundings(moved, near.frame(), self._sources, kind) for kind in ("erc20", None))
-        self._token_funders = _ordered(self._token_funders, self._tokens.replace(tokens, address=wallets))
         changed = self._fundings.replace(fundings, address=wallets)
+        spent = self._tokens.replace(tokens, address=wallets)
         self._funders = _ordered(self._funders, changed)
-        return changed
+        self._token_funders = _ordered(self._token_funders, spent)
+        return changed, spent
 
     def _with_degrees(self, name: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the funders' out_degree to fundings in order: `FUNDERS`."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import polars as pl
 
 from monitor.facts.folding import Turned
-from monitor.facts.inorder import replaced, runs, under
-from monitor.wallets.clusters import MEMBERS, WALLET, members, nodes
+from monitor.facts.inorder import on_every_chain, replaced, under
+from monitor.wallets.clusters import WALLET, members, nodes
 from monitor.wallets.grouping import Grouped, Touched
 
 __all__ = ["Placed", "Placing"]
@@ -28,15 +28,17 @@ class Placing:
     """Wallets under a stream of news; for one thread."""
 
     def __init__(self) -> None:
+        self.placed: pl.Series | None = None
+        """Wallets that the last call placed again; None when it was everybody."""
         self._before: Placed | None = None
 
     def become(self, people: pl.DataFrame, found: Grouped, turned: Turned | None, touched: Touched | None) -> Placed:
         """Take `people` (PEOPLE) and what was `found` as all there is; the others say what changed, where known."""
-        before, placed = self._before, None
+        before, placed, self.placed = self._before, None, None
         if before is not None and turned is not None and touched is not None:
             wallets = _touched(turned, touched)
             if 2 * len(wallets) < before.nodes.height:
-                placed = _onward(before, people, found, wallets, touched)
+                placed, self.placed = _onward(before, people, found, wallets, touched)
         if placed is None:
             seen = nodes(people, found.funders, found.links, found.hubs, found.stays)
             placed = Placed(seen, members(seen, found.groups))
@@ -50,10 +52,15 @@ def _touched(turned: Turned, touched: Touched) -> pl.Series:
     return pl.concat([touched.looked, touched.moved, touched.linked, *people]).unique()
 
 
-def _onward(before: Placed, people: pl.DataFrame, found: Grouped, wallets: pl.Series, touched: Touched) -> Placed:
-    """Place the wallets again, and all that are or were in a cluster with one of them or were grouped again."""
+def _onward(
+    before: Placed, people: pl.DataFrame, found: Grouped, wallets: pl.Series, touched: Touched
+) -> tuple[Placed, pl.Series]:
+    """Place the wallets again, and all that are or were in a cluster with one of them or were grouped again.
+
+    Returns these as well.
+    """
     told = wallets.implode()
-    here = _keys(wallets, before.nodes, people, found.stays)
+    here = on_every_chain(wallets, before.nodes, people, found.stays)
     again = nodes(
         under(people, here),
         touched.kept.funded(wallets),
@@ -64,16 +71,9 @@ def _onward(before: Placed, people: pl.DataFrame, found: Grouped, wallets: pl.Se
     seen = replaced(before.nodes, here, again, WALLET)
     grouped = pl.Series("address", list(touched.regrouped), pl.Binary)
     moved = pl.concat([wallets, grouped]).unique()
-    clusters = under(before.members, _keys(moved, before.members)).get_column("cluster_id").unique()
+    clusters = under(before.members, on_every_chain(moved, before.members)).get_column("cluster_id").unique()
     mates = before.members.filter(pl.col("cluster_id").is_in(clusters.implode())).get_column("address")
     near = pl.concat([moved, mates]).unique()
     groups = {wallet: found.groups[wallet] for wallet in near if wallet in found.groups}
-    there = _keys(near, before.members, seen)
-    return Placed(seen, replaced(before.members, there, members(under(seen, there), groups), WALLET))
-
-
-def _keys(wallets: pl.Series, *frames: pl.DataFrame) -> pl.DataFrame:
-    """Name the wallets on every chain that a frame speaks of."""
-    chains = {chain_id for frame in frames for chain_id, *_ in runs(frame.get_column("chain_id"))}
-    named = pl.DataFrame({"chain_id": sorted(chains)}, {"chain_id": MEMBERS["chain_id"]})
-    return named.join(wallets.alias("address").to_frame(), how="cross")
+    there = on_every_chain(near, before.members, seen)
+    return Placed(seen, replaced(before.members, there, members(under(seen, there), groups), WALLET)), near

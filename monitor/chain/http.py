@@ -6,7 +6,8 @@ import itertools
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from monitor.config.spec import Secret
 from monitor.sync.pace import PAIR
 from monitor.sync.sizing import Elsewhere, Later, classify
 
-__all__ = ["Http", "envelopes", "in_order", "request", "words"]
+__all__ = ["Http", "envelopes", "faults", "request"]
 
 _LIST = re.compile(rb"\s*\[")
 _LONG = 2**16
@@ -52,17 +53,9 @@ class Http:
         ids = [next(self._ids) for _ in calls]
         bodies = [request(number, call) for number, call in zip(ids, calls, strict=True)]
         body = msgspec.json.encode(bodies if len(bodies) > 1 else bodies[0])
-        try:
+        with faults():
             async with self._session.post(self._secret.reveal(), data=body, allow_redirects=False) as response:
                 return await self._answers(response, ids)
-        except TimeoutError as error:
-            message = "no answer in time"
-            raise Fault(message, slow=True) from error
-        except aiohttp.InvalidURL as error:
-            message = "not a valid URL"
-            raise Fault(message) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Fault(words(error)) from error
 
     async def close(self) -> None:
         """Do nothing: the session belongs to the client."""
@@ -174,11 +167,23 @@ def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:
     return [by_id[number] for number in ids]
 
 
-def words(error: Exception) -> str:
-    """Word what went wrong on the way to a node, without its address."""
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect: {error.strerror or type(error.os_error).__name__}"
-    return f"{type(error).__name__}: {error}"
+@contextmanager
+def faults() -> Iterator[None]:
+    """Raise what goes wrong on the way to a node as Fault, without the node's address."""
+    try:
+        yield
+    except TimeoutError as error:
+        message = "no answer in time"
+        raise Fault(message, slow=True) from error
+    except aiohttp.InvalidURL as error:
+        message = "not a valid URL"
+        raise Fault(message) from error
+    except aiohttp.ClientConnectorError as error:
+        message = f"cannot connect: {error.strerror or type(error.os_error).__name__}"
+        raise Fault(message) from error
+    except (aiohttp.ClientError, OSError) as error:
+        message = f"{type(error).__name__}: {error}"
+        raise Fault(message) from error
 
 
 def _describe(status: int) -> str:

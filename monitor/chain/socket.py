@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.chain.call import Call, decode
 from monitor.chain.fault import Fault
-from monitor.chain.http import request, words
+from monitor.chain.http import faults, request
 from monitor.chain.wire import Envelope, HeaderAnswer, Lying, header
 from monitor.config.spec import Secret
 from monitor.model.chain import Header
@@ -54,18 +54,10 @@ class Socket:
 
     async def send(self, calls: Sequence[Call]) -> list[Envelope]:
         """Send calls, each as a message of its own, and wait for all responses; raises Fault."""
-        try:
+        with faults():
             async with asyncio.timeout(self._timeout):
                 connection = await self._connected()
                 return await self._exchange(connection, calls)
-        except TimeoutError as error:
-            message = "no answer in time"
-            raise Fault(message, slow=True) from error
-        except aiohttp.InvalidURL as error:
-            message = "not a valid URL"
-            raise Fault(message) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Fault(words(error)) from error
 
     async def follow(self, heard: Callable[[Header], None]) -> None:
         """Hand every new head to `heard` until the connection ends, then raise Fault."""

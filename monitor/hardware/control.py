@@ -15,7 +15,6 @@ import msgspec
 from monitor.hardware.accelerator import Accelerator
 
 __all__ = [
-    "RULE_DATES",
     "Control",
     "case_by_case_2026",
     "classify",
@@ -30,8 +29,6 @@ __all__ = [
 FIRST_RULE = date(2022, 10, 7)
 DENSITY_RULE = date(2023, 11, 17)
 BOX_RULE = date(2026, 1, 15)
-RULE_DATES: tuple[date, ...] = (FIRST_RULE, DENSITY_RULE)
-"""Days on which the class of a part may change, ascending."""
 
 H100_BF16 = Decimal("989.4")
 """Dense BF16 TFLOPS of the H100 SXM5, the unit of H100-equivalents."""

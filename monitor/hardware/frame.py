@@ -1,16 +1,16 @@
-"""Frames for joins: what raw spellings mean, and which class each model has since when."""
+"""Frames for joins: what raw spellings mean, and what the catalogue knows of each model."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import polars as pl
 
 from monitor.hardware.catalogue import catalogue
-from monitor.hardware.control import RULE_DATES, eccn_class, h100e, h100e_tpp
+from monitor.hardware.control import eccn_class, h100e, h100e_tpp
 from monitor.hardware.parse import reading
 
-__all__ = ["ACCELERATORS", "CLASSES", "RESOLVED", "classes", "frame", "resolve"]
+__all__ = ["ACCELERATORS", "RESOLVED", "frame", "resolve"]
 
 H100E = pl.Decimal(38, 3)
 
@@ -35,9 +35,6 @@ ACCELERATORS: dict[str, pl.DataType] = {
     "h100e_tpp_each": H100E,
     "eccn_class": pl.String(),
 }
-
-CLASSES: dict[str, pl.DataType] = {"gpu_model": pl.String(), "since": pl.Int64(), "eccn_class": pl.String()}
-"""`since` in seconds since the epoch, for `join_asof` on the time a lease opened."""
 
 
 def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
@@ -70,17 +67,3 @@ def frame(on: date | None = None) -> pl.DataFrame:
         for acc in known.all()
     ]
     return pl.DataFrame(rows, schema=ACCELERATORS, orient="row")
-
-
-def classes() -> pl.DataFrame:
-    """Return the class of every model from each rule date on, columns `CLASSES`, sorted by time then model.
-
-    The first row of a model starts at the epoch, before any rule.
-    """
-    days = (date(1970, 1, 1), *RULE_DATES)
-    rows = [
-        (acc.id, int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()), eccn_class(acc, day))
-        for day in days
-        for acc in catalogue().all()
-    ]
-    return pl.DataFrame(rows, schema=CLASSES, orient="row").sort("since", "gpu_model")

@@ -1,18 +1,17 @@
-"""Chain values: identifiers, positions, headers, logs and the three things that happen to a chain."""
+"""Chain values: positions, headers, logs and the three things that happen to a chain.
+
+An address is 20 raw bytes, a hash 32; EIP-55 text exists on surfaces only.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, NewType
+from typing import NamedTuple
 
 __all__ = [
-    "Address",
-    "BlockNumber",
     "BlockRef",
-    "ChainId",
     "Change",
     "Extended",
     "Finalized",
-    "Hash",
     "Header",
     "Position",
     "RawLog",
@@ -21,12 +20,6 @@ __all__ = [
     "Topics",
 ]
 
-ChainId = NewType("ChainId", int)
-BlockNumber = NewType("BlockNumber", int)
-Address = NewType("Address", bytes)
-"""20 raw bytes; EIP-55 text exists on surfaces only."""
-Hash = NewType("Hash", bytes)
-"""32 raw bytes."""
 Topics = tuple[tuple[bytes, ...] | None, ...]
 """What a log's topics must be: per place any of these words, or any word for None; more topics may follow."""
 

@@ -49,7 +49,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         *("from_source_micro", "share_percent"),
         pl.when(pl.col("payer").is_null()).then(pl.lit("cluster")).otherwise(pl.lit("payer")).alias("whose"),
         pl.concat_str(
-            *("source", "chain_id", "kind", _hex("token").fill_null(""), _hex("payer")),
+            *("source", "chain_id", "kind", pl.col("token").bin.encode("hex").fill_null("")),
+            pl.col("payer").bin.encode("hex"),
             separator=":",
             ignore_nulls=True,
         ).alias("scope"),
@@ -66,10 +67,6 @@ def check(facts: Facts, params: Params) -> Outcome:
         ),
     )
     return Outcome(found, quiet_chains(facts, "T06"))
-
-
-def _hex(column: str) -> pl.Expr:
-    return pl.col(column).bin.encode("hex")
 
 
 def _before_leases(facts: Facts, moved: pl.DataFrame, params: Params) -> pl.DataFrame:

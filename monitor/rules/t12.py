@@ -38,7 +38,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             pl.col("nodes_started").alias("nodes"),
             pl.col("gpu_model").alias("model"),
             (pl.col("together") // HOUR).alias("hours"),
-            pl.concat_str(*_KEY[1:3], _hex("provider"), "gpu_model", separator=":").alias("scope"),
+            pl.concat_str(*_KEY[1:3], pl.col("provider").bin.encode("hex"), "gpu_model", separator=":").alias("scope"),
         )
     )
     found = report(
@@ -75,10 +75,6 @@ def _stretches(whole: pl.DataFrame, seconds: int, params: Params) -> pl.DataFram
         .unique(_KEY, keep="first", maintain_order=True)
         .rename({"opened_at": "moment"})
     )
-
-
-def _hex(column: str) -> pl.Expr:
-    return pl.col(column).bin.encode("hex")
 
 
 RULE = Rule(

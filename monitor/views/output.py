@@ -21,7 +21,6 @@ __all__ = ["Format", "csv_cell", "csv_lines", "joined", "write"]
 Format = Literal["table", "csv", "json", "ndjson"]
 
 _QUOTED = re.compile(r'[,"\r\n]')
-_WORD_BYTES = 32
 _SCREEN_LIMIT = 120
 _FILE_LIMIT = 10_000
 _BOUNDLESS = 1_000_000

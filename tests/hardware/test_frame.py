@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from monitor.hardware.frame import ACCELERATORS, CLASSES, RESOLVED, classes, frame, resolve
+from monitor.hardware.frame import ACCELERATORS, RESOLVED, frame, resolve
 
 
 def test_resolve_gives_one_row_per_spelling():
@@ -30,12 +30,3 @@ def test_frame_holds_the_catalogue():
     assert dict(table.schema) == ACCELERATORS
     assert table.height == 61
     assert frame(date(2020, 1, 1))["eccn_class"].unique().to_list() == ["none"]
-
-
-def test_classes_join_by_time():
-    table = classes()
-    assert dict(table.schema) == CLASSES
-    day = 86_400
-    leases = pl.DataFrame({"gpu_model": ["nvidia-l40s"] * 2, "at": [1_700_179_200 - day, 1_700_179_200]})
-    joined = leases.sort("at").join_asof(table, left_on="at", right_on="since", by="gpu_model", check_sortedness=False)
-    assert joined["eccn_class"].to_list() == ["none", "3A090.a.1"]

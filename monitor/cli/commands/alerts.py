@@ -40,7 +40,10 @@ def list_all(state: str | None, fmt: Format) -> None:
 @click.argument("alert_id", required=False)
 @click.option("--dead", is_flag=True, help="Every alert that was given up.")
 def replay(alert_id: str | None, *, dead: bool) -> None:
-    """Send an alert again under its old id, or every dead one; the daemon must not be running."""
+    """Send an alert again under its old id.
+
+    With --dead every alert that was given up. The daemon must not be running.
+    """
     import asyncio
 
     from monitor.errors import InputError

@@ -31,7 +31,10 @@ def show(*, origin: bool) -> None:
 
 @command.command("check")
 def check() -> None:
-    """Check the file, the rule parameters and the market adapters; every problem is shown at once."""
+    """Check the configuration and the adapters.
+
+    The file, the rule parameters and the market adapters; every problem is shown at once.
+    """
     from monitor.views.bundle import load_bundle
 
     loaded = load_config()

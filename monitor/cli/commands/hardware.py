@@ -34,7 +34,9 @@ def command() -> None:
 )
 @format_option()
 def list_all(day: str | None, fmt: Format) -> None:
-    """List the catalogue with TPP, performance density, ECCN class and H100-equivalents.
+    """List the catalogue of accelerators.
+
+    With TPP, performance density, ECCN class and H100-equivalents.
 
     Rules by day: none before 2022-10-07, the interconnect test of 2022, performance density since 2023-11-17, the
     case-by-case numbers since 2026-01-15. `unknown` stands where a figure that decides is not published.
@@ -50,7 +52,9 @@ def list_all(day: str | None, fmt: Format) -> None:
 @click.option("--details", is_flag=True, help="Add the TPP range of the candidates and the notes of the parser.")
 @format_option("csv")
 def parse(text: tuple[str, ...], *, details: bool, fmt: Format) -> None:
-    """Read GPU spellings: arguments, or `-` for one per line on standard input.
+    """Read GPU spellings.
+
+    They are arguments, or `-` for one per line on standard input.
 
     Columns: input, gpu_model (a catalogue id, empty where none), precision (exact, variant, family, none), gpu_count,
     candidates (every catalogue id the text allows, joined by |); with --details also tpp_low, tpp_high and notes.

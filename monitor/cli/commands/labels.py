@@ -31,7 +31,10 @@ def command() -> None:
 @click.option("--address", metavar="ADDRESS", help="Only this wallet (0x…).")
 @format_option()
 def list_all(kind: str | None, address: str | None, fmt: Format) -> None:
-    """List all labels: your configuration's, imported ones, and the few that ship."""
+    """List all labels.
+
+    Those of your configuration, imported ones, and the few that ship.
+    """
     from monitor.views import format as shown
     from monitor.views.labelstore import all_labels
 
@@ -63,7 +66,10 @@ def import_file(
     licence: str,
     confidence: str,
 ) -> None:
-    """Add the labels of FILE: CSV, explorer JSON, GraphSense TagPack, OFAC's list (XML or JSON)."""
+    """Add the labels of FILE.
+
+    It is CSV, explorer JSON, a GraphSense TagPack, or OFAC's list (XML or JSON).
+    """
     from datetime import UTC, datetime
 
     from monitor.errors import InputError

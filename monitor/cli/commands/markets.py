@@ -39,7 +39,10 @@ def _load(folder: str | None, *, checked: bool = False) -> Any:
 @command.command("list")
 @format_option()
 def list_all(fmt: Format) -> None:
-    """List markets: chains, and whether events tell lease, GPU, region, price and payer; json and csv say why not."""
+    """List markets and what their events tell.
+
+    Their chains, and whether lease, GPU, region, price and payer are told; json and csv say why not.
+    """
     from monitor.markets.coverage import coverage
 
     show([coverage(market)._asdict() for market in _load(None).values()], fmt, columns=_LIST, short=_SHORT)
@@ -50,7 +53,10 @@ def list_all(fmt: Format) -> None:
 @click.option("--upgrades", is_flag=True, help="List instead when its contracts were changed, as the ledger knows it.")
 @format_option()
 def show_one(name: str, fmt: Format, *, upgrades: bool) -> None:
-    """Show a market's lifecycle: each event, its verb and the unified fields it sets."""
+    """Show how the events of market NAME are read.
+
+    Each event, its verb and the unified fields it sets.
+    """
     from monitor.markets.lifecycle import lifecycle
 
     markets = _load(None)
@@ -75,7 +81,10 @@ def _upgrades(name: str) -> list[dict[str, Any]]:
 @click.argument("name", required=False)
 @format_option()
 def quarantine(name: str | None, fmt: Format) -> None:
-    """List the logs no adapter could read (those of market NAME), with the reason and any upgrade before them."""
+    """List the logs that no adapter could read.
+
+    Of all markets or of NAME, with the reason and any upgrade before them.
+    """
     import msgspec
 
     from monitor.ledger.reader import Reader
@@ -94,7 +103,10 @@ def quarantine(name: str | None, fmt: Format) -> None:
     "--notes", is_flag=True, help="Also list fields no rule reads, missing start blocks, verbs without effect."
 )
 def check(folder: str | None, *, notes: bool) -> None:
-    """Check every adapter (or those in FOLDER): expressions, roles, verbs, clashes; each problem with file and line."""
+    """Check every adapter, or those in FOLDER.
+
+    Expressions, roles, verbs and clashes; each problem with file and line.
+    """
     from monitor.errors import InputError
     from monitor.markets.advice import advice
 
@@ -114,7 +126,9 @@ def check(folder: str | None, *, notes: bool) -> None:
 @click.option("--chain", "chain_id", type=click.IntRange(min=1), help="Chain id the logs are from.")
 @format_option("csv")
 def decode(file: str, chain_id: int | None, fmt: Format) -> None:
-    """Decode FILE, a JSON array of RPC logs (- for standard input): one row per log.
+    """Decode the logs in FILE.
+
+    FILE is a JSON array of RPC logs (- for standard input); one row per log.
 
     Columns: market, chain_id, role, event, verb, lease_id, fields (JSON of unified fields), reason (why a log is
     quarantined; its verb is empty).

@@ -51,7 +51,10 @@ def list_all(fmt: Format) -> None:
 @command.command("show")
 @click.argument("rule_id")
 def show_one(rule_id: str) -> None:
-    """Show one rule whole: pattern, parameters, lawful explanations, guidance, blind spots."""
+    """Show one rule whole.
+
+    Its pattern, parameters, lawful explanations, guidance and blind spots.
+    """
     rule = _find(rule_id)
     click.echo(f"{rule.id} version {rule.version}: {rule.title}")
     click.echo(f"family {rule.family}, role {rule.role}, at most {rule.max_points} points\n\n{rule.pattern}\n")
@@ -72,9 +75,9 @@ def show_one(rule_id: str) -> None:
 @at_option
 @format_option()
 def try_rules(rule_id: str | None, changes: tuple[str, ...], at: str | None, fmt: Format) -> None:
-    """Run the rules on the ledger: what they find, and where they cannot look.
+    """Run the rules on the ledger, or only RULE.
 
-    With RULE its findings are listed. Reads only; nothing is kept.
+    Says what they find and where they cannot look; with RULE its findings are listed. Reads only; nothing is kept.
     """
     from monitor.ledger.reader import Reader
     from monitor.rules.registry import all_rules

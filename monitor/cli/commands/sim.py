@@ -76,9 +76,10 @@ def list_kinds(fmt: Format) -> None:
 @_actors
 @_difficulty
 def play_world(out: str, seed: int, actors: int, difficulty: str, *, node: bool) -> int:
-    """Write one world: a ledger that every other command reads, and its truth beside it.
+    """Write one world with known truth.
 
-    Without --node the logs are written by a twin of the contracts; both roads give the same events.
+    A ledger that every other command reads, and the truth beside it. Without --node the logs are written by a twin of the
+    contracts; both roads give the same events.
     """
     from monitor.sim.generate import generate
     from monitor.sim.trial import judge_world, keep_judgement, write_world
@@ -113,9 +114,10 @@ def play_world(out: str, seed: int, actors: int, difficulty: str, *, node: bool)
 @_difficulty
 @format_option()
 def score_worlds(seeds: str | None, actors: int, difficulty: str, fmt: Format) -> None:
-    """Print precision and recall of leads and patterns over several worlds, with 95 % intervals.
+    """Score leads and patterns over several worlds.
 
-    Names every false alarm's kind of person, and what no rule can see by design.
+    Prints precision and recall with 95 % intervals. Names every false alarm's kind of person, and what no
+    rule can see by design.
     """
     from tempfile import TemporaryDirectory
 

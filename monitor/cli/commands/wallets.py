@@ -42,7 +42,10 @@ command = click.Group(
     "--format", "fmt", type=click.Choice(("text", "json")), default="text", show_default=True, help="How it is written."
 )
 def show_one(address: str, depth: int, at: str | None, fmt: str) -> None:
-    """Draw whom evidence ties to wallet ADDRESS: `═` joins two wallets, `─` is a mere candidate."""
+    """Draw whom evidence ties to wallet ADDRESS.
+
+    `═` joins two wallets, `─` is a mere candidate.
+    """
     import polars as pl
 
     from monitor.errors import InputError

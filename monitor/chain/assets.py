@@ -103,7 +103,7 @@ async def _listed(
             return found
         wanted["pageKey"] = page.page_key
     message = f"{rpc.name}: the transfers of one wallet do not end after {MAX_PAGES} pages"
-    raise NodeRefused(message, hint='set native = "blocks" or "trace" for this chain')
+    raise NodeRefused(message, hint='set native = "blocks" or "trace" under this chain in config.toml')
 
 
 async def _page(

@@ -78,8 +78,8 @@ def list_kinds(fmt: Format) -> None:
 def play_world(out: str, seed: int, actors: int, difficulty: str, *, node: bool) -> int:
     """Write one world with known truth.
 
-    A ledger that every other command reads, and the truth beside it. Without --node the logs are written by a twin of the
-    contracts; both roads give the same events.
+    A ledger that every other command reads, and the truth beside it. Without --node the logs are written by a twin of
+    the contracts; both roads give the same events.
     """
     from monitor.sim.generate import generate
     from monitor.sim.trial import judge_world, keep_judgement, write_world

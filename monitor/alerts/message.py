@@ -90,7 +90,7 @@ def _said(alert: Sent) -> Announced:
         said = _read.decode(alert.payload)
     except msgspec.DecodeError as error:
         message = f"alert {alert.alert_id} in the ledger is unreadable: {error}"
-        raise LedgerError(message, hint="another program changed it: stop the daemon and restore the ledger from a backup") from error
+        raise LedgerError(message, hint="another program changed it: restore the ledger from a backup") from error
     return Announced(
         sequence=alert.sequence,
         kind=said.type,

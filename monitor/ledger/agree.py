@@ -53,7 +53,7 @@ def agreed_blocks(chain_id: int, said: pl.DataFrame, held: Iterable[pl.DataFrame
         raise Conflict(message, hint="the chain changed: the next look at its head repairs this")
     for place in firsts[latest == _UNTOLD][:1]:
         message = f"rows of block {number[place]} of chain {chain_id} came without its header"
-        raise LedgerError(message, hint="a fault of this program, and nothing was written: start it again; if it comes back, report it")
+        raise LedgerError(message, hint="a fault of this program; nothing was written: start it again")
     blocks = every[firsts]
     return pl.DataFrame([blocks["block_number"], blocks["block_hash"], pl.Series("block_time", latest)])
 

@@ -13,6 +13,7 @@ from monitor.rules.rule import Outcome, Parameter, Params, Rule
 __all__ = ["RULE"]
 
 _WHERE = ["chain_id", "provider"]
+_BY_PAYER = "the money ahead came from a payer of the tenant's leases only, who may support provider and tenant alike"
 
 
 def check(facts: Facts, params: Params) -> Outcome:
@@ -34,7 +35,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     key = ["cluster_id", *_WHERE]
     money = linked.group_by(key).agg(
         pl.col("micro").sum().alias("sent_micro"),
-        pl.col("hops").min(),
+        *(pl.col("hops").min(), pl.col("common").all()),
         pl.col("backer").unique().sort().alias("senders"),
         pl.col("at").max().alias("paid_at"),
         pl.col("position").unique().sort().head(MAX_POSITIONS // 2).alias("paid"),
@@ -48,7 +49,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     rows = hits.sort(key).select(
         pl.col("provider").alias("subject"),
-        *("cluster_id", "at", "leases", "sent_micro", "hops", "senders"),
+        *("cluster_id", "at", "leases", "sent_micro", "hops", "senders", "common"),
+        pl.when("common").then(pl.lit(_BY_PAYER)).alias("caveat"),
         pl.concat_list("paid", "positions").alias("positions"),
         pl.col("chain_id").cast(pl.String()).alias("scope"),
         ((pl.col("begun") - pl.col("paid_at")) // DAY).alias("days_before"),
@@ -88,27 +90,38 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
 
 
 def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
-    """Give each backer its cluster and the clusters of the wallets it first funded, never the provider's own."""
+    """Give each backer its cluster and those of wallets it first funded or pays for there, never the provider's own."""
     ours = backers.select("backer").unique()
     own = facts.homes(ours, "backer").join(ours, on="backer", how="semi")
     first = facts.founders.select(pl.col("funder").alias("backer"), "address")
-    behind = facts.origins.select(pl.col("origin").alias("backer"), "address")
-    begun = pl.concat(each.join(ours, on="backer", how="semi") for each in (first, behind))
+    further = facts.origins.select(pl.col("origin").alias("backer"), "address")
+    begun = pl.concat(each.join(ours, on="backer", how="semi") for each in (first, further))
     started = begun.join(facts.homes(begun, "address"), on="address", how="inner")
     known = pl.concat([own.select("backer", "cluster_id"), started.select("backer", "cluster_id")]).unique()
     provider = facts.homes(backers, "provider").rename({"cluster_id": "own"})
-    placed = backers.join(known, on="backer", how="inner").join(provider, on="provider", how="left")
+    there = [*_WHERE, "backer"]
+    paid = facts.deposits.rename({"payer": "backer"}).select(*there, "cluster_id")
+    behind = backers.select(*there).unique()
+    # whoever pays for others may hold a stake in the provider as well: a sign that sponsors show
+    told = pl.concat(
+        [
+            behind.join(known, on="backer", how="inner").with_columns(common=False),
+            paid.join(behind, on=there, how="semi").with_columns(common=True),
+        ]
+    )
+    told = told.group_by(*there, "cluster_id").agg(pl.col("common").all())
+    placed = backers.join(told, on=there, how="inner").join(provider, on="provider", how="left")
     return placed.filter(pl.col("cluster_id").ne_missing(pl.col("own")))
 
 
 RULE = Rule(
     id="T02",
-    version=2,
+    version=3,
     title="Pre-arranged capacity",
     family="relation",
     role="core",
     max_points=30,
-    pattern="A tenant, or whoever funds it, sent value to a provider before the provider offered its first machine.",
+    pattern="A tenant, or whoever funds or pays for it, sent value to a provider before it offered its first machine.",
     parameters=(
         Parameter("min_usd", 1_000, "USD", "in one transfer", 1, 10**9),
         Parameter("window_days", 180, "days", "before the first machine was offered", 1, 3_650),
@@ -117,6 +130,7 @@ RULE = Rule(
     lawful=(
         "one investor may fund a provider and a tenant in the open",
         "customers prepay for capacity that is still to be built",
+        "a sponsor may support a provider and its tenants: where it only pays for them, a common sign",
         "an exchange or bridge wallet nobody labelled looks like a common funder",
     ),
     guidance="BIS KYC guidance, 15 CFR 732 Supp. 3 (orders that do not fit the buyer's needs); press reports",
@@ -125,7 +139,7 @@ RULE = Rule(
         "payments through an exchange, a bridge or off chain are not seen",
         "native transfers count only as first gas, since they have no fixed dollar value",
     ),
-    inputs=("token and native transfers", "first funders", "capacity offers", "hub labels", "clusters"),
+    inputs=("token and native transfers", "first funders", "deposits", "capacity offers", "hub labels", "clusters"),
     check=check,
     scope="providers",
     ages=False,

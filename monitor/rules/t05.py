@@ -31,6 +31,7 @@ HUB_POINTS = 5
 _OPENLY = (
     "every third payer pays for tenants that nothing ties together, as sponsors do, or is a Safe that several sign for"
 )
+_OWN = "the payer belongs to the tenants' own cluster: somebody may pay in one place for several wallets of one owner"
 
 
 class _Open(NamedTuple):
@@ -47,6 +48,8 @@ class _Payment(NamedTuple):
     tx: bytes
     payer: bytes
     third: bool
+    purse: bool
+    """A payer of the cluster itself that pays for several of its other wallets."""
     amount: int
     renters: tuple[bytes, ...]
     leases: tuple[str, ...]
@@ -59,10 +62,14 @@ def check(facts: Facts, params: Params) -> Outcome:
     paid = paid.sort("at", maintain_order=True)
     crowds = _crowds(facts, paid, params["hub_renters"])
     open_payers = _Open(_sponsors(facts, paid, params), set(facts.safes.get_column("address")))
+    purses = _purses(facts, paid, params["min_fronts"])
     prices = token_prices(facts)
     found = []
-    for (cluster_id, chain_id, token), payments in sorted(_by_cluster(facts, paid).items()):
+    for (cluster_id, chain_id, token), payments in sorted(_by_cluster(facts, paid, purses).items()):
+        # what outsiders pay says more, and is told alone
         window = _first_match(payments, params)
+        if window is None and any(payment.purse for payment in payments):
+            window = _first_match([payment._replace(third=payment.purse) for payment in payments], params)
         if window is not None:
             third = [payment for payment in window if payment.third]
             usd = dollars(((chain_id, token, payment.amount) for payment in third), prices)
@@ -106,24 +113,33 @@ def _sponsors(facts: Facts, paid: pl.DataFrame, params: Params) -> set[bytes]:
     return set(apart.get_column("payer"))
 
 
-def _by_cluster(facts: Facts, paid: pl.DataFrame) -> dict[tuple[str, int, bytes], list[_Payment]]:
+def _purses(facts: Facts, paid: pl.DataFrame, least: int) -> set[bytes]:
+    """Find payers of several other wallets of their own cluster: a front that is known for one stays one."""
+    others = paid.filter(pl.col("payer") != pl.col("renter")).select("payer", "cluster_id", "renter").unique()
+    inside = others.join(facts.clusters.rename({"address": "payer"}), on=["payer", "cluster_id"], how="semi")
+    return set(inside.group_by("payer").len().filter(pl.col("len") >= least).get_column("payer"))
+
+
+def _by_cluster(facts: Facts, paid: pl.DataFrame, purses: set[bytes]) -> dict[tuple[str, int, bytes], list[_Payment]]:
     served = services(facts)
     theirs = facts.clusters.rename({"address": "payer", "cluster_id": "payer_cluster"})
     placed = paid.join(theirs, on="payer", how="left", maintain_order="left")
     # most tenants only ever pay for themselves: leave them out before walking rows
     outside = pl.col("cluster_id").ne_missing(pl.col("payer_cluster"))
-    mixed = placed.filter(outside.any().over("cluster_id", "chain_id", "token"))
-    merged: dict[tuple[str, int, bytes], dict[tuple[bytes, bytes], _Payment]] = {}
+    behind = pl.col("payer").is_in(sorted(purses)) & (pl.col("payer") != pl.col("renter"))
+    mixed = placed.filter((outside | behind).any().over("cluster_id", "chain_id", "token"))
+    merged: dict[tuple[str, int, bytes], dict[tuple[bytes, bytes, bool], _Payment]] = {}
     for row in mixed.iter_rows(named=True):
-        cluster_id, payer = row["cluster_id"], row["payer"]
+        cluster_id, payer, inside = row["cluster_id"], row["payer"], row["payer_cluster"] == row["cluster_id"]
         payment = _Payment(
             at=row["at"], tx=row["tx"], payer=payer, amount=int(row["amount"]), renters=(row["renter"],),
-            third=row["payer_cluster"] != cluster_id and payer not in served,
+            third=not inside and payer not in served,
+            purse=inside and payer in purses and payer != row["renter"],
             leases=(row["lease"],), positions=(Position(*row["position"].values()),),
         )  # fmt: skip
         group = merged.setdefault((cluster_id, row["chain_id"], row["token"]), {})
-        earlier = group.get((payment.tx, payer))
-        group[payment.tx, payer] = payment if earlier is None else _joined(earlier, payment)
+        key = (payment.tx, payer, payment.purse)
+        group[key] = _joined(group[key], payment) if key in group else payment
     return {key: list(group.values()) for key, group in merged.items()}
 
 
@@ -179,10 +195,12 @@ def _finding(
     paid_for = Counter(renter for payment in third for renter in payment.renters)
     renter = min(paid_for, key=lambda each: (-paid_for[each], each))
     service_like = crowds.issuperset(payers)
+    own = all(payment.purse for payment in third)
     in_the_open = all(payer in openly.sponsors or payer in openly.safes for payer in payers)
     caveats = (
         *(("every third payer deals with very many wallets and may be a service",) if service_like else ()),
         *((_OPENLY,) if in_the_open else ()),
+        *((_OWN,) if own else ()),
     )
     return finding(
         RULE,
@@ -191,8 +209,9 @@ def _finding(
         points=HUB_POINTS if service_like else POINTS,
         summary=f"{share} % of what the leases cost in {params['window_days']} d came from {len(payers)} other payers",
         threshold=(
-            f">= {params['min_share_percent']} % of {params['window_days']}-day lease value from payers outside the"
-            f" renter's cluster, the same payer >= {params['min_payments']} times"
+            f">= {params['min_share_percent']} % of {params['window_days']}-day lease value from"
+            + (f" one purse of >= {params['min_fronts']} renters" if own else " payers outside the renter's cluster")
+            + f", the same payer >= {params['min_payments']} times"
         ),
         values={
             "share_percent": str(share),
@@ -204,7 +223,7 @@ def _finding(
         leases=[lease for payment in third for lease in payment.leases],
         at=max(payment.at for payment in third),
         caveats=caveats,
-        common=in_the_open,
+        common=in_the_open or own,
         scope=f"{scope[0]}:{scope[1].hex()}",
     )
 
@@ -220,12 +239,12 @@ def _blind_markets(facts: Facts) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T05",
-    version=3,
+    version=4,
     title="Payer is not the renter",
     family="payment",
     role="core",
     max_points=POINTS,
-    pattern="Deposits, top-ups or renewals of a tenant's leases come mostly from wallets outside the tenant's cluster.",
+    pattern="A tenant's leases are mostly paid from outside its cluster, or from one purse of several renters in it.",
     parameters=(
         Parameter("min_share_percent", 50, "percent", "of the value paid in the window", 1, 100),
         Parameter("min_payments", 2, "transactions", "by the same third payer in the window", 1, 1_000),
@@ -234,11 +253,13 @@ RULE = Rule(
         Parameter("open_tenants", 3, "tenants", "a payer of so many that nothing ties is a sponsor", 2, 1_000_000),
         Parameter("max_tied_percent", 20, "percent", "of a sponsor's tenants share a hand, at most", 0, 100),
         Parameter("max_met_percent", 67, "percent", "of a sponsor's tenants meet at one provider, at most", 0, 100),
+        Parameter("min_fronts", 3, "wallets", "of its own cluster that one purse pays for", 2, 1_000_000),
     ),
     lawful=(
         "relayers, paymasters and the owners of smart accounts pay for others by design",
         "foundations, employers and treasuries pay for many who have nothing else in common",
         "firms and DAOs pay from a Safe that several people sign for: a common sign",
+        "a treasury may pay for wallets of its own projects: a common sign, too",
         "gift cards, fiat on-ramps and employers look like third payers",
     ),
     guidance="FinCEN/BIS FIN-2023-GLOBALEXPORT (refuses detail on the end user); third payers as such: our reading",

@@ -1,6 +1,8 @@
 import pytest
 
 from tests.facts.rows import MARKET, USDC, event, time_of, token_log, who
+from tests.rules import play
+from tests.rules.cases.funding import fronts
 from tests.rules.judged import found, judged, only
 from tests.wallets.test_owners import answers, reads
 from tests.wallets.worlds import DAY_BLOCKS, Rows, label_rows, lease, pay
@@ -95,6 +97,23 @@ def test_a_sponsor_of_several_who_have_nothing_in_common_is_a_common_sign(rows, 
     findings = found(judged(rows), "T05")
     assert {finding.common for finding in findings} == {common}
     assert any("as sponsors do" in caveat for each in findings for caveat in each.caveats) == common
+
+
+def test_one_purse_of_several_fronts_is_told_though_all_are_known_for_one_cluster():
+    (finding,) = found(judged(fronts(3)), "T05")
+    assert finding.common
+    assert finding.values["share_percent"] == "100"
+    assert finding.values["payments"] == "2"
+    assert any("the tenants' own cluster" in caveat for caveat in finding.caveats)
+
+
+def test_an_outsider_beside_the_purse_is_judged_by_what_it_pays_itself():
+    aside = top_up(0, 71, 1, block=play.START + 99) + top_up(1, 71, 1, block=play.START + 100)
+    (finding,) = found(judged(fronts(3) + aside), "T05")
+    assert finding.common
+    much = top_up(0, 71, 900_000, block=play.START + 99) + top_up(1, 71, 900_000, block=play.START + 100)
+    (finding,) = found(judged(fronts(3) + much), "T05")
+    assert not finding.common
 
 
 @pytest.mark.parametrize(("needed", "common"), [(2, True), (1, False)], ids=["two must sign", "any one may"])

@@ -98,6 +98,7 @@ EDGES = {
         70,
     ),
     ("T05", "max_met_percent"): Edge(funding.sponsored(), 30),
+    ("T05", "min_fronts"): Edge(funding.fronts(3), 4),
     ("T09", "open_customers"): Edge(supply.resold(260, offered=3), 4),
     ("T06", "min_share_percent"): Edge(funding.mixed(60, 400), 1),
     ("T06", "hop_days"): Edge(

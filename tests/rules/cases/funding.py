@@ -44,6 +44,12 @@ def through(cycles: int, *, keep: int = 0, wait: int = HOUR_BLOCKS, others: int 
     return rows + each(*(send(40, 900 + n, 1, block=START - 5_000 + n) for n in range(others)))
 
 
+def fronts(count: int) -> Rows:
+    """Wallet 70 gives wallets their first value and pays, twice each, for what they lease."""
+    begun = each(*(pay(70, 1 + n, block=START - 9_000 + n, nonce=n) for n in range(count)))
+    return begun + each(*(lease(n, 1 + n % count, block=START + n, payer=who(70)) for n in range(2 * count)))
+
+
 def sponsored() -> Rows:
     """Wallet 70 pays, twice each, for three tenants at three providers."""
     return each(*(lease(n, 1 + n % 3, block=START + n, payer=who(70), provider=300 + n % 3) for n in range(6)))
@@ -63,7 +69,14 @@ CASES = {
         },
         label_rows((60, "Some Exchange", "exchange")),
     ),
-    "T05": Case(topped(70, 70), {"two donors, once each": topped(70, 71), "its own top-ups": topped(1, 1)}),
+    "T05": Case(
+        topped(70, 70),
+        {
+            "two donors, once each": topped(70, 71),
+            "its own top-ups": topped(1, 1),
+            "two projects of one treasury": fronts(2),
+        },
+    ),
     "T07": Case(
         rolling(4, HOUR_BLOCKS), {"75 days": rolling(3, HOUR_BLOCKS), "days between": rolling(4, 2 * DAY_BLOCKS)}
     ),

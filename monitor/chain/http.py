@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import sys
 import time
@@ -179,7 +180,9 @@ def faults() -> Iterator[None]:
         message = "not a valid URL"
         raise Fault(message) from error
     except aiohttp.ClientConnectorError as error:
-        message = f"cannot connect: {error.strerror or type(error.os_error).__name__}"
+        why = error.strerror or type(error.os_error).__name__
+        # what asyncio says ("Connect call failed ('127.0.0.1', 9)") leaves out why
+        message = f"cannot connect: {os.strerror(error.errno or 0) if why.startswith('Connect call') else why}"
         raise Fault(message) from error
     except (aiohttp.ClientError, OSError) as error:
         message = f"{type(error).__name__}: {error}"

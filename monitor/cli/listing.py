@@ -129,9 +129,8 @@ def _known(item: Filter, text: str, rows: Sequence[Row]) -> None:
     if text.casefold() not in map(str.casefold, names):
         message = f"there is no {item.column.removesuffix('_id')} {text!r}"
         near = names if len(names) <= _NAMED else get_close_matches(text, names, 5)
-        raise InputError(
-            message, hint=f"known: {', '.join(near) or len(names)}; without --{item.option} all are listed"
-        )
+        known = ", ".join(near) or f"{len(names)}, too many to name here"
+        raise InputError(message, hint=f"known: {known}; without --{item.option} all are listed")
 
 
 def _matches(value: Any, wanted: str) -> bool:

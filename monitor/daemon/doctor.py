@@ -86,7 +86,11 @@ def _ledger(config: Config) -> Iterator[Check]:
     except MonitorError as error:
         yield Check("fail", "ledger", error.message, error.hint)
     else:
-        yield Check("ok", "ledger", f"{path}, {len(chains)} chains, {path.stat().st_size // 1024} KiB")
+        yield Check(
+            "ok",
+            "ledger",
+            f"{path}, {len(chains)} {'chain' if len(chains) == 1 else 'chains'}, {path.stat().st_size // 1024} KiB",
+        )
 
 
 def _files() -> Iterator[Check]:
@@ -129,7 +133,7 @@ async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:
             async with RpcClient(name, chain.id, [endpoint], timeout_seconds=chain.timeout_seconds, attempts=1) as rpc:
                 checks += await _endpoint(what, chain, place, rpc, bundle)
         except MonitorError as error:
-            checks.append(Check("fail", what, error.message, error.hint))
+            checks.append(Check("fail", what, error.message, error.hint.partition("; `monitor doctor`")[0]))
     return checks
 
 

@@ -230,6 +230,7 @@ def _head(lead: Lead, made: Made) -> list[str]:
     title = f"LEAD {lead.lead_id}   severity {lead.severity}, score {lead.score}   {lead.state}, {review}{by}{why}"
     withdrawn = "RETRACTED: the evidence is no longer on the chain, or no longer adds up."
     gone = [withdrawn] if lead.state == "retracted" else []
+    wallets = "1 wallet" if len(lead.wallets) == 1 else f"{len(lead.wallets)} wallets"
     story = [f"{fmt.time(step.at)} {step.what}: {step.detail}" for step in lead.history]
     return [
         terminal(title, _FIELD),
@@ -238,7 +239,7 @@ def _head(lead: Lead, made: Made) -> list[str]:
         "",
         f"opened    {made['lead']['opened_at']} (when the second family of evidence was complete)",
         f"at peak   {terminal(lead.h100e)} H100-equivalents; {len(lead.leases)} leases in all",
-        terminal(f"cluster   {lead.cluster_id}: {len(lead.wallets)} wallets; a hypothesis, see the paths below"),
+        terminal(f"cluster   {lead.cluster_id}: {wallets}; a hypothesis, see the paths below"),
         *(terminal(f"{'history' if not at else '':<9} {text}", _FIELD) for at, text in enumerate(story)),
         terminal(f"blocks    {lead.first_block} to {lead.last_block} (chain:block of oldest and newest evidence)"),
     ]

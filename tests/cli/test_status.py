@@ -44,6 +44,7 @@ async def test_status_names_contracts_that_changed_since_their_adapter_was_verif
     where = await ledger(tmp_path)
     code, out, _ = run([*where, "status"], capsys)
     assert code == 0
+    assert out.splitlines()[1] == "  no block yet"
     told = [line for line in out.splitlines() if line.startswith("upgraded: ")]
     assert len(told) == 2
     assert told[1] == (

@@ -24,4 +24,5 @@ def command(path: str) -> None:
     except OSError as error:
         message = f"{target} cannot be written: {error.strerror}"
         raise InputError(message, hint="check the folder and its permissions") from error
-    click.echo(f"wrote {target}; next: set an endpoint, then `monitor doctor`", err=True)
+    named = "" if path == "config.toml" else f"--config {target} "
+    click.echo(f"wrote {target}; next: set an endpoint in it, then `monitor {named}doctor`", err=True)

@@ -75,7 +75,9 @@ def _chain(chain: ChainRow, status: Status, configured: ChainConfig | None) -> N
 
     behind = "" if chain.node_head is None else f", node at {chain.node_head}, {chain.to_read or 0} blocks to read"
     click.echo(f"{chain.name} ({chain.chain_id}): {terminal(chain.state) or 'no daemon has reported'}")
-    click.echo(f"  head {chain.head} of {_time(chain.head_time)}{behind}; final to {chain.finalized}")
+    head = "no block yet" if chain.head is None else f"head {chain.head} of {_time(chain.head_time)}"
+    final = "" if chain.finalized is None else f"; final to {chain.finalized}"
+    click.echo(f"  {head}{behind}{final}")
     click.echo(
         f"  {status.logs.get(chain.chain_id, 0)} logs, {status.transfers.get(chain.chain_id, 0)} native "
         f"transactions, {status.missing.get(chain.chain_id, 0)} blocks missing, {chain.reorgs} reorgs"

@@ -38,10 +38,10 @@ from rules import (
 
 from monitor.daemon.pool import on_the_pool
 from monitor.facts.folding import Folding
-from monitor.facts.inputs import HARDWARE, TOKENS
+from monitor.facts.inputs import TOKENS
 from monitor.facts.moving import Moving
 from monitor.facts.offers import Offers
-from monitor.model.schema import empty
+from monitor.model.schema import HARDWARE, empty
 from monitor.rules import pipeline
 from monitor.rules.facts import ChainContext
 from monitor.rules.judge import Judging

@@ -15,12 +15,12 @@ from time import perf_counter, process_time
 import polars as pl
 
 from monitor.facts.capacity import capacity
-from monitor.facts.inputs import HARDWARE, TOKENS
+from monitor.facts.inputs import TOKENS
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import people
 from monitor.facts.supply import emitted, supply
-from monitor.model.schema import EVENTS, LINKS, TRANSFERS, empty
+from monitor.model.schema import EVENTS, HARDWARE, LINKS, TRANSFERS, empty
 from monitor.rules.facts import ChainContext, Facts
 from monitor.rules.judge import judge
 from monitor.rules.measure import Span, holdings, peaks, spans

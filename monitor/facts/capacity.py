@@ -7,9 +7,9 @@ from decimal import Decimal
 import polars as pl
 
 from monitor.facts.bounds import believable_count
-from monitor.facts.inputs import HARDWARE, ordered
+from monitor.facts.inputs import ordered
 from monitor.facts.regions import with_country
-from monitor.model.schema import AMOUNT, CAPACITY, H100E
+from monitor.model.schema import AMOUNT, CAPACITY, H100E, HARDWARE
 
 __all__ = ["capacity"]
 

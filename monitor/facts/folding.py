@@ -16,11 +16,11 @@ import polars as pl
 
 from monitor.facts.fold import KEY, LEASE_VERBS
 from monitor.facts.inorder import extended, replaced, under
-from monitor.facts.inputs import HARDWARE, picked
+from monitor.facts.inputs import picked
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import PEOPLE, joined, people
-from monitor.model.schema import empty
+from monitor.model.schema import HARDWARE, empty
 
 __all__ = ["Folded", "Folding", "Terms", "Turned", "above", "agree"]
 

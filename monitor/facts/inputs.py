@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from monitor.model.schema import AMOUNT, H100E, POSITION, USD
+from monitor.model.schema import AMOUNT, POSITION, USD
 
-__all__ = ["HARDWARE", "LEASE_KEY", "NATIVE", "RAW_LOGS", "TOKENS", "ordered", "picked"]
+__all__ = ["LEASE_KEY", "NATIVE", "RAW_LOGS", "TOKENS", "ordered", "picked"]
 
 LEASE_KEY = ("market", "chain_id", "lease_id")
 
@@ -31,17 +31,6 @@ NATIVE: dict[str, pl.DataType] = {
 }
 """Transactions that moved native value or were sent by a watched wallet, and what contracts moved inside them (no
 nonce); `value` in wei."""
-
-HARDWARE: dict[str, pl.DataType] = {
-    "gpu_raw": pl.String(),
-    "gpu_model": pl.String(),
-    "gpu_precision": pl.String(),
-    "gpu_count_parsed": pl.Int64(),
-    "h100e_each": H100E,
-    "h100e_tpp_each": H100E,
-    "eccn_class": pl.String(),
-}
-"""What the catalogue says about each spelling; one row per `gpu_raw`."""
 
 TOKENS: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),

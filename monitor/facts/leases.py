@@ -9,11 +9,11 @@ import polars as pl
 
 from monitor.facts.bounds import TIME_LIMIT, believable_count
 from monitor.facts.fold import KEY, fold, lease_rows
-from monitor.facts.inputs import HARDWARE, TOKENS
+from monitor.facts.inputs import TOKENS
 from monitor.facts.money import seconds_paid, usd_per_gpu_hour
 from monitor.facts.quotes import QUOTES, with_usd
 from monitor.facts.regions import with_country
-from monitor.model.schema import AMOUNT, H100E, LEASES, empty
+from monitor.model.schema import AMOUNT, H100E, HARDWARE, LEASES, empty
 
 __all__ = ["leases"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from monitor.facts.inputs import HARDWARE, ordered
+from monitor.facts.inputs import ordered
 from monitor.facts.regions import with_country
-from monitor.model.schema import H100E
+from monitor.model.schema import H100E, HARDWARE
 
 __all__ = ["SUPPLY", "VERBS", "emitted", "supply"]
 

@@ -9,21 +9,9 @@ import polars as pl
 from monitor.hardware.catalogue import catalogue
 from monitor.hardware.control import eccn_class, h100e, h100e_tpp
 from monitor.hardware.parse import reading
+from monitor.model.schema import H100E, HARDWARE
 
-__all__ = ["ACCELERATORS", "RESOLVED", "frame", "resolve"]
-
-H100E = pl.Decimal(38, 3)
-
-RESOLVED: dict[str, pl.DataType] = {
-    "gpu_raw": pl.String(),
-    "gpu_model": pl.String(),
-    "gpu_precision": pl.String(),
-    "gpu_count_parsed": pl.Int64(),
-    "h100e_each": H100E,
-    "h100e_tpp_each": H100E,
-    "eccn_class": pl.String(),
-}
-"""One row per distinct spelling; `gpu_model` is empty and `eccn_class` is `unknown` where no model was found."""
+__all__ = ["ACCELERATORS", "frame", "resolve"]
 
 ACCELERATORS: dict[str, pl.DataType] = {
     "gpu_model": pl.String(),
@@ -40,7 +28,7 @@ ACCELERATORS: dict[str, pl.DataType] = {
 def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
     """Parse each distinct spelling once; nulls are left out, so a left join keeps them null.
 
-    Columns `RESOLVED`, in order of first appearance. `eccn_class` as of `on`, by default the day of the catalogue.
+    Columns `HARDWARE`, in order of first appearance. `eccn_class` as of `on`, by default the day of the catalogue.
     A family counts as its most conservative member.
     """
     spelled = raws.cast(pl.String).drop_nulls().unique(maintain_order=True)
@@ -52,10 +40,10 @@ def resolve(raws: pl.Series, on: date | None = None) -> pl.DataFrame:
             "gpu_precision": [parsed.precision for parsed in read],
             "gpu_count_parsed": [parsed.gpu_count for parsed in read],
         },
-        schema={name: RESOLVED[name] for name in ("gpu_raw", "gpu_model", "gpu_precision", "gpu_count_parsed")},
+        schema={name: HARDWARE[name] for name in ("gpu_raw", "gpu_model", "gpu_precision", "gpu_count_parsed")},
     )
     sized = table.join(frame(on), on="gpu_model", how="left", maintain_order="left")
-    return sized.select(*list(RESOLVED)[:-1], pl.col("eccn_class").fill_null("unknown"))
+    return sized.select(*list(HARDWARE)[:-1], pl.col("eccn_class").fill_null("unknown"))
 
 
 def frame(on: date | None = None) -> pl.DataFrame:

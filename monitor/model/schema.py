@@ -15,6 +15,7 @@ __all__ = [
     "CLUSTERS",
     "EVENTS",
     "HABITS",
+    "HARDWARE",
     "LEASES",
     "LINKS",
     "LOG_ROWS",
@@ -229,6 +230,19 @@ LEASES: dict[str, pl.DataType] = {
 
 The last two are not exported: `h100e_tpp` = size by TPP, for control questions (`h100e` is by BF16, for training);
 `usd_basis` = what a dollar price rests on: fixed|oracle|table (`monitor.facts.quotes`)."""
+
+HARDWARE: dict[str, pl.DataType] = {
+    "gpu_raw": pl.String(),
+    "gpu_model": pl.String(),
+    "gpu_precision": pl.String(),
+    "gpu_count_parsed": pl.Int64(),
+    "h100e_each": H100E,
+    "h100e_tpp_each": H100E,
+    "eccn_class": pl.String(),
+}
+"""What the catalogue says about each spelling of a GPU; one row per `gpu_raw`.
+
+`gpu_model` is empty and `eccn_class` is `unknown` where no model was found."""
 
 CAPACITY: dict[str, pl.DataType] = {
     "market": pl.String(),

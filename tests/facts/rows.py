@@ -7,9 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from monitor.facts.inputs import HARDWARE, NATIVE, RAW_LOGS, TOKENS
+from monitor.facts.inputs import NATIVE, RAW_LOGS, TOKENS
 from monitor.facts.transfers import TRANSFER_TOPIC
-from monitor.model.schema import EVENTS
+from monitor.model.schema import EVENTS, HARDWARE
 
 T0 = 1_700_000_000
 USDC = bytes.fromhex("aa" * 20)

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import polars as pl
 
-from monitor.hardware.frame import ACCELERATORS, RESOLVED, frame, resolve
+from monitor.hardware.frame import ACCELERATORS, frame, resolve
+from monitor.model.schema import HARDWARE
 
 
 def test_resolve_gives_one_row_per_spelling():
     raws = pl.Series("gpu_raw", ["8x H100", None, "nonsense", "8x H100", "RTX 4090 D"])
     table = resolve(raws)
-    assert dict(table.schema) == RESOLVED
+    assert dict(table.schema) == HARDWARE
     assert table["gpu_raw"].to_list() == ["8x H100", "nonsense", "RTX 4090 D"]
     assert table["gpu_model"].to_list() == ["nvidia-h100-pcie-80gb", "", "nvidia-rtx-4090-d"]
     assert table["h100e_each"].to_list() == [Decimal("0.764"), None, Decimal("0.297")]
@@ -20,8 +21,8 @@ def test_resolve_gives_one_row_per_spelling():
 
 
 def test_resolve_takes_nothing_and_the_day():
-    assert dict(resolve(pl.Series([], dtype=pl.String)).schema) == RESOLVED
-    assert dict(resolve(pl.Series([None])).schema) == RESOLVED
+    assert dict(resolve(pl.Series([], dtype=pl.String)).schema) == HARDWARE
+    assert dict(resolve(pl.Series([None])).schema) == HARDWARE
     assert resolve(pl.Series(["A800 80GB PCIe"]), date(2023, 1, 1))["eccn_class"].to_list() == ["none"]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from monitor.facts.capacity import capacity
-from monitor.facts.inputs import HARDWARE
 from monitor.markets.decode import find_children
 from monitor.markets.load import bind
 from monitor.markets.standards import BEACON
 from monitor.markets.upgrades import upgrades
-from monitor.model.schema import empty
+from monitor.model.schema import HARDWARE, empty
 from monitor.views.format import address
 from tests.markets.chain_of_logs import PAYER, PROVIDER, RENTER, Chain, built_in, by_verb, declared, local_config
 from tests.markets.theatre import Theatre

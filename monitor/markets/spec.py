@@ -127,7 +127,6 @@ class EventTable(Table):
     value: Sql | None = None
     child: Name | None = None
     """On `child.register`: the role of the contract whose address is the key."""
-    provenance: Text | None = None
 
 
 class MarketFile(Table):

@@ -100,7 +100,8 @@ def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
     known = pl.concat([own.select("backer", "cluster_id"), started.select("backer", "cluster_id")]).unique()
     provider = facts.homes(backers, "provider").rename({"cluster_id": "own"})
     there = [*_WHERE, "backer"]
-    paid = facts.deposits.rename({"payer": "backer"}).select(*there, "cluster_id")
+    # who opened the leases is enough: deposits are read out of the events of all
+    paid = facts.tenancies.rename({"payer": "backer"}).select(*there, "cluster_id")
     behind = backers.select(*there).unique()
     # whoever pays for others may hold a stake in the provider as well: a sign that sponsors show
     told = pl.concat(
@@ -139,7 +140,14 @@ RULE = Rule(
         "payments through an exchange, a bridge or off chain are not seen",
         "native transfers count only as first gas, since they have no fixed dollar value",
     ),
-    inputs=("token and native transfers", "first funders", "deposits", "capacity offers", "hub labels", "clusters"),
+    inputs=(
+        "token and native transfers",
+        "first funders",
+        "payers of leases",
+        "capacity offers",
+        "hub labels",
+        "clusters",
+    ),
     check=check,
     scope="providers",
     ages=False,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from monitor.config.plain import plain
 from monitor.config.spec import Config
 from monitor.errors import ConfigError
 
@@ -17,7 +18,7 @@ __all__ = ["Loaded", "find_config", "load", "locate", "read_toml"]
 
 MAX_BYTES = 4 * 1024 * 1024
 ENV_PREFIX = "MONITOR_"
-_HINT = "run `monitor config check`, or compare with the commented config.toml that `monitor init` writes"
+_HINT = "`monitor init other.toml` writes one that explains every key, to compare with"
 
 
 class Loaded(NamedTuple):
@@ -158,12 +159,7 @@ def _whence(dotted: str, origin: dict[str, str]) -> str | None:
 def _problem(item: Any, path: Path | None, text: str, origin: dict[str, str]) -> str:
     keys = [str(part) for part in item["loc"] if part != "[key]"]
     dotted = ".".join(keys) or "config"
-    if item["type"] == "extra_forbidden":
-        what = "unknown key"
-    elif item["type"] == "missing":
-        what = "missing"
-    else:
-        what = str(item["msg"]).removeprefix("Value error, ")
+    what = plain(item["type"], item["msg"])
     named = re.match(r"[a-z_.0-9-]+\.[a-z_.0-9-]+", what) if not keys else None
     line = locate(text, named[0].split(".") if named else keys)
     where = _whence(dotted, origin) or (f"{path}:{line}" if path else "config")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from monitor.abi import EventDecl, parse_event
 from monitor.config import Config
+from monitor.config.plain import plain
 from monitor.config.resources import bundled
 from monitor.errors import ConfigError, MarketError
 from monitor.markets.lines import Path as Key
@@ -340,8 +341,7 @@ def _syntax_line(message: str) -> int:
 
 def _schema_problem(path: Path, lines: Mapping[Key, int], loc: Key, kind: str, message: str) -> Problem:
     where = [part for part in loc if part != "[key]"]
-    what = {"extra_forbidden": "unknown key", "missing": "missing"}.get(kind, message.removeprefix("Value error, "))
-    return Problem(str(path), nearest(lines, where), f"{'.'.join(map(str, where))}: {what}")
+    return Problem(str(path), nearest(lines, where), f"{'.'.join(map(str, where))}: {plain(kind, message)}")
 
 
 def _parsed(file: MarketFile, path: Path, lines: Mapping[Key, int]) -> tuple[Market | None, list[Problem]]:

@@ -68,7 +68,8 @@ def test_all_problems_at_once_with_lines(tmp_path):
         load(cwd=tmp_path)
     lines = caught.value.message.splitlines()
     assert re.findall(r"config\.toml:(\d+)", caught.value.message) == ["2", "5", "7", "10", "11"]
-    assert "unknown key" in lines[2]
+    said = ["ledger.path: must be text", "chains.x.id: must be a whole number", "chains.x.speed: unknown key"]
+    assert [line.split(": ", 1)[1] for line in lines[:3]] == said
     assert "env:NAME or file:PATH" in lines[3]
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from monitor.chain.blocks import BlockPage, read_blocks, with_failures
 from monitor.chain.call import Answer, Call, decode, known_header
-from monitor.chain.fault import Fault, Lagging
+from monitor.chain.fault import Fault, Lagging, Refusing
 from monitor.chain.inside import Moved, inside_rows
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import Lying, fixed, quantity
@@ -103,7 +103,7 @@ async def _listed(
             return found
         wanted["pageKey"] = page.page_key
     message = f"{rpc.name}: the transfers of one wallet do not end after {MAX_PAGES} pages"
-    raise NodeRefused(message, hint='set native = "blocks" or "trace" under this chain in config.toml')
+    raise Refusing(message, hint='set native = "blocks" or "trace" under this chain in config.toml')
 
 
 async def _page(

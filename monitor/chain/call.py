@@ -11,13 +11,14 @@ import msgspec
 from monitor.chain.fault import Fault
 from monitor.chain.wire import ErrorBody, HeaderAnswer, Lying, header
 from monitor.model.chain import Header
-from monitor.sync.sizing import Elsewhere, Later, classify
+from monitor.sync.sizing import Elsewhere, Later, classify, is_bare
 
 __all__ = ["Answer", "Call", "decode", "decode_optional", "is_missing", "known_header", "result"]
 
 _METHOD_NOT_FOUND = -32601
 _MISSING = re.compile(
     r"method .{0,80}(?:not (?:found|exist|supported|available|allowed|whitelisted|enabled)|unsupported)"
+    r"|(?:unsupported|unknown|no such) (?:rpc )?method"
 )
 
 T = TypeVar("T")
@@ -33,16 +34,22 @@ class Call(NamedTuple):
 
 
 def decode(answer: Answer, kind: type[T]) -> T:
-    """Decode a result; raises Fault for a JSON-RPC error and ValidationError for another shape."""
-    return msgspec.json.decode(result(answer), type=kind)
+    """Decode a result; raises Fault for a JSON-RPC error or for null, and ValidationError for another shape."""
+    told = result(answer)
+    if bytes(memoryview(told)[:5]) == b"null":
+        # What some answer to a method they do not have.
+        message = "it answers null"
+        raise Fault(message, kind="refused")
+    return msgspec.json.decode(told, type=kind)
 
 
 def result(answer: Answer) -> msgspec.Raw:
     """Take the text of a result; raises Fault for a JSON-RPC error and Lying where there is none."""
     if isinstance(answer, ErrorBody):
         text = answer.message or f"error {answer.code}"
-        verdict = classify(text, answer.code if isinstance(answer.code, int) else None)
-        if isinstance(verdict, Later):
+        code = answer.code if isinstance(answer.code, int) else None
+        verdict = classify(text, code)
+        if isinstance(verdict, Later) or is_bare(answer.message or "", code):
             raise Fault(text, kind="limited")
         if isinstance(verdict, Elsewhere) and verdict.passing:
             raise Fault(text)

@@ -39,6 +39,11 @@ _SAMPLE = 4
 """Blooms looked at beside a second look, for as many first answers of an endpoint."""
 _MUTE_SAMPLE = 64
 """The same, for as long as an endpoint has sent no log of history: a second look at nothing is nothing again."""
+_BLIND_LOOKS = 2
+"""Second looks at a stranger's answer where blooms tell nothing: who leaves logs out now and then seldom leaves out the
+same three times."""
+_CAUGHT_LOOKS = 4
+"""The same for whoever was caught."""
 _TURN = 2**16
 _GOLDEN = 40_503
 """The golden section of `_TURN`: multiples of it fall far from each other (Knuth, TAOCP 3, 6.4)."""
@@ -64,10 +69,12 @@ class Distrust:
         self._rpc = rpc
         self._level = level
         self._ranges = ranges
-        self._blooms = True
+        self._blooms: bool | None = None
+        """Whether they can be used: not where they are empty beside logs; unknown until one is not empty."""
         self._trust: dict[int, Trust] = {}
         self._whole: set[LogFilter] = set()
         self._heard: set[int] = set()
+        self._caught: set[int] = set()
 
     def level(self, span: Span) -> Level:
         """Tell the strictest level that holds for any block of a span."""
@@ -98,33 +105,41 @@ class Distrust:
         await self._look(wanted, logs, [one for number, one in headers.items() if number in range(*span)], place)
         if level == "quorum":
             await self._again(wanted, span, logs, place, elsewhere=True)
-        elif final:
-            await self._test(wanted, span, logs, headers, place)
+        elif final or not self._blooms:
+            # At the head blooms are looked at as they come, and that is all, where there are any.
+            await self._test(wanted, span, logs, headers, place, final=final)
 
     async def _test(
-        self, wanted: LogFilter, span: Span, logs: pl.DataFrame, headers: Mapping[int, Header], place: int
+        self,
+        wanted: LogFilter,
+        span: Span,
+        logs: pl.DataFrame,
+        headers: Mapping[int, Header],
+        place: int,
+        *,
+        final: bool,
     ) -> None:
-        """Gather what evidence is worth its price: of strangers always, later of some answers."""
+        """Gather what evidence is worth its price: of strangers and without blooms always, else of some answers."""
         trust = self._trust.get(place, Trust())
         if logs.height:
             self._heard.add(place)
         told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
-        how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms)
+        how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms is not False)
         hole = None if wanted in self._whole else torn(logs)
-        if not (cheap or hole is not None or trust.is_due):
+        if self._blooms is not False and not (cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
         self._trust[place] = Trust()
-        again = hole is not None or how == "again"
+        again = hole is not None or how == "again" or not self._blooms
         blanks = [number for number in range(*span) if number not in told]
         if again:
             # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
             blanks = _spread(blanks, self._sample(place, trust))
-        if self._blooms and blanks:
+        if self._blooms is not False and blanks:
             found = await fetch_headers(self._rpc, blanks)
             await self._look(wanted, logs, list(found.values()), place)
-        if again:
-            await self._again(wanted, span, logs, place, elsewhere=False)
+        for _ in range(self._looks(place, trust) if again else 0):
+            await self._again(wanted, span, logs, place, elsewhere=False, known={} if final else headers)
         if hole is not None:
             # Who leaves out every so many logs may say the same in another cut; the receipts of a torn block tell that
             # from other contracts' logs, and those are natural to this filter.
@@ -140,13 +155,21 @@ class Distrust:
             return _MUTE_SAMPLE
         return _SAMPLE if mute or trust.proven < _SAMPLE else 0
 
+    def _looks(self, place: int, trust: Trust) -> int:
+        """Say how often the same is asked again."""
+        if self._blooms is not False:
+            return 1
+        return _CAUGHT_LOOKS if place in self._caught else _BLIND_LOOKS if trust.is_new else 1
+
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
         """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
+        if self._blooms is None and any(any(one.bloom) for one in headers):
+            self._blooms = True
         # A bloom of nothing but ones rules out nothing, and says maybe by accident to everything.
         headers = [one for one in headers if one.bloom != _FULL]
-        if not self._blooms or not headers:
+        if self._blooms is False or not headers:
             return
-        numbers = [one.number for one in headers if len(one.bloom) > 0]
+        numbers = [one.number for one in headers]
         present: dict[int, set[bytes]] = {}
         items: dict[int, set[bytes]] = {}
         near = logs.filter(pl.col("block_number").is_in(numbers))
@@ -155,13 +178,13 @@ class Distrust:
             words = {topics[first : first + 32] for first in range(0, len(topics), 32)}
             items.setdefault(number, set()).update(words | {address})
         for one in headers:
-            if not one.bloom:
-                continue
             own = items.get(one.number, set())
             if own and not any(one.bloom):
                 self._blooms = False
                 log.warning("%s: its blooms are empty; they are not used", self._rpc.name)
                 return
+            if not one.bloom:
+                continue
             if not holds(one.bloom, own):
                 raise Untrue(place, f"the bloom of block {one.number} rules out logs that were sent for it")
             if lacking(one.bloom, wanted, present.get(one.number, set())) and is_crisp(one.bloom, wanted):
@@ -190,8 +213,20 @@ class Distrust:
         if not _same(said, truth):
             raise Untrue(place, f"block {number} has {truth.height} wanted logs, it sent {said.height}")
 
-    async def _again(self, wanted: LogFilter, span: Span, logs: pl.DataFrame, place: int, *, elsewhere: bool) -> None:
-        """Ask the same of another endpoint; where there is none, in another cut (no cache knows the answer)."""
+    async def _again(
+        self,
+        wanted: LogFilter,
+        span: Span,
+        logs: pl.DataFrame,
+        place: int,
+        *,
+        elsewhere: bool,
+        known: Mapping[int, Header] | None = None,
+    ) -> None:
+        """Ask the same of another endpoint; where there is none, in another cut (no cache knows the answer).
+
+        Blocks that can still change may be others by now than those that are `known`: raises Lagging.
+        """
         parts = [span]
         if not elsewhere and self._rpc.is_alone(place) and span.blocks > 1:
             middle = span.start + span.blocks // 2
@@ -208,14 +243,23 @@ class Distrust:
         second = pl.concat(frames)
         if _same(logs, second):
             return
+        await self._check_branch(known or {}, _differences(logs, second))
         # The first answer may stand although another contradicts it: wherever they differ, it has to be the true one.
         for number in _differences(logs, second)[:_DECIDED]:
             said, again = (frame.filter(pl.col("block_number") == number) for frame in (logs, second))
             if await self._is_wrong(wanted, number, said, again, frozenset({place, *others})):
+                self._caught.add(place)
                 raise Untrue(
                     place, f"block {number} has {again.height} wanted logs when asked again, not {said.height}"
                 )
+            self._caught.update(others)
             self._rpc.accuse(min(others), f"block {number} has {said.height} wanted logs, it sent {again.height}")
+
+    async def _check_branch(self, known: Mapping[int, Header], numbers: Sequence[int]) -> None:
+        for number, one in (await fetch_headers(self._rpc, [item for item in numbers if item in known])).items():
+            if one.hash != known[number].hash:
+                message = f"{self._rpc.name}: block {number} changed while its logs were looked at"
+                raise Lagging(message, hint="look again; if it stays, the endpoints are of two branches")
 
     async def _second(self, wanted: LogFilter, span: Span, place: int) -> tuple[pl.DataFrame, int]:
         def accept(answers: Sequence[Answer]) -> pl.DataFrame:

@@ -50,6 +50,8 @@ _TEXT_LIMIT = 200
 _TEXT_READ = 10_000
 _FIRST_WINDOW = 4
 _BATCH = 100
+_DOUBTS = 3
+"""Batches that failed in a row where each of their calls was then answered alone, before none was ever taken."""
 _HEAD_FRESH = 2.0
 """Seconds for which the head an endpoint reported is taken for the newest block it has."""
 _HOUR, _DAY = 3_600.0, 86_400.0
@@ -110,6 +112,8 @@ class Endpoint:
         self.error = ""
         self.head = -1
         self.batch = Batch(_BATCH, _BATCH)
+        self.takes_batches = False
+        """Whether it ever answered one."""
         self.missing: set[str] = set()
         self._chain = chain
         self._bell = bell
@@ -128,6 +132,9 @@ class Endpoint:
         self._benched_at = self._benched_until = -inf
         self._failures = 0
         self._lies = 0
+        self._doubts = 0
+        self._limits = 0
+        """Refusals for too many requests since the last good answer."""
         self._good = 0
         self._calls = 0
         self.received = 0
@@ -233,6 +240,8 @@ class Endpoint:
         """Note a failure, with its text made fit to show: what it teaches, and for how long it is left alone."""
         fault.message = self.masked(fault.message)
         self._faults[fault.kind] += 1
+        if fault.lacks:
+            self.missing.add(fault.lacks)
         if fault.kind == "limited":
             self._limited(fault, calls, now)
         elif fault.kind == "lagging" and block is not None:
@@ -256,15 +265,23 @@ class Endpoint:
         """Note that so many calls in one request were too many."""
         self.batch = batch_shrunk(self.batch, calls)
 
+    def doubted_batch(self) -> None:
+        """Note that a batch failed whose calls it answered one by one: servers break on a list they do not expect."""
+        self._doubts += 1
+        if self._doubts >= _DOUBTS and not self.takes_batches:
+            self.batch = Batch(1, 1)
+
     def timed(self, calls: Sequence[Call], seconds: float) -> None:
         """Note the seconds one request took."""
         self._latency[calls[-1].method] = seen(self.latency(calls), seconds)
         self._window = window_grown(self._window)
         self.batch = batch_took(self.batch, len(calls))
+        self.takes_batches = self.takes_batches or len(calls) > 1
 
     def answered(self, now: float) -> None:
         """Note a good answer, and log it if the failing was logged."""
         self._good += 1
+        self._limits = 0
         if self._good >= _FORGIVEN_AFTER:
             self._good, self._lies = 0, max(0, self._lies - 1)
         if self.health == "spent":
@@ -301,8 +318,10 @@ class Endpoint:
         told = told_rate(fault.message)
         pause = fault.pause or _PAUSE_WHEN_LIMITED
         self._bucket = limited(self._bucket, now, pause=pause, told=told)
-        # Some count the calls of a batch, and answer a part of them.
-        self.batch = batch_within(self.batch, self._bucket.rate if fault.whole else calls / 2)
+        # Some count the calls of a batch, and answer a part of them, or none of one that is above their limit.
+        self._limits += 1
+        whole = fault.whole and (self._limits == 1 or calls == 1)
+        self.batch = batch_within(self.batch, self._bucket.rate if whole else min(calls, self.batch.size) / 2)
 
     def _down(self, fault: Fault, now: float) -> None:
         if fault.slow:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from monitor.errors import NodeRefused
 
-__all__ = ["Fault", "FaultKind", "Lagging", "TooLarge"]
+__all__ = ["Fault", "FaultKind", "Lagging", "Refusing", "TooLarge"]
 
 FaultKind = Literal["down", "limited", "lying", "refused", "lagging"]
 
@@ -18,7 +18,8 @@ class Fault(Exception):
     error, which says nothing about the endpoint's health) or `lagging` (it does not know the block yet). `pause` is
     what the endpoint asked for, in seconds; `too_large` when a smaller question would mend it, `slow` when it might,
     since the answer did not come in time; `batch` when the number of calls in one request is what it refused, `whole`
-    when it refused a request without looking into it.
+    when it refused a request without looking into it; `rejected` when there was an answer, but an HTTP status of one
+    who did not understand the question, or broke on it; `lacks` is a method that the endpoint turned out not to have.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class Fault(Exception):
         slow: bool = False,
         batch: bool = False,
         whole: bool = False,
+        rejected: bool = False,
+        lacks: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -40,10 +43,20 @@ class Fault(Exception):
         self.slow = slow
         self.batch = batch
         self.whole = whole
+        self.rejected = rejected
+        self.lacks = lacks
 
 
 class Lagging(NodeRefused):
     """Every endpoint says it does not know the block, or has another one there."""
+
+
+class Refusing(NodeRefused):
+    """Every endpoint refuses it, or cannot answer it truly (`lied`): asking again will not help."""
+
+    def __init__(self, message: str, *, hint: str = "", lied: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.lied = lied
 
 
 class TooLarge(NodeRefused):

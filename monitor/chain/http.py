@@ -23,7 +23,7 @@ from monitor.config.spec import Secret
 from monitor.sync.pace import PAIR
 from monitor.sync.sizing import Elsewhere, Later, classify
 
-__all__ = ["Http", "envelopes", "faults", "request"]
+__all__ = ["Http", "envelopes", "faults", "number_of", "request"]
 
 _LIST = re.compile(rb"\s*\[")
 _LONG = 2**16
@@ -36,6 +36,8 @@ _LEVELS = 1_000
 _TEXT = 2_000
 _OK, _TOO_LARGE, _TOO_MANY = 200, 413, 429
 _TIMEOUTS = frozenset({408, 504, 524})
+_REJECTED = frozenset({400, 403, 404, 405, 415, 422, 500, 501})
+"""What servers answer to a request they cannot read, or whose handling breaks; gateways in trouble say others."""
 _MAX_RETRY_AFTER = 300.0
 
 
@@ -79,6 +81,7 @@ class Http:
                 too_large=large and len(ids) <= PAIR,
                 slow=response.status in _TIMEOUTS,
                 batch=large and len(ids) > PAIR,
+                rejected=response.status in _REJECTED,
             )
         return in_order(answers, ids)
 
@@ -152,7 +155,7 @@ def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:
         # An error before the request was read has no id.
         return list(answers)
     failure = answers[0].failure if lone else None
-    if failure is not None and answers[0].id not in ids[1:]:
+    if failure is not None and number_of(answers[0]) not in ids[1:]:
         # One error for the whole batch.
         text = failure.message or "a batch was refused"
         verdict = classify(text)
@@ -161,11 +164,17 @@ def in_order(answers: Sequence[Envelope], ids: Sequence[int]) -> list[Envelope]:
         if isinstance(verdict, Elsewhere) and verdict.passing:
             raise Fault(text)
         raise Fault(text, kind="refused", batch=True)
-    by_id = {answer.id: answer for answer in answers}
+    by_id = {number_of(answer): answer for answer in answers}
     if len(answers) != len(ids) or set(by_id) != set(ids):
         message = f"{len(ids)} calls got {len(answers)} answers that do not fit"
         raise Fault(message, kind="lying")
     return [by_id[number] for number in ids]
+
+
+def number_of(answer: Envelope) -> int | str | float | None:
+    """Read which call a response is for; some gateways write the number as a text."""
+    said = answer.id
+    return int(said) if isinstance(said, str) and re.fullmatch(r"[0-9]{1,15}", said) else said
 
 
 @contextmanager

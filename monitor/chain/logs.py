@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import polars as pl
 from monitor.chain.answers import read_logs
 from monitor.chain.call import Answer, Call, known_header, result
 from monitor.chain.distrust import Distrust, Untrue
-from monitor.chain.fault import Fault, Lagging, TooLarge
+from monitor.chain.fault import Fault, Lagging, Refusing, TooLarge
 from monitor.chain.receipts import block_logs
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import (
@@ -28,6 +29,11 @@ from monitor.sync.sizing import Narrow, Sizing, classify, first_sizing, grown, n
 
 __all__ = ["LogPage", "Sizer", "fetch_logs"]
 
+_PATIENCE = 5
+"""Times one block is asked for again where nobody has receipts: words that few know may mean too many calls, or a bad
+moment."""
+_FIRST_PAUSE, _MAX_PAUSE = 0.25, 4.0
+"""Seconds between these."""
 MAX_LIES = 8
 """Untrue answers to one question in a row: beyond, nobody is left who tells the truth."""
 
@@ -96,6 +102,10 @@ async def fetch_logs(
                 work.append((part, Span(span.stop, whole.stop)))
             try:
                 answer = await _tested(rpc, job, part, span, known, distrust)
+                if isinstance(answer, _Answered):
+                    sizer.took(job.kind, span.blocks, answer.logs.height)
+                elif span.blocks == 1 and halves(part) is None:
+                    answer = await _insisted(rpc, job, part, span, known, distrust, answer)
             except Untrue as untrue:
                 rpc.accuse(untrue.place, untrue.reason)
                 lies += 1
@@ -108,15 +118,8 @@ async def fetch_logs(
             if isinstance(answer, _Refusal):
                 if span.blocks > 1:
                     sizer.refused(job.kind, span.blocks, answer.narrow)
-                    work.append((part, span))
-                    continue
-                parts = halves(part)
-                if parts is not None:
-                    work += [(half, span) for half in parts]
-                    continue
-                answer = await _by_receipts(rpc, part, span, known, answer)
-            else:
-                sizer.took(job.kind, span.blocks, answer.logs.height)
+                work += [(part, span)] if span.blocks > 1 else [(half, span) for half in halves(part) or ()]
+                continue
             headers[answer.last.number] = answer.last
             found.append(answer.logs)
     return LogPage(found[0] if len(found) == 1 else sorted_rows(found), headers)
@@ -147,7 +150,8 @@ async def _request(
 ) -> tuple[_Answered | _Refusal, int]:
     def accept(answers: Sequence[Answer]) -> _Answered | _Refusal:
         head, found = answers
-        if isinstance(found, ErrorBody):
+        # What is refused together with a header is not refused for its size.
+        if isinstance(found, ErrorBody) and not isinstance(head, ErrorBody):
             refusal = _refusal(found)
             if refusal is not None:
                 return refusal
@@ -167,6 +171,37 @@ async def _request(
         return await rpc.ask_from(calls, accept, block=span.last, divisible=span.blocks > 1)
     except TooLarge as error:
         return _Refusal(Narrow(), error.message), 0
+    except Refusing as error:
+        # In words and by a code that nobody knows: it may be a limit.
+        if span.blocks == 1 or error.lied or not rpc.offers("eth_getLogs"):
+            raise
+        return _Refusal(Narrow(), error.message), 0
+
+
+async def _insisted(
+    rpc: RpcClient,
+    job: Job,
+    wanted: LogFilter,
+    span: Span,
+    known: Mapping[int, Header],
+    distrust: Distrust,
+    refusal: _Refusal,
+) -> _Answered:
+    """Read one block whose logs are refused from its receipts, or ask for it again and again."""
+    tries = 0
+    while True:
+        try:
+            return await _by_receipts(rpc, wanted, span, known, refusal)
+        except Lagging:
+            raise
+        except NodeRefused:
+            if tries >= _PATIENCE:
+                raise
+        await asyncio.sleep(min(_MAX_PAUSE, _FIRST_PAUSE * 2**tries))
+        answer = await _tested(rpc, job, wanted, span, known, distrust)
+        if isinstance(answer, _Answered):
+            return answer
+        refusal, tries = answer, tries + 1
 
 
 async def _by_receipts(

@@ -18,7 +18,7 @@ from monitor.chain.fault import Fault
 from monitor.chain.http import Http
 from monitor.chain.race import Faults, race
 from monitor.chain.socket import Socket
-from monitor.chain.wire import HeaderAnswer, Lying, header, quantity
+from monitor.chain.wire import ErrorBody, HeaderAnswer, Lying, header, quantity
 from monitor.config.spec import EndpointConfig
 from monitor.errors import ChainUnreachable, WrongChain
 from monitor.model.chain import Header
@@ -190,7 +190,11 @@ class Pool:
     async def _ask_one(self, endpoint: Endpoint, calls: Sequence[Call], accept: Accept[T]) -> T:
         await self._verified(endpoint)
         answers = await self._exchange(endpoint, calls)
-        endpoint.missing.update(call.method for call, answer in zip(calls, answers, strict=True) if is_missing(answer))
+        for call, answer in zip(calls, answers, strict=True):
+            if is_missing(answer):
+                endpoint.missing.add(call.method)
+            elif not isinstance(answer, ErrorBody):
+                endpoint.missing.discard(call.method)
         try:
             result = await aside(sum(map(_size, answers)), lambda: accept(answers))
             self._note_head(endpoint, calls, answers)
@@ -236,17 +240,27 @@ class Pool:
             try:
                 answers = await transport.send(calls)
             except Fault as fault:
-                if not fault.batch:
+                broken = fault.kind == "down" and not fault.slow and len(calls) > 1 and not endpoint.takes_batches
+                if not fault.batch and not broken:
                     raise
                 answers = None
             else:
                 endpoint.timed(calls, loop.time() - began)
             finally:
                 endpoint.received = transport.received
+        if answers is None and broken:
+            return await self._alone(endpoint, calls)
         if answers is None:
             endpoint.refused_batch(len(calls))
             return await self._exchange(endpoint, calls)
         return [answer.failure or answer.result for answer in answers]
+
+    async def _alone(self, endpoint: Endpoint, calls: Sequence[Call]) -> list[Answer]:
+        """Send each call of a failed batch alone, the first one first: it vouches for the others, or fails as well."""
+        first = await self._send(endpoint, calls[:1])
+        rest = await _all([self._part(endpoint, [call]) for call in calls[1:]])
+        endpoint.doubted_batch()
+        return [*first, *(answer for answers in rest for answer in answers)]
 
     def _note_head(self, endpoint: Endpoint, calls: Sequence[Call], answers: Sequence[Answer]) -> None:
         for call, answer in zip(calls, answers, strict=True):

@@ -11,7 +11,7 @@ from monitor.chain.call import Answer, Call, decode_optional
 from monitor.chain.native import native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import ErrorBody, HeaderAnswer, filter_parameter, header
-from monitor.config.spec import SHORT_CHAIN, NativeWay
+from monitor.config.spec import NativeWay
 from monitor.errors import NodeRefused
 from monitor.model.span import Span
 from monitor.sync.fragment import FragmentKind, LogFilter
@@ -32,8 +32,7 @@ class Abilities(NamedTuple):
 
     `span` is the widest range of blocks it took for eth_getLogs, `lag` how many blocks the finalised tag is behind the
     head (None without the tag), `news` whether it pushed a head in time (None where it is no WebSocket), `native` how
-    it would be asked for native value, `native_unasked` the same where nothing is configured: by an index, or by any
-    way on a short chain.
+    it would be asked for native value.
     """
 
     batches: bool
@@ -43,13 +42,12 @@ class Abilities(NamedTuple):
     lag: int | None
     news: bool | None
     native: FragmentKind | None
-    native_unasked: FragmentKind | None
 
 
-async def probe(rpc: RpcClient, head: int, way: NativeWay, *, pushes: bool) -> Abilities:
+async def probe(rpc: RpcClient, head: int, way: NativeWay, *, indexed: bool, pushes: bool) -> Abilities:
     """Ask an endpoint, the only one of `rpc`, for all it may have; raises ChainUnreachable when it stops answering.
 
-    `way` is how native value is to be read.
+    `way` is how native value is to be read, by an index alone where it must be `indexed`.
     """
     await rpc.headers(range(max(0, head - _BATCH + 1), head + 1))
     return Abilities(
@@ -59,8 +57,7 @@ async def probe(rpc: RpcClient, head: int, way: NativeWay, *, pushes: bool) -> A
         span=await _span(rpc, head),
         lag=await _lag(rpc, head),
         news=await _news(rpc) if pushes else None,
-        native=await native_kind(rpc, way),
-        native_unasked=await native_kind(rpc, way, indexed=head >= SHORT_CHAIN),
+        native=await native_kind(rpc, way, indexed=indexed),
     )
 
 

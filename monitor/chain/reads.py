@@ -145,7 +145,11 @@ class ChainReads:
 
     async def _has_multicall(self) -> bool:
         if self._multicall is None:
-            self._multicall = await self.rpc.has_code(MULTICALL)
+            try:
+                self._multicall = await self.rpc.has_code(MULTICALL)
+            except NodeRefused:
+                # Whoever does not say what stands at an address is asked one by one.
+                self._multicall = False
         return self._multicall
 
     async def _together(self, number: int, wanted: Sequence[Wanted]) -> list[Read]:

@@ -23,6 +23,8 @@ from monitor.sync.fragment import LogFilter
 __all__ = ["block_logs"]
 
 _RECEIPTS_PER_REQUEST = 50
+_NO_ROOT = f"0x{bytes(32).hex()}"
+"""Nothing hashes to this: some chains leave the root out so."""
 
 
 class _Listed(HeaderAnswer, rename="camel", kw_only=True):
@@ -106,7 +108,7 @@ async def _each(rpc: RpcClient, transactions: Sequence[str], one: Header, avoid:
 
 
 def _checked(receipts: Sequence[ReceiptAnswer], root: str | None, one: Header, *, proved: bool) -> pl.DataFrame:
-    own = receipts_root(receipts) if root else None
+    own = receipts_root(receipts) if root and root != _NO_ROOT else None
     if own is None and proved:
         message = f"the receipts of block {one.number} cannot be hashed: this chain has types of its own"
         raise Fault(message, kind="refused")

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from monitor.chain.call import Answer, Call, decode, known_header
 from monitor.chain.endpoint import Endpoint, EndpointState
-from monitor.chain.fault import Fault, Lagging, TooLarge
+from monitor.chain.fault import Fault, Lagging, Refusing, TooLarge
 from monitor.chain.pool import Accept, Pool
 from monitor.chain.race import Faults
 from monitor.chain.wire import Lying, block_parameter, quantity
@@ -28,6 +28,10 @@ _FIRST_CONTACT = 3
 """Tries when nothing has answered yet: a wrong URL or a node that is down should be told within seconds."""
 _FIRST_DELAY = 0.25
 _MAX_DELAY = 8.0
+_REFUSALS, _REFUSALS_OF_EXTRAS = 4, 2
+"""Proper errors from each endpoint after which waiting will not change their minds."""
+_CORE = frozenset({"eth_chainId", "eth_blockNumber", "eth_getBlockByNumber", "eth_getBlockByHash", "eth_getLogs"})
+"""Methods without which nothing goes; all others are extras, which an endpoint may lack."""
 _LIMITED_WEIGHT = 0.1
 """What a refusal for too many requests counts of a try: the rate is learned after a few."""
 
@@ -110,7 +114,7 @@ class RpcClient:
         return await self.ask([Call(method, params)], lambda answers: decode(answers[0], kind))
 
     async def has_code(self, address: bytes) -> bool:
-        """Tell whether a contract stands at an address at the head."""
+        """Tell whether a contract stands at an address at the head; raises NodeRefused where no endpoint says so."""
         return bool((await self.call("eth_getCode", [f"0x{address.hex()}", "latest"], str)).strip("0x"))
 
     async def block_number(self) -> int:
@@ -180,6 +184,8 @@ class RpcClient:
                 return found[0], found[1].place
             now = asyncio.get_running_loop().time()
             for asked, fault in found:
+                if await self._lacks(asked, calls, fault, tried.get(asked, 0)):
+                    fault.kind = "refused"
                 tried[asked] = tried.get(asked, 0) + 1
                 not_before[asked] = now + min(_MAX_DELAY, _FIRST_DELAY * 2 ** (tried[asked] - 1))
                 asked.failed(fault, now, calls=len(calls), block=block)
@@ -191,7 +197,7 @@ class RpcClient:
                     not_before[asked] = now
                 if not (self._patient and fault.kind in {"down", "limited"}):
                     counted += _LIMITED_WEIGHT if fault.kind == "limited" else 1
-                if counted >= (attempts or self._attempts) or self._hopeless(faults):
+                if counted >= (attempts or self._attempts) or self._hopeless(faults, calls):
                     raise self._given_up(faults, calls) from fault
 
     async def _try_verify(self, endpoint: Endpoint) -> bool:
@@ -211,10 +217,26 @@ class RpcClient:
         slow = {endpoint for endpoint, fault in faults if fault.slow}
         return all(endpoint in slow for endpoint in self._pool.usable())
 
-    def _hopeless(self, faults: Faults) -> bool:
-        # A proper error from every endpoint, twice each: waiting will not change their minds.
+    def _hopeless(self, faults: Faults, calls: Sequence[Call]) -> bool:
         refusals = [endpoint for endpoint, fault in faults if fault.kind == "refused"]
-        return all(refusals.count(endpoint) > 1 for endpoint in self._pool.usable())
+        most = _REFUSALS_OF_EXTRAS if _extras(calls) else _REFUSALS
+        return all(refusals.count(endpoint) >= most for endpoint in self._pool.usable())
+
+    async def _lacks(self, endpoint: Endpoint, calls: Sequence[Call], fault: Fault, tried: int) -> bool:
+        """Whether an endpoint that breaks on a question again, and answers others, does not have the method.
+
+        Simple servers answer so to what they do not know.
+        """
+        extras = _extras(calls)
+        if not fault.rejected or not extras or not (tried or extras & endpoint.missing):
+            return False
+        try:
+            await self._pool.verify(endpoint)
+        except Fault:
+            return False
+        endpoint.missing |= extras
+        endpoint.answered(asyncio.get_running_loop().time())
+        return True
 
     def _given_up(self, faults: Faults, calls: Sequence[Call]) -> ChainUnreachable:
         answered = [pair for pair in faults if pair[1].kind not in {"down", "limited"}]
@@ -225,4 +247,12 @@ class RpcClient:
         message = f"{self.name}: {endpoint.label} refused {calls[-1].method}: {fault.message}"
         if fault.kind == "lagging":
             return Lagging(message, hint="the endpoint is behind; wait, or add another one to the chain's `rpc`")
-        return NodeRefused(message, hint="add another endpoint to the chain's `rpc`, or see what this one supports")
+        hint = "add another endpoint to the chain's `rpc`, or see what this one supports"
+        kinds = {fault.kind for _, fault in faults}
+        if kinds <= {"refused", "lying"}:
+            return Refusing(message, hint=hint, lied="lying" in kinds)
+        return NodeRefused(message, hint=hint)
+
+
+def _extras(calls: Sequence[Call]) -> set[str]:
+    return {call.method for call in calls} - _CORE

@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.chain.call import Call, decode
 from monitor.chain.fault import Fault
-from monitor.chain.http import faults, request
+from monitor.chain.http import faults, number_of, request
 from monitor.chain.wire import Envelope, HeaderAnswer, Lying, header
 from monitor.config.spec import Secret
 from monitor.model.chain import Header
@@ -129,6 +129,7 @@ class Socket:
             if self._heard is not None:
                 self._heard(header(msgspec.json.decode(found.params.result, type=HeaderAnswer)))
             return
-        future = self._waiting.get(found.id) if isinstance(found.id, int) else None
+        number = number_of(found)
+        future = self._waiting.get(number) if isinstance(number, int) else None
         if future is not None and not future.done():
             future.set_result(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from types import TracebackType
@@ -19,7 +19,7 @@ from monitor.chain.head import NEAR, Finality, HeadState, advance
 from monitor.chain.logs import Sizer, fetch_logs
 from monitor.chain.native import fetch_native, native_kind
 from monitor.chain.rpc import RpcClient
-from monitor.config.spec import SHORT_CHAIN, ChainConfig
+from monitor.config.spec import ChainConfig
 from monitor.errors import ChainUnreachable, NodeRefused
 from monitor.model.chain import Change, Header, RawTransfer
 from monitor.model.page import Page, blocks_of, log_rows
@@ -40,6 +40,7 @@ class ChainSource:
     endpoint answers; others raise ChainUnreachable. Where an endpoint is a WebSocket, new heads are heard as they come,
     and `announce` is called for each: the next `poll` takes it without asking. Silence changes nothing: who polls every
     `poll_seconds` looks by itself. With the `rpc` of a source that is closed, what was learned of the endpoints stays.
+    Ways of reading native value that are `lost` (`WayLost`) are not taken again.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class ChainSource:
         patient: bool = False,
         announce: Callable[[], None] | None = None,
         rpc: RpcClient | None = None,
+        lost: Collection[FragmentKind] = (),
     ) -> None:
         self.name = name
         self.chain_id = chain.id
@@ -65,8 +67,8 @@ class ChainSource:
         )
         self.native: FragmentKind | None = None
         """How native value can be read as the configuration has it, found out when the session opens; None: not."""
-        self._way = "off" if chain.native_lookback_blocks == 0 else chain.native
-        self._indexed = chain.native_lookback_blocks is None
+        self._chain = chain
+        self._lost = lost
         self._poll_seconds = chain.poll_seconds
         self._finality = Finality(chain.finality, chain.finality_depth)
         self._sizer = Sizer(chain.max_span)
@@ -92,12 +94,19 @@ class ChainSource:
         await self.rpc.__aenter__()
         try:
             await self.rpc.check()
-            indexed = self._indexed and await self.rpc.block_number() >= SHORT_CHAIN
-            self.native = await native_kind(self.rpc, self._way, indexed=indexed)
+            self.native = await self._native_kind()
         except BaseException:
             await self.close()
             raise
         self._listening = asyncio.create_task(self._listen(), name=f"heads {self.name}")
+
+    async def _native_kind(self) -> FragmentKind | None:
+        chain = self._chain
+        if chain.native_lookback_blocks == 0:
+            return None
+        # Where it is configured, how long the chain is decides nothing.
+        head = await self.rpc.block_number() if chain.native_lookback_blocks is None else 0
+        return await native_kind(self.rpc, chain.native, indexed=chain.index_only(head), lost=self._lost)
 
     async def close(self) -> None:
         """Close the session."""
@@ -171,7 +180,8 @@ class ChainSource:
         """Fetch a job's page; None when the chain moved under it: look at the head, then plan again.
 
         Every row stands in a block of the page's headers, or is final and brings its time; the headers agree with those
-        `poll` reported. Raises NodeRefused when no endpoint gives usable answers, ChainUnreachable when none answers.
+        `poll` reported. Raises NodeRefused when no endpoint gives usable answers, WayLost when it is for good and about
+        native value, ChainUnreachable when none answers.
         """
         known = {header.number: header for header in self._state.known}
         if not job.final and job.span.last not in known:

@@ -103,9 +103,10 @@ async def fetch_by_filter(
 async def takes_at_once(rpc: RpcClient, span: Span, nobody: bytes) -> bool:
     """Whether trace_filter answers for a whole span: who has no index refuses it (reth: 100 blocks) or takes too long.
 
+    An endpoint that refuses it is not asked by trace_filter while another can be.
     `nobody` is a wallet without transactions. Raises as `fetch_by_filter` does.
     """
-    return await _asked(rpc, span, frozenset({nobody}), "fromAddress", {}) is not None
+    return await _asked(rpc, span, frozenset({nobody}), "fromAddress", {}, at_once=True) is not None
 
 
 async def fetch_by_trace(
@@ -164,9 +165,18 @@ async def _filtered(
 
 
 async def _asked(
-    rpc: RpcClient, span: Span, wallets: frozenset[bytes], side: str, known: Mapping[int, Header]
+    rpc: RpcClient,
+    span: Span,
+    wallets: frozenset[bytes],
+    side: str,
+    known: Mapping[int, Header],
+    *,
+    at_once: bool = False,
 ) -> list[_Trace] | None:
-    """Ask for the traces from or to wallets; None where that is too much at once."""
+    """Ask for the traces from or to wallets; None where that is too much at once.
+
+    Where it has to be had `at_once`, an endpoint that wants less lacks the method, and another is asked.
+    """
     several = span.blocks > 1
 
     def accept(answers: Sequence[Answer]) -> list[_Trace] | None:
@@ -174,6 +184,8 @@ async def _asked(
         if several and isinstance(first, ErrorBody):
             code = first.code if isinstance(first.code, int) else None
             if isinstance(classify(first.message or "", code), Narrow):
+                if at_once:
+                    raise Fault(first.message or "it wants fewer blocks", kind="refused", lacks="trace_filter")
                 return None
         last = known_header(answers[1], span.last)
         if span.last in known and known[span.last].hash != last.hash:

@@ -247,6 +247,10 @@ class ChainConfig(_Table):
         seconds = Decimal(self.block_seconds)
         return min(most, int(NATIVE_DAYS * 86_400 / seconds)) if seconds else most
 
+    def index_only(self, head: int) -> bool:
+        """Whether native value is read where an endpoint has an index, and not at all elsewhere."""
+        return self.native_lookback_blocks is None and head >= SHORT_CHAIN
+
     max_reads: int = Field(default=20_000, ge=0, le=10_000_000)
     """Contract calls and transactions a run may ask for in a day, where a market's logs do not say enough; what wallets
     are is asked for with what is left."""

@@ -14,7 +14,7 @@ from monitor.chain.erc20 import erc20_decimals
 from monitor.chain.probe import Abilities, probe
 from monitor.chain.rpc import RpcClient
 from monitor.config import ChainConfig, Config
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, MonitorError, NodeRefused
 from monitor.export import key_id, read_signer
 from monitor.hardware import catalogue
 from monitor.ledger.reader import Reader
@@ -149,12 +149,18 @@ async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, b
     if abs(age) > _HEAD_AGE:
         when = f"{age // 60} minutes old" if age > 0 else f"{-age // 60} minutes ahead of this clock"
         checks.append(Check("warn", what, f"{label}: its head is {when}", "the node lags, or a clock is wrong"))
-    found = await probe(rpc, head, chain.native, pushes=chain.rpc[place].pushes)
+    found = await probe(rpc, head, chain.native, indexed=chain.index_only(head), pushes=chain.rpc[place].pushes)
     checks += _abilities(what, label, head, found)
     checks.append(_native(what, label, chain, found))
     contracts = {item.address: item for item in bundle.bound if item.chain_id == chain.id and item.address}
     for address, item in sorted(contracts.items())[:_MAX_CONTRACTS]:
-        if not await rpc.has_code(address):
+        try:
+            has_code = await rpc.has_code(address)
+        except NodeRefused:
+            fix = "works; a wrong address of a contract is not noticed"
+            checks.append(Check("warn", what, f"{label}: does not say which contracts have code", fix))
+            break
+        if not has_code:
             detail = f"{label}: no code at {shown.address(address)} ({item.market}, {item.role})"
             checks.append(Check("fail", what, detail, "check the deployment's address and chain"))
     for (chain_id, token), info in sorted(bundle.tokens.items()):
@@ -189,11 +195,9 @@ def _abilities(what: str, label: str, head: int, found: Abilities) -> Iterator[C
 
 def _native(what: str, label: str, chain: ChainConfig, found: Abilities) -> Check:
     """Say whether native value is read with this endpoint, and by what."""
-    default = chain.native_lookback_blocks is None
-    way = found.native_unasked if default else found.native
-    row = ChainRow(chain_id=chain.id, name="", native_way=way or ("" if default else UNSERVED))
-    text, hint = told(chain, row)
-    unseen = "; what contracts pay out is not seen that way" if way == "native" else ""
+    none = "" if chain.native_lookback_blocks is None else UNSERVED
+    text, hint = told(chain, ChainRow(chain_id=chain.id, name="", native_way=found.native or none))
+    unseen = "; what contracts pay out is not seen that way" if found.native == "native" else ""
     return Check("warn" if hint else "ok", what, f"{label}: with it alone, native value {text}{unseen}", hint)
 
 

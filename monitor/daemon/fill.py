@@ -12,6 +12,11 @@ from monitor.ledger.writer import Writer
 
 __all__ = ["Filled", "fill"]
 
+_HINT = (
+    "what they would have told stays unknown; a contract's own refusal is final, for what a node lacks (old state, a "
+    "method) add an archive node to the chain's `rpc`"
+)
+
 
 class Filled(NamedTuple):
     """Whether any answer was written, and whether any row was, or taken back, when the head was looked at again."""
@@ -36,7 +41,9 @@ async def fill(
     await writer.put_reads(found)
     failed = [read.failure for read in found if read.failure]
     if failed:
-        progress.say(f"{follower.source.name}: {len(failed)} of {len(found)} reads could not be had: {failed[0]}")
+        progress.say(
+            f"{follower.source.name}: {len(failed)} of {len(found)} reads could not be had: {failed[0]}. hint: {_HINT}"
+        )
     if len(wanted) > len(found) and reads.left == 0:
         progress.say(f"{follower.source.name}: today's budget of reads (max_reads) is used up; the rest stays unknown")
     return Filled(answered=bool(found), changed=changed)

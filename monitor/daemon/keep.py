@@ -10,6 +10,7 @@ from operator import is_
 import msgspec
 
 from monitor.chain.endpoint import EndpointState
+from monitor.chain.native import WayLost
 from monitor.chain.reads import ChainReads
 from monitor.chain.rpc import RpcClient
 from monitor.chain.source import ChainSource
@@ -22,9 +23,9 @@ from monitor.daemon.judge import Judge
 from monitor.daemon.progress import Traffic
 from monitor.daemon.setup import Setup
 from monitor.daemon.watch import wants
-from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, WrongChain
+from monitor.errors import ChainUnreachable, ConfigError, DeepReorg, NodeRefused, WrongChain
 from monitor.ledger.rows import FOLLOWING, UNSERVED, Conflict, EndpointRow, Report
-from monitor.sync.fragment import FragmentKind, Want
+from monitor.sync.fragment import METHOD, FragmentKind, Want
 from monitor.views.format import address
 from monitor.views.native import told
 
@@ -59,6 +60,8 @@ class Keeper:
         self._said = False
         """Whether it was said that the chain fails."""
         self._said_unserved = False
+        self._lost: set[FragmentKind] = set()
+        """Ways of reading native value that were refused for good."""
         self._reported = (0.0, Report())
 
     @property
@@ -76,7 +79,13 @@ class Keeper:
             # A source made anew takes its bearings from the ledger; what was learned of the endpoints stays.
             stands, heard = setup.reader.window(chain.id), self.wake.set
             source = ChainSource(
-                self.name, chain, known=stands.known, finalized=stands.finalized, announce=heard, rpc=self._rpc
+                self.name,
+                chain,
+                known=stands.known,
+                finalized=stands.finalized,
+                announce=heard,
+                rpc=self._rpc,
+                lost=self._lost,
             )
             self._rpc = source.rpc
             try:
@@ -86,6 +95,9 @@ class Keeper:
                     await self._keep_up(source)
             except Conflict:
                 await self._pause()
+            except WayLost as error:
+                self._lost.add(error.kind)
+                setup.progress.say(f"{error.message}; native value is not read by {METHOD[error.kind]} any more")
             except ChainUnreachable as error:
                 await self._ill(error)
                 await self._pause()
@@ -99,7 +111,14 @@ class Keeper:
         for item in self.setup.bundle.bound:
             if item.chain_id != self.chain.id or not item.address or item.address in self._checked:
                 continue
-            has_code = await source.rpc.has_code(item.address)
+            try:
+                has_code = await source.rpc.has_code(item.address)
+            except NodeRefused as error:
+                self._checked.update(other.address for other in self.setup.bundle.bound)
+                self.setup.progress.say(
+                    f"{error.message}; whether contracts have code is not looked at, all else goes on"
+                )
+                return
             self._checked.add(item.address)
             if has_code:
                 continue

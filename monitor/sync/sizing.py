@@ -10,7 +10,18 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Elsewhere", "Later", "Narrow", "Sizing", "Verdict", "classify", "first_sizing", "grown", "narrowed"]
+__all__ = [
+    "Elsewhere",
+    "Later",
+    "Narrow",
+    "Sizing",
+    "Verdict",
+    "classify",
+    "first_sizing",
+    "grown",
+    "is_bare",
+    "narrowed",
+]
 
 MAX_MESSAGE = 2_000
 """Characters of an error text that are read: hints stand at the start, and the text is a stranger's."""
@@ -102,6 +113,8 @@ _TOO_MUCH = re.compile(
     r"|range.{0,60}(?:too|exceed|limit|large|wide|big|not supported)|blocks? range|max results|result window"
     r"|timeout|timed out|took too long|deadline exceeded|reduce|smaller|narrow|cancel"
 )
+_BARE = re.compile(r"(?:request )?(?:limit (?:was |is )?(?:exceeded|reached)|exceeded (?:the )?limit)?\W*")
+_BARE_CODE = -32005
 _PASSING = re.compile(
     r"internal (?:server )?error|temporar|unavailable|overload|upstream|bad gateway|no backend"
     r"|connection (?:reset|refused)|server (?:is )?busy|failed to (?:forward|fetch)|could not (?:forward|connect)"
@@ -130,6 +143,12 @@ def classify(message: str, code: int | None = None) -> Verdict:
     gone = _GONE.search(text) and not _TOO_MUCH.search(text)
     known = _TOO_MUCH.search(text) or code in _TOO_MUCH_CODES
     return _untold(text, code) if known and not gone else Elsewhere()
+
+
+def is_bare(message: str, code: int | None = None) -> bool:
+    """Whether a refusal names a limit and not which: of results to a range of logs, of calls to any other question."""
+    text = message[:MAX_MESSAGE].strip().lower()
+    return bool(_BARE.fullmatch(text)) and (bool(text) or code == _BARE_CODE)
 
 
 class Sizing(NamedTuple):

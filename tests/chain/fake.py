@@ -106,6 +106,13 @@ class FakeNode:
         self.mangle: Callable[[str, Any], Any] = lambda _method, result: result
         self.tags = {"finalized", "safe"}
         self.batches = True
+        self.breaks_on_lists = 0
+        """HTTP status for a batch, as of a server that does not expect one."""
+        self.breaks_on: set[str] = set()
+        """Methods whose handling breaks: HTTP 500."""
+        self.text_ids = False
+        self.most_calls = 10_000
+        """Calls of one request that are answered: 429 for more."""
         self.methods_missing: set[str] = set()
 
     @asynccontextmanager
@@ -121,7 +128,12 @@ class FakeNode:
         body = json.loads(await request.read())
         if self.delay:
             await asyncio.sleep(self.delay)
+        asked = {call["method"] for call in (body if isinstance(body, list) else [body])}
         status = next(self.statuses, 200) if self.statuses else 200
+        if asked & self.breaks_on or (isinstance(body, list) and self.breaks_on_lists):
+            status = self.breaks_on_lists or 500
+        elif isinstance(body, list) and len(body) > self.most_calls:
+            status = 429
         if status != 200:
             return web.Response(status=status, text="<html>bad day</html>", headers=self.headers)
         if self.raw is not None:
@@ -150,6 +162,8 @@ class FakeNode:
         return None
 
     def _answer(self, call: Json, head: int) -> Json:
+        if self.text_ids:
+            call = {**call, "id": str(call["id"])}
         try:
             result = self.mangle(call["method"], self._result(call["method"], call["params"], head))
         except Refusal as refusal:

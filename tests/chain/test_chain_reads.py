@@ -72,6 +72,15 @@ async def test_where_multicall_has_code_calls_of_a_block_travel_as_one():
         assert [int.from_bytes(read.result or b"") for read in older] == [11, 22]
 
 
+async def test_who_does_not_say_what_has_code_is_asked_one_by_one():
+    node = FakeNode(FakeChain(9))
+    node.methods_missing = {"eth_getCode"}
+    asked = [Wanted(LOCAL, 5, "call", b"\x01" * 20, size(number)) for number in (1, 2)]
+    async with node.running(), client(node) as rpc:
+        reads = await ChainReads(rpc, 100).fetch(asked)
+    assert [(read.result, read.failure) for read in reads] == [((6).to_bytes(32), None)] * 2
+
+
 async def test_a_transaction_gives_sender_recipient_value_and_input():
     async with taught() as (play, rpc, at):
         sender = b"\x77" * 20

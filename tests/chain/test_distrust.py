@@ -175,6 +175,26 @@ async def test_blooms_that_say_nothing_accuse_nobody(bits, caplog):
     assert sum("blooms are empty" in record.message for record in caplog.records) == (bits == 0)
 
 
+@pytest.mark.parametrize("bloom", [lambda _: bytes(256), lambda _: b""], ids=["empty", "missing"])
+@pytest.mark.parametrize("final", [True, False], ids=["history", "head"])
+async def test_without_blooms_no_answer_is_believed_at_once(bloom, final):
+    chain = dense(blocks=41, logs=8, bloom=bloom)
+    lies: list[int] = []
+
+    def lie(found: list[Any]) -> list[Any]:
+        lies.append(len(lies))
+        return faults.last_block_missing(found) if len(lies) % 4 == 1 else found
+
+    async with Node(chain, faults.logs(lie)).running() as node, client(node) as rpc:
+        known = dict(enumerate(await rpc.headers(range(chain.head + 1))))
+        distrust = Distrust(rpc)
+        for start in range(1, 41, 10):
+            job = Job("logs", (ONE, TWO), Span(start, start + 10), final=final)
+            page = await fetch_logs(rpc, job, Sizer(1000), distrust, {} if final else known)
+            assert page.logs.height == 80
+    assert len(lies) > 4
+
+
 async def test_sparse_history_costs_few_calls():
     chain = Chain()
     for number in range(1, 3000):

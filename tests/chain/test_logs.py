@@ -36,6 +36,42 @@ async def fetched(node: FakeNode, work: Job, max_span: int = 1000) -> list[tuple
 ALL = [(number, place) for number in range(1000) for place in range(20)]
 
 
+async def test_a_limit_in_words_and_by_a_code_nobody_knows(node):
+    node.range_cap = (400, -1, "nope")
+    assert await fetched(node, job()) == ALL
+
+
+async def test_a_block_that_is_refused_in_a_bad_moment_is_asked_for_again(node):
+    node.methods_missing = {"eth_getBlockReceipts", "eth_getTransactionReceipt"}
+    moments = itertools.chain([True] * 2, itertools.repeat(False))
+
+    def mangle(method: str, result: Any) -> Any:
+        if method == "eth_getLogs" and next(moments):
+            raise Refusal(-32000, "something went wrong")
+        return result
+
+    node.mangle = mangle
+    assert await fetched(node, job(5, 6, BOTH[:1])) == [place for place in ALL if place[0] == 5 and place[1] < 15]
+
+
+async def test_a_bare_limit_that_befalls_headers_too_is_one_of_calls(node, monkeypatch):
+    monkeypatch.setattr("monitor.chain.endpoint._PAUSE_WHEN_LIMITED", 0.01)
+    moments = itertools.cycle([True, False, False, False, False])
+
+    def mangle(_: str, result: Any) -> Any:
+        if next(moments):
+            raise Refusal(-32005, "limit exceeded")
+        return result
+
+    async with client(node) as rpc:
+        await rpc.check()
+        node.mangle = mangle
+        sizer = Sizer(1000)
+        page = await fetch_logs(rpc, job(0, 90), sizer, Distrust(rpc, "off"))
+        assert page.logs.height == 90 * 20
+        assert rpc.endpoints()[0].faults["limited"] > 0
+
+
 async def test_clean(node):
     assert await fetched(node, job()) == ALL
     asked = list(node.spans)
@@ -212,7 +248,7 @@ async def test_a_range_that_takes_too_long_is_asked_for_in_parts(node, status):
         assert len(page.logs) == len(ALL)
         assert len(node.spans) > 2
     # With another endpoint that is quick enough nothing has to be split.
-    async with FakeNode(node.chain).running() as quick, client(node, quick, timeout_seconds=3.0) as rpc:
+    async with FakeNode(node.chain).running() as quick, client(node, quick, timeout_seconds=10.0) as rpc:
         sizer = Sizer(1000)
         page = await fetch_logs(rpc, job(), sizer, Distrust(rpc, "off"))
         assert len(page.logs) == len(ALL)

@@ -102,6 +102,14 @@ async def test_a_limit_on_the_calls_of_a_batch_is_learned(node):
         assert all(size <= 10 for size in sizes[-8:])
 
 
+async def test_a_batch_that_is_always_too_many_calls_is_made_smaller(node, monkeypatch):
+    monkeypatch.setattr("monitor.chain.endpoint._PAUSE_WHEN_LIMITED", 0.01)
+    async with pool({"url": node.url}) as rpc:
+        node.most_calls = 8
+        assert [header.number for header in await rpc.headers(range(20))] == list(range(20))
+        assert rpc.endpoints()[0].faults["limited"] < 20
+
+
 async def test_a_method_an_endpoint_lacks_is_asked_for_elsewhere_at_once(node):
     async with FakeNode(node.chain).running() as bare, pool({"url": bare.url}, {"url": node.url}) as rpc:
         bare.methods_missing = {"eth_getBlockReceipts"}

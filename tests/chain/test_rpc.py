@@ -66,6 +66,63 @@ async def test_statuses(node, status):
         assert "monitor doctor" in caught.value.hint
 
 
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_server_that_breaks_on_a_list_is_asked_one_by_one(status, node):
+    node.breaks_on_lists = status
+    async with client(node) as rpc:
+        await rpc.check()
+        for _ in range(5):
+            assert [header.number for header in await rpc.headers([5, 3, 7])] == [5, 3, 7]
+        assert rpc.endpoints()[0].batch == 1
+        assert rpc.endpoints()[0].health == "ok"
+        asked = node.requests
+        await rpc.headers([5, 3, 7])
+        assert node.requests == asked + 3, "no more lists"
+
+
+async def test_one_bad_gateway_is_not_held_against_batches(node):
+    async with client(node) as rpc:
+        await rpc.check()
+        node.statuses = iter([500])
+        assert len(await rpc.headers([5, 3, 7])) == 3
+        asked = node.requests
+        assert len(await rpc.headers([5, 3, 7])) == 3
+        assert node.requests == asked + 1
+
+
+async def test_ids_that_come_back_as_texts(node):
+    node.text_ids = True
+    async with client(node) as rpc:
+        await rpc.check()
+        assert [header.number for header in await rpc.headers([5, 3])] == [5, 3]
+        assert rpc.endpoints()[0].faults == {}
+
+
+@pytest.mark.parametrize("told", ["breaks", "null", "unknown"])
+async def test_a_method_that_is_not_there_is_told_in_many_ways(told, node):
+    if told == "breaks":
+        node.breaks_on = {"trace_filter"}
+    elif told == "null":
+        node.mangle = lambda method, result: None if method == "eth_getCode" else result
+    else:
+        node.mangle = lambda method, result: refuse("Unsupported method") if method == "eth_getCode" else result
+    method = "trace_filter" if told == "breaks" else "eth_getCode"
+    async with client(node) as rpc:
+        await rpc.check()
+        with pytest.raises(NodeRefused, match=method):
+            await rpc.call(method, ["0xc0de", "latest"], str)
+        assert rpc.endpoints()[0].health == "ok", "it answers all else"
+        assert await rpc.block_number() == 999
+        assert rpc.offers(method) == (told == "null")
+
+
+async def test_an_error_in_words_nobody_knows_may_be_of_the_moment(node):
+    refusals = itertools.chain([True] * 3, itertools.repeat(False))
+    node.mangle = lambda _, result: refuse("something went wrong") if next(refusals) else result
+    async with client(node) as rpc:
+        assert await rpc.block_number() == 999
+
+
 async def test_unreachable():
     async with client(NOWHERE) as rpc:
         with pytest.raises(

@@ -199,6 +199,21 @@ async def test_the_way_is_chosen_by_what_the_endpoints_have(missing, way, kind):
         assert await native_kind(rpc, way) == kind
 
 
+async def test_an_index_is_asked_of_whoever_has_one():
+    def few(call: Call, said: Any) -> Any:
+        if call.method == "trace_filter" and int(call.params[0]["toBlock"], 16) - int(call.params[0]["fromBlock"], 16):
+            raise Refusal(-32000, "Block range too large; currently limited to 1 blocks")
+        return said
+
+    lacking = Node(written(), Fault(result=few), faults.without_methods(INDEX))
+    async with lacking.running(), Node(written()).running() as node, client(lacking.url, node.url) as rpc:
+        assert await native_kind(rpc, "auto", indexed=True) == "traces"
+        asked = lacking.methods["trace_filter"]
+        page = await fetch_by_filter(rpc, Span(0, 31), {ANN, BOB})
+        assert lacking.methods["trace_filter"] == asked, "it would answer block by block"
+        assert page.transfers == (await fetch_by_trace(rpc, Span(0, 31), {ANN, BOB})).transfers
+
+
 async def test_an_index_without_what_contracts_moved_is_asked_for_the_rest():
     def narrow(call: Call, said: Any) -> Any:
         if call.method == INDEX and "internal" in call.params[0]["category"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from monitor.views.fromledger import snapshot
 from tests.chaos.scene import MARKET, TOKEN, lease_opened
 from tests.fakenode import faults
 from tests.fakenode.chain import Chain, Tx
+from tests.fakenode.faults import Call, Fault, Refusal
 from tests.fakenode.forked import finished
 from tests.fakenode.node import Node
 from tests.fakenode.truth import covered, lay_out
@@ -152,3 +154,50 @@ async def test_a_way_that_no_endpoint_has_keeps_nothing_else_back(chain, tmp_pat
         assert covered(place, chain)[f"logs:{MARKET.hex()}"] == chain.head + 1
         way, rows, blind = told(place)
         assert (way, rows, len(blind)) == ("unserved", 0, 1)
+
+
+def only_for_nobody(*methods: str) -> Fault:
+    """Let a trial go well, and refuse every wallet: what a plan includes shows when it is used."""
+
+    def refuse(call: Call, said: Any) -> Any:
+        if call.method in methods and "fefefefe" not in str(call.params[0]):
+            raise Refusal(-32001, f"{call.method} is part of a dearer plan")
+        return said
+
+    return Fault(result=refuse)
+
+
+async def test_an_index_that_is_refused_for_good_counts_as_none(chain, tmp_path):
+    async with Node(chain, only_for_nobody("trace_filter"), faults.without_methods(INDEXES[1])).running() as node:
+        place = place_at(tmp_path, node)
+        said = await backfilled(place)
+        assert said.count("is part of a dearer plan; native value is not read by trace_filter any more") == 1
+        assert said.count("native value of wallets that come now is not read") == 1
+        assert covered(place, chain)[f"logs:{MARKET.hex()}"] == chain.head + 1, "all else goes on"
+        assert f"traces:{RENTER.hex()}" not in covered(place, chain)
+        way, rows, blind = told(place)
+        assert (way, rows, len(blind)) == ("unserved", 0, 1)
+        assert "no native transfers are read" in blind[0]
+
+
+async def test_where_one_index_is_refused_another_is_taken(chain, tmp_path):
+    async with Node(chain, only_for_nobody("trace_filter")).running() as node:
+        place = place_at(tmp_path, node)
+        assert "not read by trace_filter any more" in await backfilled(place)
+        assert told(place) == ("assets", 2, [])
+        assert covered(place, chain)[f"assets:{RENTER.hex()}"]
+
+
+async def test_doctor_asks_once_how_native_value_is_read(chain, tmp_path):
+    lacking = faults.without_methods(*INDEXES)
+    for folder, lines, methods in (
+        ("unasked", (), {"trace_filter": 1, INDEXES[1]: 1, "trace_block": 0}),
+        ("asked", ("native_lookback_blocks = 50",), {"trace_filter": 1, INDEXES[1]: 1, "trace_block": 1}),
+    ):
+        (tmp_path / folder).mkdir()
+        async with Node(chain, lacking).running() as node:
+            _, said = await finished(place_at(tmp_path / folder, node, *lines), "doctor")
+            assert "with it alone, native value is" in said
+            tries = {method: node.methods[method] for method in methods}
+            assert {method: min(1, times) for method, times in tries.items()} == methods
+            assert max(tries.values()) <= 2, "a refusal is heard twice, a trial is made once"

@@ -159,6 +159,25 @@ def no_batches() -> Fault:
     return Fault(before=before)
 
 
+def breaks_on_lists() -> Fault:
+    """Answer a batch with HTTP 500, as a server whose handler expects one call."""
+
+    async def before(asked: Asked) -> web.StreamResponse | None:
+        return web.Response(status=500, text="500 Internal Server Error") if asked.batch else None
+
+    return Fault(before=before)
+
+
+def breaks_on_others(*known: str) -> Fault:
+    """Answer methods other than these with HTTP 500."""
+
+    async def before(asked: Asked) -> web.StreamResponse | None:
+        others = {call.method for call in asked.calls} - {*known}
+        return web.Response(status=500, text="500 Internal Server Error") if others else None
+
+    return Fault(before=before)
+
+
 def envelope(code: int = -32603, message: str = "Internal error") -> Fault:
     """Answer HTTP 200 with an error that names no request."""
 
@@ -189,6 +208,15 @@ def cut_short() -> Fault:
         return web.Response(body=payload[: len(payload) // 2], content_type="application/json")
 
     return Fault(reply=reply)
+
+
+def refusing(code: int, message: str) -> Fault:
+    """Answer every call with an error of its own."""
+
+    def refuse(_: Call, __: Any) -> Any:
+        raise Refusal(code, message)
+
+    return Fault(result=refuse)
 
 
 def huge(size: int) -> Fault:

@@ -21,6 +21,8 @@ from tests.fakenode.truth import assert_holds, assert_sound, lay_out
 SOME = 0.1
 NARROW = faults.range_cap(20, -32614, "eth_getLogs is limited to a 20 range")
 """Makes for at least 50 requests, so that a fault of few answers strikes."""
+PLAIN = ("eth_chainId", "eth_blockNumber", "eth_getBlockByNumber", "eth_getLogs")
+"""What a server that somebody wrote for a purpose knows."""
 
 
 class Row(NamedTuple):
@@ -52,6 +54,7 @@ OFTEN = {
     "silently without the last block": some(faults.logs(faults.last_block_missing)),
     "silently without some logs": some(faults.logs(faults.some_missing)),
     "HTTP 200 with an error for nobody": some(faults.envelope()),
+    "a plain server": always(faults.breaks_on_lists(), faults.breaks_on_others(*PLAIN), faults.without_tags()),
 }
 SLOW = {
     "silently without a block": some(faults.logs(faults.a_block_missing)),
@@ -75,6 +78,9 @@ SLOW = {
     "logs in reverse": always(faults.logs(faults.backwards)),
     "blocks a backend has lost": some(faults.gaps(range(100, 110)), 0.3),
     "logs without their time": always(faults.logs(faults.without_timestamps)),
+    "nobody says what has code": always(faults.without_methods("eth_getCode")),
+    "an error in words nobody knows": some(faults.refusing(-32000, "something went wrong")),
+    "500 results, words and code nobody knows": always(faults.result_cap(500, lambda *_: (-1, "nope"))),
     "no batches": always(faults.no_batches()),
     "no finalized tag": always(faults.without_tags(), config='finality = "finalized"'),
     "no receipts": always(faults.without_methods("eth_getBlockReceipts", "eth_getTransactionReceipt")),

@@ -13,6 +13,7 @@ from monitor.sync.sizing import (
     classify,
     first_sizing,
     grown,
+    is_bare,
     narrowed,
 )
 
@@ -190,3 +191,18 @@ def test_a_rule_stays():
 def test_a_late_refusal_does_not_widen():
     first = narrowed(Sizing(2000, 2000), 2000, Narrow(50))
     assert narrowed(first, 2000, Narrow()).size == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "bare"),
+    [
+        ("limit exceeded", -32005, True),
+        ("Request limit reached.", None, True),
+        ("", -32005, True),
+        ("", -32000, False),
+        ("query exceeds limit of 500", -32005, False),
+        ("block range limit exceeded", -32005, False),
+    ],
+)
+def test_some_limits_are_of_nothing_in_particular(text, code, bare):
+    assert is_bare(text, code) == bare

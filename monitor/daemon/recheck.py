@@ -1,4 +1,4 @@
-"""Hold an evidence pack against a node: its logs against the receipts of their transactions, and its blocks."""
+"""Hold an evidence pack against a node: logs against the receipts of their transactions, native ones, and blocks."""
 
 from __future__ import annotations
 
@@ -10,22 +10,34 @@ import msgspec
 
 from monitor.chain.call import Answer, Call, decode_optional
 from monitor.chain.rpc import RpcClient
-from monitor.chain.wire import HeaderAnswer, LogAnswer, Lying, ReceiptAnswer, fixed, header, quantity, raw_log
+from monitor.chain.wire import (
+    HeaderAnswer,
+    LogAnswer,
+    Lying,
+    ReceiptAnswer,
+    TransactionAnswer,
+    fixed,
+    header,
+    quantity,
+    raw_log,
+)
 from monitor.config import ChainConfig
 from monitor.errors import InputError
-from monitor.model.chain import RawLog
+from monitor.model.chain import RawLog, RawTransfer
 
 __all__ = ["Recheck", "Said", "read_said", "recheck"]
 
 _AT_ONCE = 50
-_HASH = 32
+_HASH, _ADDRESS = 32, 20
+_PLACE = ("block_number", "block_hash", "tx_index")
 _T = TypeVar("_T")
 
 
 class Said(NamedTuple):
-    """What a pack says of one chain: its logs, and per block number its hash and time (seconds)."""
+    """What a pack says of one chain: logs, native transactions, and per block number its hash and time (seconds)."""
 
     logs: tuple[RawLog, ...]
+    transfers: tuple[RawTransfer, ...]
     blocks: Mapping[int, tuple[bytes, int]]
 
 
@@ -33,12 +45,21 @@ class Recheck(NamedTuple):
     """What was compared, and what differs, one line each."""
 
     logs: int
+    transactions: int
+    inside: int
+    """Payments inside of transactions: of these the transaction is compared, not what was moved."""
     blocks: int
     differences: list[str]
 
 
 class _Log(LogAnswer, rename="camel", kw_only=True):
     chain_id: str
+
+
+class _Native(TransactionAnswer, rename="camel", kw_only=True):
+    chain_id: str
+    nonce: str | None  # type: ignore[assignment]  # a payment inside of a transaction has none
+    trace: str
 
 
 class _Header(msgspec.Struct, rename="camel"):
@@ -48,23 +69,25 @@ class _Header(msgspec.Struct, rename="camel"):
     timestamp: str
 
 
-def read_said(logs: bytes, headers: bytes, chain_id: int) -> Said:
-    """Read `logs.json` and `headers.json` of a pack; raises InputError where they are no such thing."""
+def read_said(logs: bytes, transactions: bytes, headers: bytes, chain_id: int) -> Said:
+    """Read the three files of a pack that a node can be asked about; raises InputError where one is no such thing."""
     try:
         mine = [item for item in msgspec.json.decode(logs, type=list[_Log]) if quantity(item.chain_id) == chain_id]
+        native = msgspec.json.decode(transactions, type=list[_Native])
+        transfers = tuple(_transfer(item) for item in native if quantity(item.chain_id) == chain_id)
         blocks = {
             quantity(item.number): (fixed(item.hash, _HASH), quantity(item.timestamp))
             for item in msgspec.json.decode(headers, type=list[_Header])
             if quantity(item.chain_id) == chain_id
         }
-        return Said(tuple(raw_log(item)._replace(block_time=None) for item in mine), blocks)
+        return Said(tuple(raw_log(item)._replace(block_time=None) for item in mine), transfers, blocks)
     except (msgspec.DecodeError, UnicodeDecodeError, Lying) as error:
-        message = f"logs.json or headers.json is not what a pack holds: {error}"
+        message = f"logs.json, transactions.json or headers.json is not what a pack holds: {error}"
         raise InputError(message, hint="make the pack again: `monitor pack`") from error
 
 
 async def recheck(name: str, chain: ChainConfig, said: Said) -> Recheck:
-    """Ask a chain's endpoints for the receipt of every transaction and for every block, and compare.
+    """Ask a chain's endpoints for every transaction with its receipt and for every block, and compare.
 
     A transaction or block that no endpoint knows differs. Raises ChainUnreachable, NodeRefused, WrongChain.
     """
@@ -77,12 +100,16 @@ async def recheck(name: str, chain: ChainConfig, said: Said) -> Recheck:
         for part in _parts(sorted(by_transaction)):
             for tx, found in zip(part, await _receipts(rpc, part), strict=True):
                 differences += _compared(by_transaction[tx], found)
+        for items in _parts(said.transfers):
+            for item, sent in zip(items, await _sent(rpc, items), strict=True):
+                differences += _differing(item, sent)
         for numbers in _parts(sorted(said.blocks)):
             for number, block in zip(numbers, await _blocks(rpc, numbers), strict=True):
                 if block != said.blocks[number]:
                     what = "is not known to the node" if block is None else "has another hash or time at the node"
                     differences.append(f"block {number}: {what}")
-    return Recheck(len(said.logs), len(said.blocks), differences)
+    inside = sum(bool(item.trace) for item in said.transfers)
+    return Recheck(len(said.logs), len(said.transfers) - inside, inside, len(said.blocks), differences)
 
 
 def _parts(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
@@ -102,6 +129,51 @@ async def _receipts(rpc: RpcClient, hashes: Sequence[bytes]) -> list[dict[int, R
         return found
 
     return await rpc.ask([Call("eth_getTransactionReceipt", (f"0x{item.hex()}",)) for item in hashes], accept)
+
+
+async def _sent(rpc: RpcClient, wanted: Sequence[RawTransfer]) -> list[RawTransfer | None]:
+    """Ask for transactions as the ledger keeps them: of one that failed, which moved nothing, with value 0."""
+
+    def accept(answers: Sequence[Answer]) -> list[RawTransfer | None]:
+        found: list[RawTransfer | None] = []
+        for item, answer, outcome in zip(wanted, answers[::2], answers[1::2], strict=True):
+            told, receipt = decode_optional(answer, TransactionAnswer), decode_optional(outcome, ReceiptAnswer)
+            sent = None if told is None or receipt is None else _transfer(told)
+            if sent is not None and sent.tx_hash != item.tx_hash:
+                message = "asked for one transaction, got another one"
+                raise Lying(message)
+            failed = receipt is not None and receipt.status is not None and not quantity(receipt.status)
+            found.append(sent._replace(value=0) if sent is not None and failed else sent)
+        return found
+
+    methods = ("eth_getTransactionByHash", "eth_getTransactionReceipt")
+    return await rpc.ask([Call(method, (f"0x{item.tx_hash.hex()}",)) for item in wanted for method in methods], accept)
+
+
+def _transfer(told: TransactionAnswer) -> RawTransfer:
+    return RawTransfer(
+        quantity(told.block_number),
+        fixed(told.block_hash, _HASH),
+        fixed(told.hash, _HASH),
+        quantity(told.transaction_index),
+        fixed(told.from_, _ADDRESS),
+        fixed(told.to, _ADDRESS) if told.to else b"",
+        quantity(told.value, 2 + 2 * _HASH),
+        quantity(told.nonce) if told.nonce else None,
+        told.trace if isinstance(told, _Native) else "",
+    )
+
+
+def _differing(item: RawTransfer, sent: RawTransfer | None) -> Iterator[str]:
+    where = f"block {item.block_number}, transaction 0x{item.tx_hash.hex()}"
+    if sent is None:
+        yield f"{where}: the node does not know the transaction"
+        return
+    # What was moved inside of it takes a node's traces; that it stands where it is said to does not.
+    compared = _PLACE if item.trace else item._fields
+    names = [name for name in compared if getattr(item, name) != getattr(sent, name)]
+    if names:
+        yield f"{where}: {', '.join(names)} differ at the node"
 
 
 async def _blocks(rpc: RpcClient, numbers: Sequence[int]) -> list[tuple[bytes, int] | None]:

@@ -31,8 +31,8 @@ def command(path: str | None, key: str | None, chain: str | None, blocks: str | 
     """Recompute sizes, row counts and SHA-256 of an export or a pack in PATH; exit 1 when anything differs.
 
     A signature of the manifest is checked with the key that came with it, or with --key, which has to be given where
-    there must be one. With --chain, every log and block of a pack is asked of a node, which needs no configuration if
-    --chain is an id and --endpoint is given.
+    there must be one. With --chain, every log, native transaction and block of a pack is asked of a node, which needs
+    no configuration if --chain is an id and --endpoint is given.
 
     With --chain alone, read the logs that the ledger covers again from another node and compare them: those of the
     markets' contracts, of what factories made, and the followed wallets' transfers. Exit 1 when they differ, 3 when the
@@ -70,7 +70,10 @@ def _pack(path: str, name: str, endpoint: str | None) -> int:
     from monitor.export import read_packed
 
     name, chain = _endpoints(name, endpoint)
-    said = read_said(read_packed(Path(path), "logs.json"), read_packed(Path(path), "headers.json"), chain.id)
+    logs, transactions, headers = (
+        read_packed(Path(path), part) for part in ("logs.json", "transactions.json", "headers.json")
+    )
+    said = read_said(logs, transactions, headers, chain.id)
     if not said.logs and not said.blocks:
         message = f"{path} holds no log and no block of chain {chain.id}"
         raise InputError(message, hint="its README.txt names the chains")
@@ -78,7 +81,11 @@ def _pack(path: str, name: str, endpoint: str | None) -> int:
     for line in found.differences:
         click.echo(line)
     differ = len(found.differences) or "none"
-    click.echo(f"{name}: {found.logs} logs and {found.blocks} blocks compared; {differ} differ", err=True)
+    what = f"{found.logs} logs, {found.transactions} native transactions and {found.blocks} blocks"
+    click.echo(f"{name}: {what} compared; {differ} differ", err=True)
+    if found.inside:
+        where = f"{name}: of {found.inside} payments inside of transactions"
+        click.echo(f"{where} the transaction is compared, not what was moved: that takes a node's traces", err=True)
     return 1 if found.differences else 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from monitor.rules.facts import Facts
@@ -30,22 +32,8 @@ def check(facts: Facts, params: Params) -> Outcome:
     funded = first.join(begun, on=_WALLET, how="left")
     age = pl.col("first_at") - pl.col("funded_at")
     fresh = funded.filter((age >= 0) & (age < params["max_age_hours"] * HOUR))
-    soon = pl.col("first_at") + params["first_hours"] * HOUR
-    together = firsts.join(fresh.select(*_WALLET, "first_at"), on=_WALLET, how="inner").filter(
-        pl.col("opened_at") <= soon
-    )
-    escrow = (
-        facts.deposits.join(together.select("lease", "first_at"), on="lease", how="inner")
-        .filter(pl.col("at") <= soon)
-        .group_by(_WALLET)
-        .agg(pl.when(pl.col("micro").is_not_null().any()).then(pl.col("micro").sum()).alias("escrow_micro"))
-    )
-    taken = together.group_by(_WALLET).agg(
-        *evidence(pl.col("milli").sum().alias("h100e_milli"), pl.col("cluster_id").first())
-    )
     judged = (
-        fresh.join(taken, on=_WALLET, how="inner")
-        .join(escrow, on=_WALLET, how="left")
+        _with_leases(facts, fresh, firsts, params["first_hours"] * HOUR)
         .join(_prior_transactions(facts, fresh), on=_WALLET, how="left")
         .with_columns(pl.col("prior_txs").fill_null(0))
     )
@@ -78,12 +66,7 @@ def check(facts: Facts, params: Params) -> Outcome:
             f" >= {params['min_h100e']} H100e or >= {params['min_escrow_usd']} USD in escrow"
         ),
     )
-    unfunded = facts.unfunded.group_by("chain_id").len().sort("chain_id")
-    unseen = unfunded.filter(~pl.col("chain_id").is_in(sorted(blind)))
-    lines = [
-        f"T03: not assessable: chain {chain}: no funding seen for {count} renters" for chain, count in unseen.rows()
-    ]
-    return Outcome(found, (*blind.values(), *lines))
+    return Outcome(found, (*blind.values(), *_unfunded(facts, blind)))
 
 
 def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
@@ -98,6 +81,33 @@ def _blind_chains(facts: Facts, params: Params) -> dict[int, str]:
                 f"T03: not assessable: chain {chain_id}: {have} are read, {needed // HOUR} h needed; {NATIVE_HINT}"
             )
     return blind
+
+
+def _unfunded(facts: Facts, blind: Collection[int]) -> list[str]:
+    """Say on which other chains renters came up of whom no funding was seen."""
+    unfunded = facts.unfunded.group_by("chain_id").len().sort("chain_id")
+    unseen = unfunded.filter(~pl.col("chain_id").is_in(sorted(blind)))
+    return [
+        f"T03: not assessable: chain {chain}: no funding seen for {count} renters" for chain, count in unseen.rows()
+    ]
+
+
+def _with_leases(facts: Facts, fresh: pl.DataFrame, firsts: pl.DataFrame, seconds: int) -> pl.DataFrame:
+    """Add what fresh wallets leased and paid in within `seconds` of their first lease, with its evidence."""
+    soon = pl.col("first_at") + seconds
+    together = firsts.join(fresh.select(*_WALLET, "first_at"), on=_WALLET, how="inner").filter(
+        pl.col("opened_at") <= soon
+    )
+    escrow = (
+        facts.deposits.join(together.select("lease", "first_at"), on="lease", how="inner")
+        .filter(pl.col("at") <= soon)
+        .group_by(_WALLET)
+        .agg(pl.when(pl.col("micro").is_not_null().any()).then(pl.col("micro").sum()).alias("escrow_micro"))
+    )
+    taken = together.group_by(_WALLET).agg(
+        *evidence(pl.col("milli").sum().alias("h100e_milli"), pl.col("cluster_id").first())
+    )
+    return fresh.join(taken, on=_WALLET, how="inner").join(escrow, on=_WALLET, how="left")
 
 
 def _prior_transactions(facts: Facts, fresh: pl.DataFrame) -> pl.DataFrame:

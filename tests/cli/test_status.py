@@ -66,7 +66,7 @@ async def test_status_says_which_reads_were_not_had_and_what_helps(tmp_path, cap
     line, fix = lines[at : at + 2]
     assert line.startswith("reads of fluence on fluence: 2 failed, the first: missing trie")
     assert "\x1b" not in line
-    assert line.endswith("; 1 are still to come")
+    assert line.endswith("; 1 is still to come")
     assert fix.startswith("hint: an archive endpoint has the state of old blocks")
     _, out, _ = run([*where, "status", "--format", "json"], capsys)
     (row,) = json.loads(out)["lacking"]

@@ -127,7 +127,7 @@ def _unread(row: Shortfall, names: Mapping[int, str]) -> str:
 
     where = f"{row.market or 'price feeds'} on {names.get(row.chain_id, row.chain_id)}"
     said = [f"{row.failed} failed, the first: {terminal(row.reason)}"] if row.failed else []
-    said += [f"{row.waiting} are still to come"] if row.waiting else []
+    said += [f"{row.waiting} {'is' if row.waiting == 1 else 'are'} still to come"] if row.waiting else []
     return f"reads of {where}: {'; '.join(said)}\nhint: {hint(row)}"
 
 

@@ -283,7 +283,7 @@ class MarketConfig(_Table):
 
 
 class WalletsConfig(_Table):
-    """Clustering: `hub_degree` counterparties make a wallet a hub that connects nobody."""
+    """Clustering: `hub_degree` counterparties, or an eighth on each side, make a wallet a hub that connects nobody."""
 
     transfers: bool = True
     hub_degree: int = Field(default=200, ge=2, le=1_000_000)

@@ -158,6 +158,15 @@ class Counterparties:
             found.append(known[(chain.degrees[0, known] > 0) & (degree >= least) & (degree <= most)])
         return together(*found)
 
+    def between(self, wallets: Ids, least: int) -> Ids:
+        """Keep the wallets that on one chain gave to `least` others and took from as many whom they never paid."""
+        found = [NOBODY]
+        for chain in self._chains.values():
+            known = wallets[wallets < chain.degrees.shape[1]]
+            degree, out_degree = chain.degrees[:, known]
+            found.append(known[(out_degree >= least) & (degree - out_degree >= least)])
+        return together(*found)
+
 
 def _summed(keys: NDArray[Number], each: NDArray[Number], times: Counts) -> Counts:
     """Add up by key; every one of `each` is among the sorted `keys`."""

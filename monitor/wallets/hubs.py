@@ -11,7 +11,7 @@ from monitor.model.schema import empty
 from monitor.wallets.labels import SERVICES
 from monitor.wallets.numbers import ascending, firsts, paired, turned
 
-__all__ = ["DEGREES", "HUBS", "NAMED", "ZERO_ADDRESS", "degrees", "hubs", "hubs_among", "measured"]
+__all__ = ["DEGREES", "HUBS", "NAMED", "ZERO_ADDRESS", "a_side", "degrees", "hubs", "hubs_among", "measured"]
 
 DEGREES: dict[str, pl.DataType] = {
     "chain_id": pl.Int64(),
@@ -26,6 +26,15 @@ HUBS: dict[str, pl.DataType] = {"address": pl.Binary(), "reason": pl.String(), "
 NAMED: dict[str, pl.DataType] = {"address": pl.Binary(), "reason": pl.String()}
 """Hubs without their degree, which moves with every block."""
 ZERO_ADDRESS = bytes(20)
+_SIDES, _LEAST = 8, 10
+
+
+def a_side(hub_degree: int) -> int:
+    """Say how many only give to a service, and how many it gives to: an eighth of `hub_degree` each, and ten at least.
+
+    People are paid by few or pay few; exchanges, desks and processors take from a crowd and give to another one.
+    """
+    return max(hub_degree // _SIDES, _LEAST)
 
 
 def degrees(transfers: pl.DataFrame) -> pl.DataFrame:
@@ -62,8 +71,9 @@ def _of_chain(pairs: pl.DataFrame, chain_id: int) -> pl.DataFrame:
 def hubs(degrees: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], hub_degree: int) -> pl.DataFrame:
     """List the hubs (`HUBS`) by `DEGREES`, sorted by address: service labels, market and token contracts, busy wallets.
 
-    A wallet is busy with `hub_degree` or more distinct counterparties among the transfers seen. The zero address is a
-    hub. A wallet the user labelled as somebody's own (`owner`) stays a wallet whatever its degree.
+    A wallet is busy with `hub_degree` or more distinct counterparties among the transfers seen, or with fewer where it
+    stands between two crowds (`a_side`). The zero address is a hub. A wallet the user labelled as somebody's own
+    (`owner`) stays a wallet whatever its degree.
     """
     return measured(hubs_among(degrees, labels, contracts, hub_degree), degrees)
 
@@ -72,9 +82,11 @@ def hubs_among(
     degrees: pl.DataFrame, labels: pl.DataFrame, contracts: Collection[bytes], hub_degree: int
 ) -> pl.DataFrame:
     """List the hubs (`NAMED`) as `hubs` does, from `DEGREES`."""
-    most = degrees.group_by("address").agg(pl.col("degree").max())
     owned = labels.filter(pl.col("kind") == "owner").select("address").unique()
-    busy = most.filter(pl.col("degree") >= hub_degree).join(owned, on="address", how="anti")
+    side, givers = a_side(hub_degree), pl.col("degree") - pl.col("out_degree")
+    between = (pl.col("out_degree") >= side) & (givers >= side)
+    many = degrees.filter((pl.col("degree") >= hub_degree) | between).select("address").unique()
+    busy = many.join(owned, on="address", how="anti")
     services = labels.filter(pl.col("kind").is_in(SERVICES))
     named = pl.concat(
         [

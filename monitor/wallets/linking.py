@@ -27,7 +27,7 @@ from monitor.wallets.evidence import LARGE, MEDIUM, SMALL
 from monitor.wallets.fees import FEES, NO_FEES, used
 from monitor.wallets.funding import FUNDINGS, first_fundings, with_degrees
 from monitor.wallets.held import Changed, Delta, Held
-from monitor.wallets.hubs import DEGREES, NAMED, hubs_among, measured
+from monitor.wallets.hubs import DEGREES, NAMED, a_side, hubs_among, measured
 from monitor.wallets.labels import LABELS, OWNER
 from monitor.wallets.links import ORDER, PAYMENTS, SUNK, declared, judged, same_fees, sinks, sole_owners, without
 from monitor.wallets.numbers import NOBODY, Ids, Numbers, together
@@ -224,7 +224,8 @@ class Links:
 
     def _name_hubs(self, changed: Ids, named: Ids) -> Ids:
         """Name hubs again among wallets of other degrees or labels; returns those that became one or no longer are."""
-        busy = self._degrees.within(changed, "degree", self._hub_degree)
+        many = self._degrees.within(changed, "degree", self._hub_degree)
+        busy = together(many, self._degrees.between(changed, a_side(self._hub_degree)))
         wallets = together(np.setxor1d(busy, self._hubs.near(address=changed).wallets("address")), named)
         if not len(wallets):
             return NOBODY

@@ -138,6 +138,7 @@ def low_steps():
             for name, value in (("SMALL", 2), ("MEDIUM", 4), ("LARGE", 9)):
                 if hasattr(module, name):
                     stack.enter_context(patch.object(module, name, value))
+        stack.enter_context(patch("monitor.wallets.hubs._LEAST", 3))
         yield
 
 

@@ -65,6 +65,9 @@ CASES = {
         {
             "seven projects of one firm": funded(7),
             "an exchange's customers": funded(9, funder=60),
+            "customers of one that nobody labelled": funded(9)
+            + each(*(pay(50, 900 + n, block=START - 9_000 + n, nonce=20 + n) for n in range(20)))
+            + each(*(send(800 + n, 50, 90, block=START - 9_000 + n, log=3) for n in range(25))),
             "a render farm's small cards": funded(9, gpus=4),
         },
         label_rows((60, "Some Exchange", "exchange")),

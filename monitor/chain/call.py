@@ -43,13 +43,16 @@ def decode(answer: Answer, kind: type[T]) -> T:
     return msgspec.json.decode(told, type=kind)
 
 
-def result(answer: Answer) -> msgspec.Raw:
-    """Take the text of a result; raises Fault for a JSON-RPC error and Lying where there is none."""
+def result(answer: Answer, *, ranged: bool = False) -> msgspec.Raw:
+    """Take the text of a result; raises Fault for a JSON-RPC error and Lying where there is none.
+
+    A limit that is not named is one of calls, unless the question is about a range of logs.
+    """
     if isinstance(answer, ErrorBody):
         text = answer.message or f"error {answer.code}"
         code = answer.code if isinstance(answer.code, int) else None
         verdict = classify(text, code)
-        if isinstance(verdict, Later) or is_bare(answer.message or "", code):
+        if isinstance(verdict, Later) or (not ranged and is_bare(answer.message or "", code)):
             raise Fault(text, kind="limited")
         if isinstance(verdict, Elsewhere) and verdict.passing:
             raise Fault(text)

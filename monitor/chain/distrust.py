@@ -202,7 +202,7 @@ class Distrust:
         span = Span(one.number, one.number + 1)
         call = Call("eth_getLogs", (filter_parameter(wanted, span, one.hash),))
         found, _ = await self._rpc.ask_from(
-            [call], lambda answers: read_logs(result(answers[0]), wanted, span), block=one.number,
+            [call], lambda answers: read_logs(result(answers[0], ranged=True), wanted, span), block=one.number,
             avoid=frozenset({place}),
         )  # fmt: skip
         return found
@@ -264,7 +264,7 @@ class Distrust:
     async def _second(self, wanted: LogFilter, span: Span, place: int) -> tuple[pl.DataFrame, int]:
         def accept(answers: Sequence[Answer]) -> pl.DataFrame:
             last = known_header(answers[0], span.last)
-            found = read_logs(result(answers[1]), wanted, span)
+            found = read_logs(result(answers[1], ranged=True), wanted, span)
             if found.height and found["block_number"][-1] == last.number and found["block_hash"][-1] != last.hash:
                 message = f"block {last.number} has another hash in its logs than in its header"
                 raise Lying(message)

@@ -156,7 +156,7 @@ async def _request(
             if refusal is not None:
                 return refusal
         last = known_header(head, span.last)
-        logs = read_logs(result(found), wanted, span)
+        logs = read_logs(result(found, ranged=True), wanted, span)
         _check_branch(logs, last, known)
         return _Answered(logs, last)
 

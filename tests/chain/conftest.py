@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor.chain import endpoint, rpc
+from monitor.chain import endpoint, logs, rpc
 from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig, EndpointConfig
 from tests.chain.fake import CHAIN_ID, FakeChain, FakeNode
@@ -28,6 +28,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "_PAUSE_WHEN_LIMITED", 0.01)
     monkeypatch.setattr(endpoint, "_BENCH_SECONDS", 0.02)
     monkeypatch.setattr(endpoint, "_BENCH_ALONE", 0.001)
+    monkeypatch.setattr(logs, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(logs, "_MAX_PAUSE", 0.01)
 
 
 @pytest.fixture(scope="session")

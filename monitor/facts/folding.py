@@ -111,11 +111,9 @@ def agree(one: pl.DataFrame, other: pl.DataFrame) -> bool:
 
 def above(since: Mapping[int, int], block: str) -> pl.Expr:
     """Pick rows whose column `block` is above the block that `since` gives for their chain; all of other chains."""
-    known = pl.DataFrame(
-        {"chain_id": list(since), "upto": list(since.values())}, schema={"chain_id": pl.Int64(), "upto": pl.Int64()}
-    )
-    upto = pl.col("chain_id").replace_strict(known.get_column("chain_id"), known.get_column("upto"), default=-1)
-    return pl.col(block) > upto
+    chain = pl.col("chain_id")
+    known = ((chain == name) & (pl.col(block) > upto) for name, upto in since.items())
+    return pl.any_horizontal(~chain.is_in(list(since)), *known)
 
 
 def _settled(settled: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:

@@ -37,7 +37,7 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
 
     `keys` has the first columns of `order`, none of them null.
     """
-    keys = keys.unique().sort(keys.columns)
+    keys = _inorder(keys)
     rows = rows.sort(order)
     went, came = (_spans(each, keys) for each in (frame, rows))
     if keys.height > _MANY:
@@ -47,6 +47,8 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
         return pl.concat([frame, rows], rechunk=True)[pl.Series(order_now)]
     pieces, last = [frame.clear()], 0
     for (first, stop), (begin, end) in zip(went.tolist(), came.tolist(), strict=True):
+        if first == stop and begin == end:
+            continue
         pieces += [frame.slice(last, first - last), rows.slice(begin, end - begin)]
         last = stop
     return pieced([*pieces, frame.slice(last)])
@@ -54,7 +56,7 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
 
 def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
-    keys = keys.unique().sort(keys.columns)
+    keys = _inorder(keys)
     return frame[pl.Series(_spread(_spans(frame, keys)))]
 
 
@@ -86,7 +88,7 @@ def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl
     for name in sorted(stood.keys() | come.keys()):
         (first, stop), (begin, end) = (each.get(name, (0, 0)) for each in (stood, come))
         blocks = frame.get_column(block).slice(first, stop - first)
-        settled = int(blocks.search_sorted(since.get(name, -1), "right"))
+        settled = bisect_right(blocks, since.get(name, -1))
         pieces += [frame.slice(first, settled), rows.slice(begin, end - begin)]
     return pieced(pieces)
 
@@ -94,14 +96,22 @@ def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl
 def runs(column: pl.Series) -> Iterator[tuple[Any, int, int]]:
     """Give each value of a sorted column, where few differ, with its first row and the one after its last.
 
-    To look at a value takes a hundredth of what a query does.
+    To look at a value takes a hundredth of what a query does, which would also make one piece of many.
     """
     first = 0
     while first < len(column):
         value = column[first]
-        stop = bisect_right(column, value, first)
+        # most often it is the last one too
+        stop = len(column) if column[-1] == value else bisect_right(column, value, first)
         yield value, first, stop
         first = stop
+
+
+def _inorder(keys: pl.DataFrame) -> pl.DataFrame:
+    """Sort keys, each once; of few, Python does it before a query has begun."""
+    if keys.height > _MANY:
+        return keys.unique().sort(keys.columns)
+    return pl.DataFrame(sorted({row for row in keys.iter_rows() if None not in row}), schema=keys.schema, orient="row")
 
 
 def _spans(frame: pl.DataFrame, keys: pl.DataFrame) -> Spans:
@@ -119,7 +129,9 @@ def _among(columns: Sequence[pl.Series], keys: Sequence[pl.Series], within: tupl
         yield first + column.slice(first, stop - first).to_frame().select(sought).to_numpy().astype(np.int64)
         return
     for value, begin, end in runs(wanted):
-        first, stop = (bisect(column, value, *within) for bisect in (bisect_left, bisect_right))
+        first, stop = within
+        if first < stop and not column[first] == value == column[stop - 1]:
+            first, stop = (bisect(column, value, *within) for bisect in (bisect_left, bisect_right))
         yield from _among(rest, [each.slice(begin, end - begin) for each in inner], (first, stop))
 
 

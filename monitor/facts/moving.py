@@ -7,6 +7,7 @@ is kept as one mark a row. Above that block rows are compared.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -72,7 +73,7 @@ class Moving:
         for name in sorted(before.keys() | chains.keys()):
             first, stop = chains.get(name, (0, 0))
             upto = since.get(name, -1)
-            settled = first + int(block.slice(first, stop - first).search_sorted(upto, "right"))
+            settled = first + bisect_right(block.slice(first, stop - first), upto)
             above = transfers.slice(settled, stop - settled).with_columns(pl.Series(_COUNTS, counts[settled:stop]))
             came = late[slice(*late.searchsorted([first, settled]))] - first
             was, marks = _settled(before.get(name, _NOTHING), upto, came), counts[first:settled].copy()

@@ -7,6 +7,8 @@ not depend on the order of rows.
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 __all__ = [
@@ -331,4 +333,9 @@ CLUSTERS: dict[str, pl.DataType] = {
 
 def empty(schema: dict[str, pl.DataType]) -> pl.DataFrame:
     """Make a frame with no rows and exactly these columns."""
-    return pl.DataFrame(schema=schema)
+    return _empty(tuple(schema.items())).clone()
+
+
+@cache
+def _empty(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(columns))

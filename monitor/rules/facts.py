@@ -404,8 +404,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def together(self) -> pl.DataFrame:
         """Tenancies with `group`: a lease stands under its renter's cluster and, if there is one, its hand."""
-        renters = self.groups.rename({"address": "renter"})
-        return self.tenancies.join(renters, on="renter", how="inner", maintain_order="left")
+        own = self.tenancies.select("renter", pl.col("cluster_id").alias("group")).unique()
+        hands = self.hands.rename({"address": "renter"}).join(own, on="renter", how="semi").select(own.columns)
+        return self.tenancies.join(pl.concat([own, hands]), on="renter", how="inner", maintain_order="left_right")
 
     @cached_property
     def anchored(self) -> pl.DataFrame:

@@ -109,16 +109,17 @@ def peaks(leases: pl.DataFrame, by: list[str], least: int = 0) -> pl.DataFrame:
 
     Groups that never hold `least` are left out.
     """
-    leases = leases.select(*by, "opened_at", "held_until", "milli")
+    told = leases.select(*by, "opened_at", "held_until", "milli")
     if least:
         # all leases together are at least what is held at once, and adding up costs less than putting in order
-        leases = leases.filter(pl.col("milli").sum().over(by) >= least)
-    starts = leases.select(*by, pl.col("opened_at").alias("when"), pl.col("milli").alias("step"))
-    ends = leases.select(*by, pl.col("held_until").alias("when"), (-pl.col("milli")).alias("step"))
+        told = told.filter(pl.col("milli").sum().over(by) >= least)
+    starts = told.lazy().select(*by, pl.col("opened_at").alias("when"), pl.col("milli").alias("step"))
+    ends = told.lazy().select(*by, pl.col("held_until").alias("when"), (-pl.col("milli")).alias("step"))
     # what ends at a moment is gone before what starts then
     steps = pl.concat([starts, ends]).sort(*by, "when", "step")
     held = steps.with_columns(pl.col("step").cum_sum().over(by).alias("held"))
-    return held.group_by(by).agg(pl.col("held").max().alias("peak")).filter(pl.col("peak") >= least)
+    highest = held.group_by(by).agg(pl.col("held").max().alias("peak"))
+    return highest.filter(pl.col("peak") >= least).collect(engine="in-memory")
 
 
 def address_text(address: bytes) -> str:

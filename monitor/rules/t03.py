@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from monitor.facts.inorder import under
 from monitor.rules.facts import Facts
 from monitor.rules.measure import HOUR
 from monitor.rules.report import NATIVE_HINT, evidence, report
@@ -27,7 +28,8 @@ def check(facts: Facts, params: Params) -> Outcome:
         *_WALLET, pl.col("opened_at").alias("first_at"), "open_block", "open_tx"
     )
     spot = (pl.col("block_number").alias("block"), pl.col("tx_hash").alias("tx"))
-    theirs = facts.funders.rename({"address": "renter", "at": "funded_at"}).join(first, on=_WALLET, how="semi")
+    ours = first.select("chain_id", pl.col("renter").alias("address"))
+    theirs = under(facts.funders, ours).rename({"address": "renter", "at": "funded_at"})
     begun = theirs.select(*_WALLET, "funder", "funded_at", pl.struct("chain_id", *spot, "log_index").alias("funding"))
     funded = first.join(begun, on=_WALLET, how="left")
     age = pl.col("first_at") - pl.col("funded_at")

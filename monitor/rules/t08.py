@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.facts.inorder import on_every_chain, under
 from monitor.rules.facts import Facts
 from monitor.rules.measure import HOUR, MAX_POSITIONS
 from monitor.rules.money import with_micro
@@ -122,7 +123,7 @@ def _served(facts: Facts) -> pl.DataFrame:
     )
     hub = facts.strangers.rename({"address": "shell"})
     others = pl.concat([pairs, paid]).unique().join(hub, on="shell", how="anti")
-    tenant = facts.renters.join(others, left_on="renter", right_on="shell", how="semi")
+    tenant = under(facts.renters, on_every_chain(others["shell"].drop_nulls().unique(), facts.renters, name="renter"))
     others = others.join(tenant, left_on="shell", right_on="renter", how="anti")
     return others.join(renters, on=["chain_id", "renter"], how="inner")
 

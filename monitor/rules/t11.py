@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from math import comb
 
 import polars as pl
 
+from monitor.facts.inorder import under
 from monitor.rules.cut import of_tenants
-from monitor.rules.facts import Facts, milli_of
+from monitor.rules.facts import Facts
 from monitor.rules.measure import DAY, HOUR
 from monitor.rules.report import evidence, per_cluster, report
 from monitor.rules.rule import Outcome, Parameter, Params, Rule
@@ -55,11 +57,10 @@ def _paid(facts: Facts, _: Params) -> tuple[pl.DataFrame, Sizes]:
 
 def _held(facts: Facts, params: Params) -> tuple[pl.DataFrame, Sizes]:
     """List leases of tenants that have some near the limit, by H100e, and how many of each size there are."""
-    milli = milli_of("h100e")
-    low, high = _bounds(params["limit_h100e"] * 1000, params)
-    sizes = facts.leases.select(milli, pl.col("renter").alias("address"))
-    near = sizes.filter(pl.col("h100e").is_between(low, high)).select("address").unique()
-    theirs = facts.clusters.join(near, on="address", how="semi").get_column("cluster_id")
+    low, high = (Decimal(milli) / 1000 for milli in _bounds(params["limit_h100e"] * 1000, params))
+    sizes = facts.leases.select(pl.col("h100e").fill_null(0), pl.col("renter").alias("address"))
+    near = sizes.filter(pl.col("h100e").is_between(low, high)).select("address").drop_nulls()
+    theirs = under(facts.clusters, near).get_column("cluster_id")
     sized = of_tenants(facts, set(theirs)).together.with_columns(pl.col("milli").alias("size"))
     return sized, lambda: facts.sizes.rename({"milli": "size"})
 

@@ -8,6 +8,7 @@ What was found is kept between looks (`monitor.wallets.reached`): news costs wha
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -198,4 +199,4 @@ def _of(moved: pl.DataFrame, chain_id: int) -> pl.DataFrame:
 
 
 def _start(moved: pl.DataFrame, chain_id: int) -> int:
-    return int(moved.get_column("chain_id").search_sorted(chain_id, "left"))
+    return bisect_left(moved.get_column("chain_id"), chain_id)

@@ -66,16 +66,21 @@ def inbound_of(transfers: pl.DataFrame, sources: pl.Series, asset: tuple[str, ..
 
     The frame has these columns, sender, recipient, amount, block_number and any others.
     """
-    real = transfers.with_columns(believable_amount("amount")).filter(
-        (pl.col("amount") > 0)
-        & pl.col("recipient").is_not_null()
-        & (pl.col("sender") != pl.col("recipient"))
-        & ~pl.col("sender").is_in(sources.implode())
+    real = (
+        transfers.lazy()
+        .with_columns(believable_amount("amount"))
+        .filter(
+            (pl.col("amount") > 0)
+            & pl.col("recipient").is_not_null()
+            & (pl.col("sender") != pl.col("recipient"))
+            & ~pl.col("sender").is_in(sources.implode())
+        )
     )
     theirs = [*asset, "recipient"]
     sized = real.filter(pl.col("amount") * DUST_FRACTION >= pl.col("amount").max().over(theirs))
     spent = (
-        transfers.filter(~native & (pl.col("amount") > 0))
+        transfers.lazy()
+        .filter(~native & (pl.col("amount") > 0))
         .group_by(*asset, pl.col("sender").alias("recipient"))
         .agg(pl.col("block_number").max().alias("spent_block"))
     )
@@ -83,6 +88,7 @@ def inbound_of(transfers: pl.DataFrame, sources: pl.Series, asset: tuple[str, ..
         sized.join(spent, on=theirs, how="left", nulls_equal=True)
         .filter(native | (pl.col("spent_block") >= pl.col("block_number")))
         .drop("spent_block")
+        .collect(engine="in-memory")
     )
 
 

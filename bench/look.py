@@ -159,6 +159,8 @@ def main() -> int:
     leases = events // EVENTS_PER_LEASE
     before = pl.concat([lease_rows(leases), supply_rows(leases)])
     moved = served(transfer_rows(count, max(1, leases // LEASES_PER_RENTER))).sort("block_number", "log_index")
+    # as a ledger gives them: polars keeps a column that was made of one value as that value
+    before, moved = (pl.DataFrame(each.get_columns()) for each in (before, moved))
     known = Known.nothing()
     settled = inputs(before, moved, BLOCK - 1)
     for _ in range(2):

@@ -20,6 +20,8 @@ __all__ = ["extended", "on_every_chain", "pieced", "places", "replaced", "runs",
 _PLACE = "_place"
 _Side = Literal["left", "right"]
 _SIDES: tuple[_Side, _Side] = ("left", "right")
+_Keys = Mapping[str, list[Any]]
+"""Columns of sorted keys."""
 Spans = NDArray[np.int64]
 """Rows from and up to, two columns."""
 
@@ -35,29 +37,30 @@ _MANY = 256
 def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
     """Take `rows`, in any order, as all there is under the `keys` in a frame sorted by `order`.
 
-    `keys` has the first columns of `order`, none of them null.
+    `keys` has the first columns of `order`; under null there is nothing. Where that changes nothing, the frame itself
+    comes back.
     """
-    keys = _inorder(keys)
+    sought = _inorder(keys)
     rows = rows.sort(order)
-    went, came = (_spans(each, keys) for each in (frame, rows))
-    if keys.height > _MANY:
+    went, came = (_spans(each, sought) for each in (frame, rows))
+    if (went[:, 1] - went[:, 0]).sum() == rows.height and frame[pl.Series(_spread(went))].equals(rows):
+        return frame
+    if len(went) > _MANY:
         stand = np.delete(np.arange(frame.height), _spread(went))
         at = stand.searchsorted(went[:, 0]).repeat(came[:, 1] - came[:, 0])
         order_now = np.insert(stand, at, frame.height + np.arange(rows.height))
         return pl.concat([frame, rows], rechunk=True)[pl.Series(order_now)]
     pieces, last = [frame.clear()], 0
     for (first, stop), (begin, end) in zip(went.tolist(), came.tolist(), strict=True):
-        if first == stop and begin == end:
-            continue
-        pieces += [frame.slice(last, first - last), rows.slice(begin, end - begin)]
-        last = stop
+        if first < stop or begin < end:
+            pieces += [frame.slice(last, first - last), rows.slice(begin, end - begin)]
+            last = stop
     return pieced([*pieces, frame.slice(last)])
 
 
 def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
-    keys = _inorder(keys)
-    return frame[pl.Series(_spread(_spans(frame, keys)))]
+    return frame[pl.Series(_spread(_spans(frame, _inorder(keys))))]
 
 
 def on_every_chain(wallets: pl.Series, *frames: pl.DataFrame, name: str = "address") -> pl.DataFrame:
@@ -71,7 +74,7 @@ def places(frame: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> NDA
     """Say where `rows` stand in a frame that has them, in ascending order; it is sorted by `order`, never null."""
     if rows.is_empty():
         return np.zeros(0, np.int64)
-    near = _spread(_spans(frame, rows.select(order).unique().sort(order)))
+    near = _spread(_spans(frame, _inorder(rows.select(order))))
     found = frame[pl.Series(near)].with_columns(pl.Series(_PLACE, near))
     standing: NDArray[np.int64] = (
         found.join(rows, on=rows.columns, how="semi", nulls_equal=True).get_column(_PLACE).sort().to_numpy()
@@ -93,7 +96,7 @@ def extended(frame: pl.DataFrame, block: str, since: Mapping[int, int], rows: pl
     return pieced(pieces)
 
 
-def runs(column: pl.Series) -> Iterator[tuple[Any, int, int]]:
+def runs(column: pl.Series | list[Any]) -> Iterator[tuple[Any, int, int]]:
     """Give each value of a sorted column, where few differ, with its first row and the one after its last.
 
     To look at a value takes a hundredth of what a query does, which would also make one piece of many.
@@ -107,32 +110,35 @@ def runs(column: pl.Series) -> Iterator[tuple[Any, int, int]]:
         first = stop
 
 
-def _inorder(keys: pl.DataFrame) -> pl.DataFrame:
-    """Sort keys, each once; of few, Python does it before a query has begun."""
+def _inorder(keys: pl.DataFrame) -> _Keys:
+    """Sort keys, each once, those with null left out; of few, Python does it before a query has begun."""
     if keys.height > _MANY:
-        return keys.unique().sort(keys.columns)
-    return pl.DataFrame(sorted({row for row in keys.iter_rows() if None not in row}), schema=keys.schema, orient="row")
+        ordered = keys.drop_nulls().unique().sort(keys.columns)
+        return {name: ordered.get_column(name).to_list() for name in keys.columns}
+    rows = sorted({row for row in keys.iter_rows() if None not in row})
+    return {name: [row[at] for row in rows] for at, name in enumerate(keys.columns)}
 
 
-def _spans(frame: pl.DataFrame, keys: pl.DataFrame) -> Spans:
+def _spans(frame: pl.DataFrame, keys: _Keys) -> Spans:
     """Say where the rows under each of the sorted keys stand in a frame sorted by their columns."""
-    columns = [frame.get_column(name) for name in keys.columns]
-    return np.concatenate([np.zeros((0, 2), np.int64), *_among(columns, keys.get_columns(), (0, frame.height))])
+    columns = [frame.get_column(name) for name in keys]
+    return np.concatenate([np.zeros((0, 2), np.int64), *_among(columns, list(keys.values()), (0, frame.height))])
 
 
-def _among(columns: Sequence[pl.Series], keys: Sequence[pl.Series], within: tuple[int, int]) -> Iterator[Spans]:
+def _among(columns: Sequence[pl.Series], keys: Sequence[list[Any]], within: tuple[int, int]) -> Iterator[Spans]:
     """Look up the keys in a stretch of the columns."""
     (column, *rest), (wanted, *inner) = columns, keys
     if not rest:
         first, stop = within
-        sought = (pl.first().search_sorted(wanted, side).alias(side) for side in _SIDES)
+        named = pl.Series(wanted, dtype=column.dtype)
+        sought = (pl.first().search_sorted(named, side).alias(side) for side in _SIDES)
         yield first + column.slice(first, stop - first).to_frame().select(sought).to_numpy().astype(np.int64)
         return
     for value, begin, end in runs(wanted):
         first, stop = within
         if first < stop and not column[first] == value == column[stop - 1]:
             first, stop = (bisect(column, value, *within) for bisect in (bisect_left, bisect_right))
-        yield from _among(rest, [each.slice(begin, end - begin) for each in inner], (first, stop))
+        yield from _among(rest, [each[begin:end] for each in inner], (first, stop))
 
 
 def _spread(spans: Spans) -> NDArray[np.int64]:

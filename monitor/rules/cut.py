@@ -61,15 +61,16 @@ def of_tenants(facts: Facts, clusters: Collection[str]) -> Facts:
     """
     if not clusters:
         return _narrow(facts, leases=facts.leases.clear(), lease_events=facts.lease_events.clear())
-    named = pl.Series("group", sorted(clusters), dtype=pl.String())
+    named = pl.DataFrame({"group": sorted(clusters)}, schema={"group": pl.String()})
     among: Circle | Facts = facts.__dict__.get("circle", facts)
-    near = circle(among, under(among.groups, named.to_frame()).get_column("address"))
+    near = circle(among, under(among.groups, named).get_column("address"))
     wallets = near.wallets
     leases = facts.leased(wallets, "renter", "provider")
     payers = payers_of(facts, leases.get_column("renter").unique())
     if len(payers):
         leases = facts.rented(pl.concat([leases.select(KEY), facts.paid(payers)]))
-    narrow = _narrow(facts, leases=leases, lease_events=chosen(facts.lease_events, leases.select(KEY)))
+    asked, history = named.rename({"group": "cluster_id"}), chosen(facts.lease_events, leases.select(KEY))
+    narrow = _narrow(facts, leases=leases, lease_events=history, asked=asked)
     people = pl.concat([wallets, payers, *(leases.get_column(role).alias("address") for role in _ROLES)])
     narrow.__dict__.update(circle=near, **_homes(facts, people.drop_nulls().to_frame()))
     if among is not facts:

@@ -97,6 +97,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     parties: Parties | None = None
     """Finds leases (KEY) by who has a role in them, as `near`."""
 
+    asked: pl.DataFrame | None = None
+    """The clusters facts were cut down for (column cluster_id): nothing is asked of others whose leases are here."""
+
     @property
     def as_of(self) -> dict[int, int]:
         """Block seconds each chain has been read to."""
@@ -237,6 +240,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
             lease_name().alias("lease"),
             pl.struct(each.alias(name) for name, each in zip(POSITION, spot, strict=True)).alias("position"),
         ).sort("cluster_id", "opened_at", "chain_id", "open_block", "open_log_index", "market", "lease_id")
+
+    @cached_property
+    def judged(self) -> pl.DataFrame:
+        """Rows of `tenancies` of the tenants that are asked about, for rules that judge each by its own leases."""
+        if self.asked is None:
+            return self.tenancies
+        return self.tenancies.join(self.asked, on="cluster_id", how="semi", maintain_order="left")
 
     @cached_property
     def deposits(self) -> pl.DataFrame:

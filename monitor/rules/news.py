@@ -16,7 +16,7 @@ import polars as pl
 
 from monitor.facts.fold import KEY
 from monitor.facts.folding import Turned
-from monitor.facts.inorder import under
+from monitor.facts.inorder import on_every_chain, under
 from monitor.facts.prices import WEEK, priced, reference
 from monitor.rules.cut import circle, mates, payers_of
 from monitor.rules.facts import Facts, chosen
@@ -24,6 +24,7 @@ from monitor.rules.standing import News, Told, differing, distinct, renew
 
 __all__ = ["Near", "Told", "Whom", "near"]
 
+_ENDS = (("sender", "recipient"), ("recipient", "sender"))
 _PEOPLE = ("renter", "payer", "beneficiary", "provider")
 _VENUE = ("market", "chain_id")
 _KIND = (*_VENUE, "gpu_model", "term")
@@ -58,7 +59,7 @@ def near(before: Facts, after: Facts, told: Told) -> Whom | None:
     around = way.beside(known)
     own = distinct([leased, known, _partners(after, known, distinct([known, leased, payers_of(after, known)]))])
     # of rules that look at nobody's transfers, at those of wallets themselves, and at those of whoever dealt with them
-    met = way.beside(moved)
+    met = way.beside(_between(after, moved))
     served = _served(after, way.past(distinct([moved, met])))
     core = (own, distinct([own, moved]), distinct([own, moved, served]))
     beside = (around, around, distinct([around, met]))
@@ -161,9 +162,25 @@ class _Way(NamedTuple):
     def beside(self, wallets: pl.Series) -> pl.Series:
         """List who sent to the wallets or got from them."""
         loud = self.past(wallets)
-        sides = (("sender", "recipient"), ("recipient", "sender"))
         near = self.facts.near
-        return distinct(near(loud, one, other).get_column(other) for one, other in sides) if near else loud
+        return distinct(near(loud, one, other).get_column(other) for one, other in _ENDS) if near else loud
+
+
+def _between(facts: Facts, moved: pl.Series) -> pl.Series:
+    """List those of the wallets with news of transfers through which a rule may look at what lies behind them.
+
+    All but tenants that never dealt with a provider or a labelled wallet: a tenant is nobody's shell (T08), and else
+    what lies at two hops is a provider (T02, T20) or labelled (T06, T21). Who dealt with whom is as it was unless one
+    of these is among the wallets.
+    """
+    marked = distinct([facts.hosts.get_column("provider"), facts.labels.get_column("address")]).implode()
+    if facts.near is None or moved.is_in(marked).any():
+        return moved
+    tenants = under(facts.renters, on_every_chain(moved, facts.renters, name="renter")).get_column("renter").unique()
+    known = (
+        facts.near(tenants, one, one, other).filter(pl.col(other).is_in(marked)).get_column(one) for one, other in _ENDS
+    )
+    return distinct([moved.filter(~moved.is_in(tenants.implode())), *known])
 
 
 def _partners(facts: Facts, known: pl.Series, payers: pl.Series) -> pl.Series:

@@ -22,7 +22,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     """Judge each renter's first leases against the moment the wallet was first funded."""
     blind = _blind_chains(facts, params)
     order = (*_WALLET, "opened_at", "open_block", "open_log_index", "market", "lease_id")
-    told = facts.tenancies.select(*order, "open_tx", "cluster_id", "milli", "lease", "position")
+    told = facts.judged.select(*order, "open_tx", "cluster_id", "milli", "lease", "position")
     firsts = told.filter(~pl.col("chain_id").is_in(sorted(blind))).sort(order)
     first = firsts.unique(_WALLET, keep="first", maintain_order=True).select(
         *_WALLET, pl.col("opened_at").alias("first_at"), "open_block", "open_tx"

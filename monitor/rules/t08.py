@@ -45,7 +45,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     rows = (
         shown.filter(pl.col("cycles") >= params["min_cycles"])
         .join(served, on=_SHELL, how="inner")
-        .join(facts.tenancies.select("chain_id", "renter", "lease"), on=["chain_id", "renter"], how="inner")
+        .join(facts.judged.select("chain_id", "renter", "lease"), on=["chain_id", "renter"], how="inner")
         .group_by(*_SHELL, "cluster_id")
         .agg(
             pl.col("counterparties", "cycles", "passed_micro", "at", "positions").first(),
@@ -111,7 +111,7 @@ def _few(facts: Facts, shells: pl.DataFrame, most: int) -> pl.DataFrame:
 
 def _served(facts: Facts) -> pl.DataFrame:
     """List who sends value to renters or pays for their leases: chain_id, shell, renter, cluster_id; hubs never."""
-    renters = facts.tenancies.select("chain_id", "renter", "cluster_id").unique()
+    renters = facts.judged.select("chain_id", "renter", "cluster_id").unique()
     theirs = renters.select("chain_id", pl.col("renter").alias("recipient"))
     pairs = (
         facts.payments(theirs, "recipient", "chain_id", "sender", "recipient")

@@ -63,7 +63,7 @@ def check(facts: Facts, params: Params) -> Outcome:
 
 def _came(facts: Facts, least: int, seconds: int) -> pl.DataFrame:
     """List priced token transfers into tenant clusters from outside, where some window has at least so many."""
-    mine = facts.clusters.join(facts.tenancies.select("cluster_id").unique(), on="cluster_id", how="semi")
+    mine = facts.clusters.join(facts.judged.select("cluster_id").unique(), on="cluster_id", how="semi")
     # so many payers are at least so many payments, and those are counted at once
     theirs = mine.rename({"address": "recipient"})
     paid = facts.payments(theirs, "recipient", "kind", "recipient", "at").filter(pl.col("kind") == "erc20")

@@ -25,6 +25,10 @@ __all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen", "lease_name", "
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
+JUDGED = (
+    *("market", "chain_id", "lease_id", "renter", "cluster_id", "lease", "milli"),
+    *("opened_at", "open_block", "open_tx", "open_log_index", "position"),
+)
 _HOURS_LIMIT = 10**12
 """Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
 
@@ -120,7 +124,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     def homes(self, frame: pl.DataFrame, role: str) -> pl.DataFrame:
         """Pick the `clusters` of those who stand in a column, which has their name."""
-        wallets = frame.select(pl.col(role).alias("address")).drop_nulls().unique()
+        wallets = frame.select(pl.col(role).alias("address"))
         if wallets.height * _SOME < self.clusters.height:
             known = under(self.clusters, wallets)
         else:
@@ -243,10 +247,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def judged(self) -> pl.DataFrame:
-        """Rows of `tenancies` of the tenants that are asked about, for rules that judge each by its own leases."""
-        if self.asked is None:
-            return self.tenancies
-        return self.tenancies.join(self.asked, on="cluster_id", how="semi", maintain_order="left")
+        """Columns `JUDGED` of `tenancies` of the tenants that are asked about, for rules that judge each by its own."""
+        told = self.tenancies.select(JUDGED)
+        return told if self.asked is None else told.join(self.asked, on="cluster_id", how="semi", maintain_order="left")
 
     @cached_property
     def deposits(self) -> pl.DataFrame:
@@ -414,9 +417,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def together(self) -> pl.DataFrame:
         """Tenancies with `group`: a lease stands under its renter's cluster and, if there is one, its hand."""
-        own = self.tenancies.select("renter", pl.col("cluster_id").alias("group")).unique()
-        hands = self.hands.rename({"address": "renter"}).join(own, on="renter", how="semi").select(own.columns)
-        return self.tenancies.join(pl.concat([own, hands]), on="renter", how="inner", maintain_order="left_right")
+        rows = self.tenancies.select("renter", pl.col("cluster_id").alias("group")).with_row_index("row")
+        hands = rows.drop("group").join(self.hands.rename({"address": "renter"}), on="renter", how="inner")
+        # of a wide frame rows are picked sooner than joined
+        both = pl.concat([rows.drop("renter"), hands.select("row", "group")]).sort("row", "group")
+        return self.tenancies[both.get_column("row")].with_columns(both.get_column("group"))
 
     @cached_property
     def anchored(self) -> pl.DataFrame:

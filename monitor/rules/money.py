@@ -22,18 +22,25 @@ def with_micro(frame: pl.DataFrame, tokens: pl.DataFrame, name: str = "micro") -
 
     `Decimal(38, 0)`, null where the token has no fixed dollar value or the amount is beyond belief. Order is kept.
     """
-    priced = tokens.filter(
-        pl.col("usd").is_not_null() & pl.col("token_decimals").is_between(0, _DECIMALS_LIMIT) & (pl.col("usd") < 10**6)
-    ).sort("chain_id", "token", "token_decimals", "usd")
-    known = priced.unique(["chain_id", "token"], keep="first").select(
+    priced = (
+        tokens.lazy()
+        .filter(
+            pl.col("usd").is_not_null()
+            & pl.col("token_decimals").is_between(0, _DECIMALS_LIMIT)
+            & (pl.col("usd") < 10**6)
+        )
+        .sort("chain_id", "token", "token_decimals", "usd")
+    )
+    first = priced.unique(["chain_id", "token"], keep="first", maintain_order=True).select(
         "chain_id",
         "token",
         pl.col("token_decimals").alias("_decimals"),
         (pl.col("usd") * 10**_MICRO).cast(_BIG).alias("_each"),
     )
-    joined = frame.join(known, on=["chain_id", "token"], how="left", maintain_order="left")
+    known = first.collect(engine="in-memory")
+    joined = frame.lazy().join(known.lazy(), on=["chain_id", "token"], how="left", maintain_order="left")
     value = pl.lit(None, dtype=_BIG)
-    for decimals in known.get_column("_decimals").unique().sort():
+    for decimals in sorted({*known.get_column("_decimals")}):
         units = pl.col("amount").cast(_BIG)
         shift = decimals - _MICRO
         scaled = units // pl.lit(10**shift, dtype=_BIG) if shift >= 0 else units * pl.lit(10**-shift, dtype=_BIG)
@@ -41,4 +48,5 @@ def with_micro(frame: pl.DataFrame, tokens: pl.DataFrame, name: str = "micro") -
         worth = scaled * pl.col("_each") // pl.lit(10**_MICRO, dtype=_BIG)
         sane = believed & (worth <= pl.lit(_WORTH_LIMIT, dtype=_BIG))
         value = pl.when((pl.col("_decimals") == decimals) & sane).then(worth).otherwise(value)
-    return joined.with_columns(value.cast(AMOUNT).alias(name)).drop("_decimals", "_each")
+    valued = joined.with_columns(value.cast(AMOUNT).alias(name)).drop("_decimals", "_each")
+    return valued.collect(engine="in-memory")

@@ -111,9 +111,8 @@ def agree(one: pl.DataFrame, other: pl.DataFrame) -> bool:
 
 def above(since: Mapping[int, int], block: str) -> pl.Expr:
     """Pick rows whose column `block` is above the block that `since` gives for their chain; all of other chains."""
-    chain = pl.col("chain_id")
-    known = ((chain == name) & (pl.col(block) > upto) for name, upto in since.items())
-    return pl.any_horizontal(~chain.is_in(list(since)), *known)
+    elsewhere_or_above = ((pl.col("chain_id") != name) | (pl.col(block) > upto) for name, upto in since.items())
+    return pl.all_horizontal(pl.col("chain_id").is_not_null(), *elsewhere_or_above)
 
 
 def _settled(settled: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:

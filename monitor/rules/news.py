@@ -208,7 +208,9 @@ def _running(before: Facts, after: Facts) -> pl.DataFrame:
 def _since_heads(before: Facts, after: Facts, told: pl.Expr) -> pl.DataFrame:
     """Pick the leases for which `told` holds, where `now` is their chain's head of both looks that is the lower."""
     heads = pl.concat([before.heads, after.heads]).group_by("chain_id").agg(pl.col("now").min())
-    now = pl.col("chain_id").replace_strict(heads.get_column("chain_id"), heads.get_column("now"), default=None)
+    now = pl.lit(None, dtype=pl.Int64())
+    for chain_id, head in heads.iter_rows():
+        now = pl.when(pl.col("chain_id") == chain_id).then(pl.lit(head, dtype=pl.Int64())).otherwise(now)
     return (
         after.leases.lazy()
         .with_columns(now.alias("now"))

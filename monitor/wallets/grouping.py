@@ -147,7 +147,11 @@ class Grouping:
         """Add what came; look again at all transfers of whoever's first or last went, or of all where most moved."""
         if moved is None or len(wallets) > self._stays.height // 2:
             return stays(transfers)
-        gone, fresh = stays(moved.gone), stays(moved.fresh)
+        fresh = stays(moved.fresh)
+        if moved.gone.is_empty():
+            ours = fresh.select(WALLET)
+            return replaced(self._stays, ours, spanned([under(self._stays, ours), fresh]), WALLET)
+        gone = stays(moved.gone)
         ours = pl.concat([each.select(WALLET) for each in (gone, fresh)]).unique()
         standing = under(self._stays, ours)
         ends = gone.join(standing, on=WALLET, suffix="_stood")

@@ -64,7 +64,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     market as a whole counts for all.
     """
     hops: Literal[0, 1, 2] = 2
-    """Whose transfers it looks at: nobody's, those of the wallets themselves, or of whoever dealt with them as well."""
+    """Whose transfers it looks at: nobody's, those of the wallets themselves, or of whoever dealt with them as well.
+
+    Through a tenant only a provider or a labelled wallet may be looked for (`monitor.rules.news`).
+    """
     ages: bool = True
     """Whether leases that are held still say more with time alone."""
     market: Callable[[Facts], pl.DataFrame] | None = None

@@ -173,14 +173,22 @@ def _between(facts: Facts, moved: pl.Series) -> pl.Series:
     what lies at two hops is a provider (T02, T20) or labelled (T06, T21). Who dealt with whom is as it was unless one
     of these is among the wallets.
     """
-    marked = distinct([facts.hosts.get_column("provider"), facts.labels.get_column("address")]).implode()
-    if facts.near is None or moved.is_in(marked).any():
+    if facts.near is None or len(_marked(facts, moved)):
         return moved
     tenants = under(facts.renters, on_every_chain(moved, facts.renters, name="renter")).get_column("renter").unique()
-    known = (
-        facts.near(tenants, one, one, other).filter(pl.col(other).is_in(marked)).get_column(one) for one, other in _ENDS
-    )
-    return distinct([moved.filter(~moved.is_in(tenants.implode())), *known])
+    dealt = pl.concat(
+        facts.near(tenants, one, one, other).select(pl.col(one).alias("tenant"), pl.col(other).alias("other"))
+        for one, other in _ENDS
+    ).unique()
+    behind = _marked(facts, dealt.get_column("other").drop_nulls().unique())
+    known = dealt.filter(pl.col("other").is_in(behind.implode())).get_column("tenant")
+    return distinct([moved.filter(~moved.is_in(tenants.implode())), known])
+
+
+def _marked(facts: Facts, wallets: pl.Series) -> pl.Series:
+    """List those of some wallets that provide leases, offer anything, or are labelled."""
+    told = distinct([facts.hosts.get_column("provider"), facts.labels.get_column("address")])
+    return distinct([wallets.filter(wallets.is_in(told.implode())), facts.leased(wallets, "provider")["provider"]])
 
 
 def _partners(facts: Facts, known: pl.Series, payers: pl.Series) -> pl.Series:

@@ -1,0 +1,47 @@
+"""Who is judged again: here, through which wallets word of a transfer goes on to whoever lies behind them."""
+
+import polars as pl
+import pytest
+
+from monitor.facts.transfers import transfers
+from monitor.rules.pipeline import Known
+from tests.facts.rows import native, token_logs
+from tests.rules.judged import found, judged
+from tests.rules.play import DAY_BLOCKS, Rows, lease, offer, pay, send
+from tests.wallets.worlds import label_rows
+
+START, HOST, BETWEEN, TENANT = 500_000, 300, 7, 1
+FINAL = START + 20 * DAY_BLOCKS
+# both began long before with others: what comes late changes nobody's first funder
+BEGUN = pay(60, BETWEEN, block=1_000) + send(61, BETWEEN, 9_000, block=1_001)
+BEGUN += pay(62, TENANT, block=1_002, nonce=1) + send(63, TENANT, 9_000, block=1_003)
+RENTED = BEGUN + lease(1, TENANT, block=START, provider=HOST) + lease(2, BETWEEN, block=START + 5, gpus=1, provider=301)
+PASSED = send(BETWEEN, TENANT, 4_000, block=START + DAY_BLOCKS + 50)
+GIVEN = send(HOST, BETWEEN, 4_000, block=START + DAY_BLOCKS)
+QUIET = Rows([], [], [])
+
+
+def moved(rows: Rows) -> pl.DataFrame:
+    return transfers(token_logs(*rows.logs), native(*rows.native))[0]
+
+
+@pytest.mark.parametrize("offers", [QUIET, offer(HOST, "m300", block=START - 10)], ids=["no offers", "offers"])
+def test_money_back_through_another_tenant_is_heard_of_when_its_beginning_comes_late(offers):
+    known, before, after = Known.nothing(), RENTED + PASSED + offers, RENTED + PASSED + GIVEN + offers
+    for _ in range(2):
+        assert not found(judged(before, known=known, since={1: FINAL}), "T20")
+    world = judged(after, known=known, since={1: FINAL}, late=moved(GIVEN))
+    assert world.judgement == judged(after).judgement
+    assert found(world, "T20")
+
+
+def test_exposure_through_another_tenant_is_heard_of_when_its_beginning_comes_late():
+    listed = label_rows((40, "Listed One", "listed"))
+    given = send(40, BETWEEN, 4_000, block=START - 200)
+    before = RENTED + send(BETWEEN, TENANT, 4_000, block=START - 100)
+    known = Known.nothing()
+    for _ in range(2):
+        assert not found(judged(before, listed, known=known, since={1: FINAL}), "T21")
+    world = judged(before + given, listed, known=known, since={1: FINAL}, late=moved(given))
+    assert world.judgement == judged(before + given, listed).judgement
+    assert {finding.subject for finding in found(world, "T21")}

@@ -117,14 +117,15 @@ def _objects(text: memoryview) -> tuple[Numbers, Numbers] | None:
 
 def _in_columns(text: memoryview, starts: Numbers, stops: Numbers) -> pl.DataFrame:
     lengths = stops - starts
-    parts: dict[Layout, list[_Part]] = {}
+    # Rows of one layout may end differently, in what nobody reads.
+    parts: dict[tuple[Layout, int], list[_Part]] = {}
     odd: list[Numbers] = []
     for length in np.unique(lengths):
         places = np.flatnonzero(lengths == length)
         windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(text, dtype=np.uint8), int(length))
         for layout, part in _same_length(windows, starts, places, odd):
-            parts.setdefault(layout, []).append(part)
-    frames = [_frame(layout, _joined(held, len(starts))) for layout, held in parts.items()]
+            parts.setdefault((layout, part.table.shape[1]), []).append(part)
+    frames = [_frame(layout, _joined(held, len(starts))) for (layout, _), held in parts.items()]
     rest = np.concatenate([*odd, np.empty(0, dtype=np.int64)])
     if len(rest) or not frames:
         frames.append(_strictly([_decode(text[starts[place] : stops[place]]) for place in rest.tolist()]))

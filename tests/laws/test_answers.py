@@ -165,6 +165,17 @@ def test_what_is_no_list_of_logs_is_refused_alike(raw):
     same(raw)
 
 
+def test_a_last_value_that_nobody_reads_may_be_of_any_length():
+    # as Parity wrote it, last by alphabet
+    log = {"address": f"0x{'01' * 20}", "blockHash": f"0x{'22' * 32}", "blockNumber": "0xfa", "data": "0x"}
+    ends = {"transactionHash": f"0x{'11' * 32}", "transactionIndex": "0x0"}
+    told: list[dict[str, Any]] = [
+        {**log, "logIndex": hex(n), "removed": False, "topics": [], **ends, "transactionLogIndex": index}
+        for n, index in enumerate(["0x10", "0x1000"] * 16, 16)
+    ]
+    assert len(same(written(told))[0][1]) == len(told)
+
+
 def test_every_key_may_come_twice_and_the_last_one_counts_as_everywhere():
     plain = written([{"address": f"0x{'01' * 20}", "topics": [], "data": "0x", "blockNumber": hex(250 + n),
                       "transactionHash": f"0x{'11' * 32}", "transactionIndex": "0x0", "blockHash": f"0x{'22' * 32}",

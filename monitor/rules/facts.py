@@ -25,10 +25,11 @@ __all__ = ["DAY", "POSITION", "ChainContext", "Facts", "chosen", "lease_name", "
 
 POSITION = ("chain_id", "block", "tx", "log_index")
 """Fields of a `position` struct: those of `monitor.model.chain.Position`, in order."""
-JUDGED = (
+_JUDGED = (
     *("market", "chain_id", "lease_id", "renter", "cluster_id", "lease", "milli"),
     *("opened_at", "open_block", "open_tx", "open_log_index", "position"),
 )
+"""Columns of tenancies that say when a tenant leased how much."""
 _HOURS_LIMIT = 10**12
 """Thousandths of an H100e-hour one lease can add: a hundred thousand H100 for a year, so that sums stay in Int64."""
 
@@ -247,8 +248,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
 
     @cached_property
     def judged(self) -> pl.DataFrame:
-        """Columns `JUDGED` of `tenancies` of the tenants that are asked about, for rules that judge each by its own."""
-        told = self.tenancies.select(JUDGED)
+        """Some columns of `tenancies`, of the tenants that are asked about, for rules that judge each by its own."""
+        told = self.tenancies.select(_JUDGED)
         return told if self.asked is None else told.join(self.asked, on="cluster_id", how="semi", maintain_order="left")
 
     @cached_property
@@ -387,10 +388,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
     @cached_property
     def origins(self) -> pl.DataFrame:
         """Where each wallet's first value came from (`monitor.rules.hands.origins`)."""
-        return self.led(self.founders)
+        return self.origins_of(self.founders)
 
-    def led(self, founders: pl.DataFrame) -> pl.DataFrame:
-        """Follow some `founders` to the `origins`."""
+    def origins_of(self, founders: pl.DataFrame) -> pl.DataFrame:
+        """Follow some `founders` to their `origins`."""
         people = pl.concat([self.renters.get_column("renter"), self.hosts.get_column("provider")])
         return origins(founders, people, lambda between: self.behind.of(between, self.dealt, self.hubs))
 

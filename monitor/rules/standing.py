@@ -163,7 +163,7 @@ def _origins(before: Facts, after: Facts, told: Told, people: pl.Series) -> pl.S
     begun = after.founders.filter(pl.col("funder").is_in(between.implode())).get_column("address")
     wallets = distinct([told.funded, begun])
     keys = on_every_chain(wallets, before.origins, after.founders)
-    _take(after, "origins", replaced(before.origins, keys, after.led(under(after.founders, keys)), ORIGIN))
+    _take(after, "origins", replaced(before.origins, keys, after.origins_of(under(after.founders, keys)), ORIGIN))
     return _among(before.origins, after.origins, wallets)
 
 

@@ -2,13 +2,14 @@
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from monitor.facts.transfers import transfers
 from monitor.rules.pipeline import Known
-from tests.facts.rows import native, token_logs
+from tests.facts.rows import native, token_logs, who
 from tests.rules.judged import found, judged
-from tests.rules.play import DAY_BLOCKS, Rows, lease, offer, pay, send
-from tests.wallets.worlds import label_rows
+from tests.rules.play import DAY_BLOCKS, Rows, each, lease, offer, pay, send
+from tests.wallets.worlds import crowd, label_rows
 
 START, HOST, BETWEEN, TENANT = 500_000, 300, 7, 1
 FINAL = START + 20 * DAY_BLOCKS
@@ -45,3 +46,16 @@ def test_exposure_through_another_tenant_is_heard_of_when_its_beginning_comes_la
     world = judged(before + given, listed, known=known, since={1: FINAL}, late=moved(given))
     assert world.judgement == judged(before + given, listed).judgement
     assert {finding.subject for finding in found(world, "T21")}
+
+
+def test_a_funder_that_goes_on_to_others_is_counted_anew_where_only_it_moved():
+    rows = crowd() + pay(49, 50, block=900) + pay(50, TENANT, block=1_000) + lease(1, TENANT, block=START)
+    known = Known.nothing()
+    for _ in range(2):
+        judged(rows, known=known, since={1: START})
+    more = each(*(pay(50, 800 + n, block=START + 10 + n, nonce=10 + n) for n in range(3)))
+    on, anew = judged(rows + more, known=known, since={1: START}), judged(rows + more)
+    assert known.placing.placed is not None
+    for name in ("founders", "origins", "started", "groups"):
+        assert_frame_equal(getattr(on.facts, name), getattr(anew.facts, name))
+    assert on.facts.origins.filter(pl.col("address") == who(TENANT))["origin"].to_list() == [who(50)]

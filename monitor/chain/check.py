@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 
@@ -10,7 +12,7 @@ from monitor.model.page import PLACE, changes, is_sorted
 from monitor.model.span import Span
 from monitor.sync.fragment import LogFilter
 
-__all__ = ["check_order", "checked", "fits", "torn"]
+__all__ = ["Seams", "check_order", "checked", "fits", "seams"]
 
 _WORD = 32
 _FEW = 8
@@ -73,14 +75,27 @@ def check_order(rows: pl.DataFrame) -> None:
         raise Lying(words.format(block[place + 1], log[place + 1]))
 
 
-def torn(rows: pl.DataFrame) -> int | None:
-    """Name the first block of sorted LOG_ROWS that looks as if a log was left out: nearly all follow on each other.
+class Seams(NamedTuple):
+    """How sorted LOG_ROWS follow on each other in their blocks: all of them (`tight`), or with holes between.
+
+    `torn` is the first block with a hole where nearly all others have none: as if a log was left out.
+    """
+
+    tight: bool
+    torn: int | None = None
+
+
+def seams(rows: pl.DataFrame) -> Seams:
+    """Look for holes between the logs of a block.
 
     A contract that shares its transactions with others has holes everywhere, one that has its blocks to itself none.
     """
-    if rows.height < _FEW:
-        return None
+    if rows.is_empty():
+        return Seams(tight=True)
     block, log = (rows[name].to_numpy() for name in PLACE)
     before = np.where(block[1:] == block[:-1], log[:-1], -1)
     follows = np.append(log[0] == 0, log[1:] == before + 1)
-    return int(block[np.argmin(follows)]) if _MOSTLY <= int(follows.sum()) / rows.height < 1 else None
+    if follows.all():
+        return Seams(tight=True)
+    mostly = rows.height >= _FEW and follows.sum() / rows.height >= _MOSTLY
+    return Seams(tight=False, torn=int(block[np.argmin(follows)]) if mostly else None)

@@ -17,7 +17,7 @@ import polars as pl
 from monitor.chain.answers import read_logs
 from monitor.chain.blocks import fetch_headers
 from monitor.chain.call import Answer, Call, decode, known_header, result
-from monitor.chain.check import torn
+from monitor.chain.check import seams
 from monitor.chain.fault import Fault, Lagging
 from monitor.chain.proof import header_hash
 from monitor.chain.receipts import block_logs
@@ -124,13 +124,18 @@ class Distrust:
         if logs.height:
             self._heard.add(place)
         told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
-        how, cheap = way(span.blocks - len(told), logs.height, blooms=self._blooms is not False)
-        hole = None if wanted in self._whole else torn(logs)
+        tight, hole = seams(logs)
+        if wanted in self._whole:
+            hole = None
+        # Blooms tell of blocks that nothing was sent of, never of one log among others.
+        how, cheap = way(span.blocks - len(told), logs.height, blooms=tight and self._blooms is not False)
         if self._blooms is not False and not (cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
         self._trust[place] = Trust()
         again = hole is not None or how == "again" or not self._blooms
+        if not again and logs.height:
+            await self._end(wanted, logs, place)
         blanks = [number for number in range(*span) if number not in told]
         if again:
             # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
@@ -147,6 +152,12 @@ class Distrust:
             await self._decide(wanted, logs, one, place)
             self._whole.add(wanted)
         self._trust[place] = trust.tested()
+
+    async def _end(self, wanted: LogFilter, logs: pl.DataFrame, place: int) -> None:
+        """Ask for the last block with logs alone: what was cut off within it leaves no hole."""
+        last: int = logs["block_number"][-1]
+        said = logs.filter(pl.col("block_number") == last)
+        await self._again(wanted, Span(last, last + 1), said, place, elsewhere=False)
 
     def _sample(self, place: int, trust: Trust) -> int:
         """Say how many blooms are looked at beside a second look."""

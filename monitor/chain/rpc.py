@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -177,6 +177,8 @@ class RpcClient:
         not_before: dict[Endpoint, float] = {}
         faults: Faults = []
         counted = 0.0
+        # Who lacked a method before this question has been asked often enough: once more tells whether it has it now.
+        lacking = {endpoint for endpoint in self._pool.endpoints if _extras(calls) & endpoint.missing}
         while True:
             endpoint = await self._pool.next(calls, block, tried, not_before)
             found = await self._pool.ask(endpoint, calls, accept, block, tried)
@@ -197,7 +199,7 @@ class RpcClient:
                     not_before[asked] = now
                 if not (self._patient and fault.kind in {"down", "limited"}):
                     counted += _LIMITED_WEIGHT if fault.kind == "limited" else 1
-                if counted >= (attempts or self._attempts) or self._hopeless(faults, calls):
+                if counted >= (attempts or self._attempts) or self._hopeless(faults, calls, lacking):
                     raise self._given_up(faults, calls) from fault
 
     async def _try_verify(self, endpoint: Endpoint) -> bool:
@@ -217,10 +219,10 @@ class RpcClient:
         slow = {endpoint for endpoint, fault in faults if fault.slow}
         return all(endpoint in slow for endpoint in self._pool.usable())
 
-    def _hopeless(self, faults: Faults, calls: Sequence[Call]) -> bool:
+    def _hopeless(self, faults: Faults, calls: Sequence[Call], lacking: Collection[Endpoint]) -> bool:
         refusals = [endpoint for endpoint, fault in faults if fault.kind == "refused"]
         most = _REFUSALS_OF_EXTRAS if _extras(calls) else _REFUSALS
-        return all(refusals.count(endpoint) >= most for endpoint in self._pool.usable())
+        return all(refusals.count(one) >= (1 if one in lacking else most) for one in self._pool.usable())
 
     async def _lacks(self, endpoint: Endpoint, calls: Sequence[Call], fault: Fault, tried: int) -> bool:
         """Whether an endpoint that breaks on a question again, and answers others, does not have the method.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,7 @@ LIES: dict[str, Callable[[list[Any]], Any]] = {
     "everything": lambda _: [],
     "some": faults.some_missing,
     "the first": lambda found: found[1:],
+    "last log": lambda found: found[:-1],
 }
 
 
@@ -209,8 +211,8 @@ async def test_sparse_history_costs_few_calls():
 async def test_dense_history_costs_no_headers(chain):
     async with Node(chain).running() as node, client(node) as rpc:
         await read(rpc, chain)
-        assert node.methods["eth_getLogs"] == 1
-        assert node.methods["eth_getBlockByNumber"] <= 2, "the last block's, and that of the block without logs"
+        assert node.methods["eth_getLogs"] == 2, "all, and the last block alone"
+        assert node.methods["eth_getBlockByNumber"] <= 3, "the last block's twice, and that of the block without logs"
 
 
 async def test_levels_by_range():
@@ -219,3 +221,41 @@ async def test_levels_by_range():
     assert [distrust.level(Span(*span)) for span in [(0, 10), (0, 11), (18, 22), (20, 25), (31, 40)]] == [
         "bloom", "receipts", "receipts", "off", "bloom",
     ]  # fmt: skip
+
+
+TOKEN = b"\x11" * 32
+BY_ADDRESS = (ONE, lambda log: log["address"] == "0x" + "c1" * 20)
+BY_TOPIC = (events_fragment(b"", ((TOKEN,),)), lambda log: log["topics"] == ["0x" + TOKEN.hex()])
+
+
+def mingled() -> Chain:
+    """Mine blocks in each of which some logs are wanted and others are not, so that holes tell nothing."""
+    dice, chain = random.Random(3), Chain(3)
+    for _ in range(60):
+        logs = [Log(dice.choice([b"\xc1", b"\xc3"]) * 20, (dice.choice([TOKEN, b"\x22" * 32]),)) for _ in range(9)]
+        sure = Log(b"\xc1" * 20, (TOKEN,))
+        chain.mine(*[Tx((*logs[place::3], sure), dice.randbytes(20)) for place in range(3)])
+    chain.final = chain.safe = chain.head
+    return chain
+
+
+@pytest.mark.parametrize("lie", ["some", "the first", "last log"])
+@pytest.mark.parametrize(("fragment", "is_wanted"), [BY_ADDRESS, BY_TOPIC], ids=["address", "topic"])
+async def test_one_log_of_several_in_a_block_is_missed_among_other_contracts_logs(lie, fragment, is_wanted):
+    chain = mingled()
+    liar = Node(chain, faults.logs(LIES[lie]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        job = Job(fragment.kind, (fragment,), Span(1, chain.head + 1), final=True)
+        logs = (await fetch_logs(rpc, job, Sizer(1000), Distrust(rpc))).logs
+        wanted = [
+            (block.number, int(log["logIndex"], 16)) for block in chain.blocks for log in block.logs if is_wanted(log)
+        ]
+        assert logs.select("block_number", "log_index").rows() == wanted
+        assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+async def test_a_block_cut_off_in_its_middle_leaves_no_hole_and_is_told(chain):
+    liar = Node(chain, faults.logs(lambda found: found[:-3]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        assert (await read(rpc, chain)).select("block_number", "log_index").rows() == places(chain)
+        assert rpc.endpoints()[0].faults["lying"] > 0

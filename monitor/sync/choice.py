@@ -40,7 +40,8 @@ def choose(standings: Sequence[Standing]) -> Turn:
     """Choose among endpoints: who has what is asked for, was tried least, costs least, is free, quick, named first.
 
     An endpoint whose window is full is worth waiting for, or spills over to another of the same cost; a dearer one is
-    asked only while no cheaper one can be within NEAR_SECONDS.
+    asked only while no cheaper one can be within NEAR_SECONDS. Nobody waits longer than that before it is decided anew:
+    who lacks a block now may have it then.
     """
     able = [one for one in standings if not one.lacks] or list(standings)
     near = [one for one in able if one.wait <= NEAR_SECONDS] or [min(able, key=lambda one: one.wait)]
@@ -50,4 +51,4 @@ def choose(standings: Sequence[Standing]) -> Turn:
     if ready:
         quickest = min(one.latency for one in ready)
         return Turn(min(ready, key=lambda one: (one.latency > _SLOW * quickest, one.place)).place)
-    return Turn(None, min((one.wait for one in tier if one.wait > 0), default=NEAR_SECONDS))
+    return Turn(None, min([NEAR_SECONDS, *(one.wait for one in tier if one.wait > 0)]))

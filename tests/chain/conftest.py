@@ -11,6 +11,7 @@ import pytest
 from monitor.chain import endpoint, logs, rpc
 from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig, EndpointConfig
+from monitor.sync import choice
 from tests.chain.fake import CHAIN_ID, FakeChain, FakeNode
 
 CONTRACT = b"\xc1" * 20
@@ -27,7 +28,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "_MAX_DELAY", 0.01)
     monkeypatch.setattr(endpoint, "_PAUSE_WHEN_LIMITED", 0.01)
     monkeypatch.setattr(endpoint, "_BENCH_SECONDS", 0.02)
+    monkeypatch.setattr(endpoint, "_MAX_BENCH", 0.2)
     monkeypatch.setattr(endpoint, "_BENCH_ALONE", 0.001)
+    monkeypatch.setattr(endpoint, "_HEAD_FRESH", 0.02)
+    monkeypatch.setattr(choice, "NEAR_SECONDS", 0.02)
     monkeypatch.setattr(logs, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(logs, "_MAX_PAUSE", 0.01)
 

@@ -35,13 +35,18 @@ def test_who_lacks_the_block_is_asked_last():
     assert choose([one(0, lacks=True)]) == Turn(0)
 
 
+def test_who_is_away_for_long_is_not_waited_for_so_long_where_others_lack_the_block_now():
+    assert choose([one(0, lacks=True), one(1, wait=600.0)]) == Turn(None, NEAR_SECONDS)
+
+
 def test_the_quick_before_the_slow():
     assert choose([one(0, latency=0.9), one(1, latency=0.2)]) == Turn(1)
     assert choose([one(0, latency=0.3), one(1, latency=0.2)]) == Turn(0)
 
 
 def test_when_all_are_away_the_first_back_is_waited_for():
-    assert choose([one(0, wait=90.0), one(1, wait=30.0)]) == Turn(None, 30.0)
+    assert choose([one(0, wait=1.5), one(1, wait=1.0)]) == Turn(None, 1.0)
+    assert choose([one(0, wait=90.0), one(1, wait=30.0)]) == Turn(None, NEAR_SECONDS)
     assert choose([one(0, free=False)]) == Turn(None, NEAR_SECONDS)
 
 

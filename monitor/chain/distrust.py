@@ -9,6 +9,7 @@ every header and the root of the receipts of every block whose bloom says maybe.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,11 @@ _BLIND_LOOKS = 2
 """Second looks at a stranger's answer where blooms tell nothing: who leaves logs out now and then seldom leaves out the
 same three times."""
 _CAUGHT_LOOKS = 4
-"""The same for whoever was caught."""
+"""The same for whoever was caught, blooms or not."""
+_SHORT = 1_000
+"""Logs up to which an answer without holes is asked for again as any other: asking for its last block costs as much."""
+_SELDOM = 32
+"""One in so many longer ones is."""
 _TURN = 2**16
 _GOLDEN = 40_503
 """The golden section of `_TURN`: multiples of it fall far from each other (Knuth, TAOCP 3, 6.4)."""
@@ -75,6 +80,8 @@ class Distrust:
         self._whole: set[LogFilter] = set()
         self._heard: set[int] = set()
         self._caught: set[int] = set()
+        self._long: Counter[int] = Counter()
+        """Long answers without holes so far."""
 
     def level(self, span: Span) -> Level:
         """Tell the strictest level that holds for any block of a span."""
@@ -102,12 +109,22 @@ class Distrust:
         if level == "receipts":
             await self._prove(wanted, span, logs, place)
             return
-        await self._look(wanted, logs, [one for number, one in headers.items() if number in range(*span)], place)
-        if level == "quorum":
-            await self._again(wanted, span, logs, place, elsewhere=True)
-        elif final or not self._blooms:
-            # At the head blooms are looked at as they come, and that is all, where there are any.
-            await self._test(wanted, span, logs, headers, place, final=final)
+        try:
+            await self._look(wanted, logs, [one for number, one in headers.items() if number in range(*span)], place)
+            if level == "quorum":
+                await self._again(wanted, span, logs, place, elsewhere=True)
+            elif final or not self._blooms:
+                # At the head blooms are looked at as they come, and that is all, where there are any.
+                await self._test(wanted, span, logs, headers, place, final=final)
+        except Untrue:
+            self._catch(place)
+            raise
+
+    def _catch(self, *places: int) -> None:
+        """Remember who said what is not true."""
+        for place in places:
+            self._caught.add(place)
+            self._trust[place] = Trust()
 
     async def _test(
         self,
@@ -127,31 +144,44 @@ class Distrust:
         tight, hole = seams(logs)
         if wanted in self._whole:
             hole = None
-        # Blooms tell of blocks that nothing was sent of, never of one log among others.
-        how, cheap = way(span.blocks - len(told), logs.height, blooms=tight and self._blooms is not False)
-        if self._blooms is not False and not (cheap or hole is not None or trust.is_due):
+        blooms = self._blooms is not False
+        how, cheap = way(span.blocks - len(told), logs.height, blooms=blooms)
+        if blooms and not (cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
-        self._trust[place] = Trust()
-        again = hole is not None or how == "again" or not self._blooms
-        if not again and logs.height:
-            await self._end(wanted, logs, place)
+        # Blooms tell of blocks that nothing was sent of, never of one log among others.
+        again = how == "again" or hole is not None or not self._blooms or self._is_seen_twice(logs, place, tight=tight)
         blanks = [number for number in range(*span) if number not in told]
-        if again:
+        if how == "again":
             # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
             blanks = _spread(blanks, self._sample(place, trust))
-        if self._blooms is not False and blanks:
+        if blooms and blanks:
             found = await fetch_headers(self._rpc, blanks)
             await self._look(wanted, logs, list(found.values()), place)
+        if not again and logs.height:
+            await self._end(wanted, logs, place)
         for _ in range(self._looks(place, trust) if again else 0):
             await self._again(wanted, span, logs, place, elsewhere=False, known={} if final else headers)
         if hole is not None:
-            # Who leaves out every so many logs may say the same in another cut; the receipts of a torn block tell that
-            # from other contracts' logs, and those are natural to this filter.
+            # Who leaves out every so many logs may say the same in another cut; the receipts of a torn block decide.
             (one,) = await self._rpc.headers([hole])
             await self._decide(wanted, logs, one, place)
             self._whole.add(wanted)
-        self._trust[place] = trust.tested()
+        trust = self._trust.get(place, Trust())
+        self._trust[place] = trust.tested() if again or not cheap else trust.skipped()
+
+    def _is_seen_twice(self, logs: pl.DataFrame, place: int, *, tight: bool) -> bool:
+        """Whether an answer that blooms can test is asked for again nevertheless: one log of several may be missing.
+
+        Where a contract fills its blocks alone only what is cut off at the end of one would not show: of long answers
+        without holes some are asked for again, and the last block of all.
+        """
+        if place in self._caught:
+            return True
+        if not tight or logs.height <= _SHORT:
+            return self._trust.get(place, Trust()).is_due
+        self._long[place] += 1
+        return self._long[place] % _SELDOM == 1
 
     async def _end(self, wanted: LogFilter, logs: pl.DataFrame, place: int) -> None:
         """Ask for the last block with logs alone: what was cut off within it leaves no hole."""
@@ -168,9 +198,9 @@ class Distrust:
 
     def _looks(self, place: int, trust: Trust) -> int:
         """Say how often the same is asked again."""
-        if self._blooms is not False:
-            return 1
-        return _CAUGHT_LOOKS if place in self._caught else _BLIND_LOOKS if trust.is_new else 1
+        if place in self._caught:
+            return _CAUGHT_LOOKS
+        return _BLIND_LOOKS if self._blooms is False and trust.is_new else 1
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
         """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
@@ -238,33 +268,36 @@ class Distrust:
 
         Blocks that can still change may be others by now than those that are `known`: raises Lagging.
         """
-        parts = [span]
-        if not elsewhere and self._rpc.is_alone(place) and span.blocks > 1:
-            middle = span.start + span.blocks // 2
-            parts = [Span(span.start, middle), Span(middle, span.stop)]
-        frames: list[pl.DataFrame] = []
-        others: set[int] = set()
-        for part in parts:
-            found, other = await self._second(wanted, part, place)
-            frames.append(found)
-            others.add(other)
-        if elsewhere and place in others:
-            message = f'{self._rpc.name}: no second endpoint answers, and `distrust = "quorum"` asks for two'
-            raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`, or lower `distrust`")
-        second = pl.concat(frames)
+        second, others = await self._second_look(wanted, span, place, elsewhere=elsewhere)
         if _same(logs, second):
             return
-        await self._check_branch(known or {}, _differences(logs, second))
+        numbers = _differences(logs, second)
+        await self._check_branch(known or {}, numbers)
         # The first answer may stand although another contradicts it: wherever they differ, it has to be the true one.
-        for number in _differences(logs, second)[:_DECIDED]:
+        for number in numbers[:_DECIDED]:
             said, again = (frame.filter(pl.col("block_number") == number) for frame in (logs, second))
             if await self._is_wrong(wanted, number, said, again, frozenset({place, *others})):
-                self._caught.add(place)
                 raise Untrue(
                     place, f"block {number} has {again.height} wanted logs when asked again, not {said.height}"
                 )
-            self._caught.update(others)
+            self._catch(*others)
             self._rpc.accuse(min(others), f"block {number} has {said.height} wanted logs, it sent {again.height}")
+
+    async def _second_look(
+        self, wanted: LogFilter, span: Span, place: int, *, elsewhere: bool
+    ) -> tuple[pl.DataFrame, frozenset[int]]:
+        """Ask elsewhere, and in two parts where nobody else answers; also at which places those stand that answered."""
+        if elsewhere or span.blocks == 1 or not self._rpc.is_alone(place):
+            found, other = await self._second(wanted, span, place)
+            if elsewhere and other == place:
+                message = f'{self._rpc.name}: no second endpoint answers, and `distrust = "quorum"` asks for two'
+                raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`, or lower `distrust`")
+            if other != place or span.blocks == 1:
+                return found, frozenset({other})
+        middle = span.start + span.blocks // 2
+        halves = Span(span.start, middle), Span(middle, span.stop)
+        found, places = zip(*[await self._second(wanted, part, place) for part in halves], strict=True)
+        return pl.concat(found), frozenset(places)
 
     async def _check_branch(self, known: Mapping[int, Header], numbers: Sequence[int]) -> None:
         for number, one in (await fetch_headers(self._rpc, [item for item in numbers if item in known])).items():
@@ -345,7 +378,7 @@ def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
 
 
 def _differences(one: pl.DataFrame, other: pl.DataFrame) -> list[int]:
+    """List the blocks in which two answers differ, first those of which `one` lacks something."""
     columns = [name for name in one.columns if name != "block_time"]
-    only = [one.join(other, on=columns, how="anti"), other.join(one, on=columns, how="anti")]
-    numbers: list[int] = pl.concat(only, how="vertical_relaxed")["block_number"].unique().sort().to_list()
-    return numbers
+    lacks, has = other.join(one, on=columns, how="anti"), one.join(other, on=columns, how="anti")
+    return list(dict.fromkeys(number for only in (lacks, has) for number in only["block_number"].unique().sort()))

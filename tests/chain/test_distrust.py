@@ -210,9 +210,12 @@ async def test_sparse_history_costs_few_calls():
 
 async def test_dense_history_costs_no_headers(chain):
     async with Node(chain).running() as node, client(node) as rpc:
-        await read(rpc, chain)
-        assert node.methods["eth_getLogs"] == 2, "all, and the last block alone"
-        assert node.methods["eth_getBlockByNumber"] <= 3, "the last block's twice, and that of the block without logs"
+        distrust, sizer = Distrust(rpc), Sizer(1000)
+        for _ in range(33):
+            job = Job("logs", (ONE, TWO), Span(1, chain.head + 1), final=True)
+            await fetch_logs(rpc, job, sizer, distrust)
+        assert node.methods["eth_getLogs"] == 33 * 2 + 2, "all and the last block alone; twice all in two parts"
+        assert node.methods["eth_getBlockByNumber"] <= 33 * 2 + 2, "with each the header of its last block"
 
 
 async def test_levels_by_range():
@@ -259,3 +262,50 @@ async def test_a_block_cut_off_in_its_middle_leaves_no_hole_and_is_told(chain):
     async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
         assert (await read(rpc, chain)).select("block_number", "log_index").rows() == places(chain)
         assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+async def test_the_end_of_a_block_in_the_middle_is_missed(chain):
+    gone = chain.blocks[45].logs[-1]
+    liar = Node(chain, faults.logs(lambda found: [log for log in found if log != gone]))
+    async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
+        assert (await read(rpc, chain)).select("block_number", "log_index").rows() == places(chain)
+        assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+async def test_whoever_was_caught_is_asked_more_than_once_more():
+    chain, asked = mingled(), iter(range(1000))
+    # The first answer; later one and its second half, so that two looks say the same.
+    lies = {0, 6, 8}
+    liar = faults.logs(lambda found: found[:-1] if next(asked) in lies else found)
+    async with Node(chain, liar).running() as node, client(node) as rpc:
+        distrust = Distrust(rpc)
+        for span in (Span(1, 2), Span(2, 30)):
+            job = Job("logs", (ONE,), span, final=True)
+            logs = (await fetch_logs(rpc, job, Sizer(1000), distrust)).logs
+            wanted = [log for block in chain.blocks[span.start : span.stop] for log in block.logs if BY_ADDRESS[1](log)]
+            assert logs.height == len(wanted)
+    assert next(asked) > max(lies)
+
+
+async def test_who_answers_alone_is_asked_in_another_cut_though_others_are_there():
+    chain = mingled()
+    stale = faults.logs(lambda found: found[:-1] if len({log["blockNumber"] for log in found}) > 40 else found)
+    idle = faults.without_methods("eth_getLogs")
+    async with Node(chain, stale).running() as cache, Node(chain, idle).running() as other, client(cache, other) as rpc:
+        with pytest.raises(NodeRefused, match="contradicts itself"):
+            await fetch_logs(rpc, Job("logs", (ONE,), Span(1, chain.head + 1), final=True), Sizer(1000), Distrust(rpc))
+
+
+async def test_one_log_is_missed_where_the_second_look_lacks_many():
+    chain, asked = mingled(), iter(range(1000))
+
+    def lie(found: list[Any]) -> list[Any]:
+        """Leave out the last log of all, and when asked again one of every block."""
+        turn = next(asked)
+        firsts = {log["blockNumber"]: log for log in reversed(found)}.values()
+        return found[:-1] if turn == 0 else [log for log in found if turn > 2 or log not in firsts]
+
+    async with Node(chain, faults.logs(lie)).running() as node, client(node) as rpc:
+        job = Job("logs", (ONE,), Span(1, chain.head + 1), final=True)
+        logs = (await fetch_logs(rpc, job, Sizer(1000), Distrust(rpc))).logs
+        assert logs.height == sum(BY_ADDRESS[1](log) for block in chain.blocks for log in block.logs)

@@ -29,7 +29,8 @@ class BlockPage(NamedTuple):
 
 async def fetch_headers(rpc: RpcClient, numbers: Collection[int]) -> dict[int, Header]:
     """Fetch headers by number; raises Lagging for a block nobody knows."""
-    wanted = sorted(numbers)
+    # How long a range is may be somebody's claim: it is not written out.
+    wanted = numbers if isinstance(numbers, range) else sorted(numbers)
     found: dict[int, Header] = {}
     for first in range(0, len(wanted), HEADERS_PER_REQUEST):
         part = wanted[first : first + HEADERS_PER_REQUEST]

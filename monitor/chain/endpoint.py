@@ -56,7 +56,7 @@ _HEAD_FRESH = 2.0
 """Seconds for which the head an endpoint reported is taken for the newest block it has."""
 _HOUR, _DAY = 3_600.0, 86_400.0
 
-Health = Literal["unknown", "ok", "failing", "benched", "spent", "wrong"]
+Health = Literal["unknown", "ok", "trailing", "failing", "benched", "spent", "wrong"]
 
 log = logging.getLogger("monitor.chain")
 
@@ -111,6 +111,8 @@ class Endpoint:
         self.health: Health = "unknown"
         self.error = ""
         self.head = -1
+        self.behind = 0
+        """Blocks by which its newest one trails others', when they were last compared."""
         self.batch = Batch(_BATCH, _BATCH)
         self.takes_batches = False
         """Whether it ever answered one."""
@@ -145,10 +147,11 @@ class Endpoint:
         """What surfaces may show."""
         latency = max((one.mean for one in self._latency.values()), default=0.0)
         faults = dict(self._faults)
+        trails = self.behind > 0 and self.health == "ok"
         return EndpointState(
             self.label,
-            self.health,
-            self.error,
+            "trailing" if trails else self.health,
+            f"its head is {self.behind} blocks behind" if trails else self.error,
             latency,
             self.head,
             self._calls,
@@ -172,7 +175,8 @@ class Endpoint:
 
         `alone` when every endpoint is benched: then the one that is left is asked again soon.
         """
-        behind = block is not None and 0 <= self.head < block and now - self._head_at < _HEAD_FRESH
+        newer = block is not None and 0 <= self.head < block
+        newest = any(call.method == "eth_blockNumber" or "latest" in call.params for call in calls)
         benched = (self._benched_at + _BENCH_ALONE if alone else self._benched_until) - now
         return Standing(
             place=self.place,
@@ -180,13 +184,18 @@ class Endpoint:
             wait=max(delay, self._wait(now), benched),
             free=self._asked < int(self._window.size),
             tried=tried,
-            lacks=behind or any(call.method in self.missing for call in calls),
+            lacks=(newer and now - self._head_at < _HEAD_FRESH) or any(call.method in self.missing for call in calls),
+            trails=self.behind > 0 and (newer or newest),
             latency=self.latency(calls).mean,
         )
 
     def is_benched(self, now: float) -> bool:
         """Whether it is left out for an answer that could not be true."""
         return self._benched_until > now
+
+    def is_free(self, now: float) -> bool:
+        """Whether it may be asked now, by its limits, its budget and how it did."""
+        return self._wait(now) <= 0 and not self.is_benched(now)
 
     def latency(self, calls: Sequence[Call]) -> Latency:
         """Tell what is known of the time it takes over such a question."""
@@ -309,6 +318,16 @@ class Endpoint:
     def reported(self, head: int, now: float) -> None:
         """Note the newest block it says it has."""
         self.head, self._head_at = head, now
+
+    def trails(self, blocks: int) -> None:
+        """Note by how many blocks its newest one is behind that of others, and log when that begins and ends."""
+        if blocks and not self.behind:
+            log.warning(
+                "%s: endpoint %s trails by %d blocks; others are asked for new ones", self._chain, self.label, blocks
+            )
+        elif self.behind and not blocks:
+            log.info("%s: endpoint %s trails no more", self._chain, self.label)
+        self.behind = blocks
 
     def _wait(self, now: float) -> float:
         return max(0.0, self._paused_until - now, wait(self._bucket, now), wait(self._budget, now))

@@ -34,20 +34,34 @@ class HeadState(NamedTuple):
 
 
 async def advance(
-    rpc: RpcClient, state: HeadState, finality: Finality, chain_id: int, announced: Header | None = None
+    rpc: RpcClient,
+    state: HeadState,
+    finality: Finality,
+    chain_id: int,
+    announced: Header | None = None,
+    *,
+    again: bool = False,
 ) -> tuple[tuple[Change, ...], HeadState]:
     """Look at the head once: the changes since `state`, in the order to apply them, and the state after them.
 
     A head that was `announced` (newHeads) is taken for the newest without asking; finality by tag then stays where it
     was. Raises DeepReorg when the chain changed below finality, and Lagging when it moved while it was read: look
-    again.
+    `again`. An endpoint whose head has no blocks below it even then is not believed.
     """
     if announced is None:
-        newest, final = await _look(rpc, finality)
+        (newest, final), place = await _look(rpc, finality)
     else:
-        newest = announced
+        newest, place = announced, None
         final = newest.number - finality.depth if finality.kind == "depth" else state.finalized
-    changes = await _changes(rpc, state, newest, final, chain_id)
+    if state.known and newest.number < state.known[0].number:
+        message = f"the head is block {newest.number}, but block {state.known[0].number} was final"
+        raise Lagging(message, hint="the endpoint is far behind or serves another network of the same chain id")
+    try:
+        changes = await _changes(rpc, state, newest, final, chain_id)
+    except Lagging:
+        if again and place is not None:
+            rpc.disbelieve(place, f"its head {newest.number} does not follow on the blocks that are known")
+        raise
     moved = state
     for change in changes:
         moved = after(moved, change)
@@ -73,9 +87,6 @@ def after(state: HeadState, change: Change) -> HeadState:
 async def _changes(rpc: RpcClient, state: HeadState, newest: Header, final: int, chain_id: int) -> tuple[Change, ...]:
     if not state.known:
         return (Extended(chain_id, tuple(await _run(rpc, min(final, newest.number), newest))),)
-    if newest.number < state.known[0].number:
-        message = f"the head is block {newest.number}, but block {state.known[0].number} was final"
-        raise Lagging(message, hint="the endpoint is far behind or serves another network of the same chain id")
     if newest.number - state.known[-1].number > NEAR:
         return await _far(rpc, state, newest, final, chain_id)
     branch = [newest]
@@ -106,8 +117,8 @@ async def _far(rpc: RpcClient, state: HeadState, newest: Header, final: int, cha
     return (Reverted(chain_id, BlockRef(base.number, base.hash)), grown)
 
 
-async def _look(rpc: RpcClient, finality: Finality) -> tuple[Header, int]:
-    """Ask for the newest header and, in the same request, for the newest that can no longer change."""
+async def _look(rpc: RpcClient, finality: Finality) -> tuple[tuple[Header, int], int]:
+    """Ask for the newest header and, in the same request, for the newest that can no longer change; and who says so."""
 
     def accept(answers: Sequence[Answer]) -> tuple[Header, int]:
         newest = known_header(answers[0])
@@ -120,7 +131,7 @@ async def _look(rpc: RpcClient, finality: Finality) -> tuple[Header, int]:
     calls = [Call("eth_getBlockByNumber", ("latest", False))]
     if finality.kind != "depth":
         calls.append(Call("eth_getBlockByNumber", (finality.kind, False)))
-    return await rpc.ask(calls, accept)
+    return await rpc.ask_from(calls, accept)
 
 
 async def _run(rpc: RpcClient, start: int, newest: Header) -> list[Header]:

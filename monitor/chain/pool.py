@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from math import inf
 from typing import TypeVar
@@ -12,7 +13,7 @@ import aiohttp
 import msgspec
 
 from monitor.chain.aside import aside
-from monitor.chain.call import Answer, Call, decode, is_missing
+from monitor.chain.call import Answer, Call, decode, is_missing, known_header
 from monitor.chain.endpoint import Bell, Endpoint
 from monitor.chain.fault import Fault
 from monitor.chain.http import Http
@@ -23,6 +24,7 @@ from monitor.config.spec import EndpointConfig
 from monitor.errors import ChainUnreachable, WrongChain
 from monitor.model.chain import Header
 from monitor.sync.choice import choose
+from monitor.sync.heads import is_young, lags
 from monitor.sync.pace import PAIR
 
 __all__ = ["Accept", "Pool"]
@@ -31,6 +33,10 @@ _HEDGE_SHARE = 0.05
 """Share of questions that may go to a second endpoint when the first is late."""
 _HEDGES_SAVED = 3.0
 _PART_RETRIES = 4
+_OFTEN, _SELDOM = 60.0, 960.0
+"""Seconds between two comparisons of heads while one trails, and at most while none does."""
+_PATIENCE = 5.0
+"""Seconds for which a head is waited for that is only to be compared."""
 _FIRST_RETRY, _MAX_RETRY = 1.0, 30.0
 """Seconds before a lost subscription is tried again: at first, and at most."""
 
@@ -59,6 +65,8 @@ class Pool:
         self._timeout = timeout_seconds
         self._max_body = max_body
         self._hedges = 1.0
+        self.compared_at = -inf
+        self._rest = _OFTEN
         self._session: aiohttp.ClientSession | None = None
         self._transports: dict[int, Http | Socket] = {}
 
@@ -169,6 +177,25 @@ class Pool:
                 pause = _FIRST_RETRY if loop.time() - began > _MAX_RETRY else min(_MAX_RETRY, 2 * pause)
                 await asyncio.sleep(pause)
 
+    async def compare_heads(self, newest: float) -> None:
+        """Ask everybody who may be asked for the newest block, and note who trails; raises WrongChain.
+
+        Nothing is asked while nobody trails and the `newest` block that is known is young by its time, nor soon again.
+        """
+        now, usable = asyncio.get_running_loop().time(), self.usable()
+        if is_young(newest, time.time()) and not any(endpoint.behind for endpoint in usable):
+            self._rest = _OFTEN
+            return
+        if len(usable) < 2 or now - self.compared_at < self._rest:  # noqa: PLR2004 - one is not compared
+            return
+        asked = [endpoint for endpoint in usable if endpoint.is_free(now)]
+        heads = await _all([self._head_of(endpoint) for endpoint in asked])
+        found = {endpoint: head for endpoint, head in zip(asked, heads, strict=True) if head is not None}
+        for endpoint, blocks in zip(found, lags(list(found.values()), time.time()), strict=True):
+            endpoint.trails(blocks)
+        self._rest = _OFTEN if any(endpoint.behind for endpoint in usable) else min(_SELDOM, 2 * self._rest)
+        self.compared_at = now
+
     def wrong_chain(self, endpoint: Endpoint) -> WrongChain:
         """Word the error for an endpoint of another chain."""
         message = f"{self.name}: endpoint {endpoint.label}: {endpoint.error}"
@@ -182,6 +209,21 @@ class Pool:
                 await transport.follow(heard)
         except Fault as fault:
             endpoint.failed(fault, asyncio.get_running_loop().time())
+
+    async def _head_of(self, endpoint: Endpoint) -> Header | None:
+        call = Call("eth_getBlockByNumber", ("latest", False))
+        endpoint.take()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._ask_one(endpoint, [call], lambda answers: known_header(answers[0]))
+        except Fault as fault:
+            endpoint.failed(fault, asyncio.get_running_loop().time())
+        except TimeoutError:
+            # Whether it is slow is for questions to tell that need its answer.
+            pass
+        finally:
+            endpoint.leave()
+        return None
 
     async def _verified(self, endpoint: Endpoint) -> None:
         if not endpoint.verified:
@@ -278,7 +320,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         others = [one for one in self.usable() if one is not first and one not in tried and one.verified]
         standings = [one.standing(calls, block, 0, 0.0, now) for one in others]
-        able = [one for one in standings if not one.lacks and one.cost <= first.config.cost]
+        able = [one for one in standings if not (one.lacks or one.trails) and one.cost <= first.config.cost]
         place = choose(able).place if able else None
         return None if place is None else self.endpoints[place]
 

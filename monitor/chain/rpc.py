@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -91,6 +92,16 @@ class RpcClient:
     def accuse(self, place: int, reason: str) -> None:
         """Bench the endpoint at `place`: its answer, taken before, turned out to be untrue."""
         self._pool.endpoints[place].failed(Fault(reason, kind="lying"), asyncio.get_running_loop().time())
+
+    def disbelieve(self, place: int, reason: str) -> None:
+        """Bench the endpoint at `place`, unless it is alone: the head it told of cannot be; heads are compared anew."""
+        if not self.is_alone(place):
+            self.accuse(place, reason)
+            self._pool.compared_at = -inf
+
+    async def compare_heads(self, newest: float = -inf) -> None:
+        """Find out who trails, if the `newest` block that is known, by its time, is old; raises WrongChain."""
+        await self._pool.compare_heads(newest)
 
     async def follow(self, heard: Callable[[Header], None]) -> None:
         """Hand new heads to `heard` for ever, while an endpoint pushes them; returns at once where none does."""

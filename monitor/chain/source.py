@@ -94,6 +94,7 @@ class ChainSource:
         await self.rpc.__aenter__()
         try:
             await self.rpc.check()
+            await self.rpc.compare_heads()
             self.native = await self._native_kind()
         except BaseException:
             await self.close()
@@ -121,6 +122,11 @@ class ChainSource:
         return self._state.known[-1].number if self._state.known else -1
 
     @property
+    def missed(self) -> bool:
+        """Whether the last `poll` saw no head that holds together, so that there may be more than is known."""
+        return self._looks > 0
+
+    @property
     def width(self) -> int:
         """Blocks that one job should span, after what the answers so far held and what the endpoints took."""
         return self._sizer.width
@@ -146,8 +152,11 @@ class ChainSource:
         if now - self._looked_at > self._poll_seconds or not _is_next(self._state, announced):
             # What was announced is news of somebody; now and then, and where it does not follow, the head is asked for.
             announced, self._looked_at = None, now
+            await self.rpc.compare_heads(self._state.known[-1].timestamp if self._state.known else -inf)
         try:
-            changes, self._state = await advance(self.rpc, self._state, self._finality, self.chain_id, announced)
+            changes, self._state = await advance(
+                self.rpc, self._state, self._finality, self.chain_id, announced, again=self.missed
+            )
         except Lagging as error:
             self._looks += 1
             if self._looks >= _LOOKS:

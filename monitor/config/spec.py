@@ -175,7 +175,7 @@ class EndpointConfig(_Table):
 
     url: Secret
     cost: int = Field(default=1, ge=0, le=1_000)
-    """Dearer endpoints are asked only while no cheaper one can be."""
+    """Dearer endpoints are asked only while no cheaper one can be, or for blocks that those do not have yet."""
     calls_per_second: int | None = Field(default=None, ge=1, le=1_000_000)
     """None: what the endpoint bears is learned from its refusals."""
     calls_per_day: int | None = Field(default=None, ge=1, le=10**12)

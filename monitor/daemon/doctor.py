@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -134,7 +135,19 @@ async def _chain(name: str, chain: ChainConfig, bundle: Bundle) -> list[Check]:
                 checks += await _endpoint(what, chain, place, rpc, bundle)
         except MonitorError as error:
             checks.append(Check("fail", what, error.message, error.hint.partition("; `monitor doctor`")[0]))
-    return checks
+    return [*checks, *await _trailing(name, chain)]
+
+
+async def _trailing(name: str, chain: ChainConfig) -> list[Check]:
+    """Say whose head is far behind the others'; who cannot be asked was told of before."""
+    async with RpcClient(name, chain.id, chain.rpc, timeout_seconds=chain.timeout_seconds, attempts=1) as rpc:
+        with suppress(MonitorError):
+            await rpc.compare_heads()
+        return [
+            Check("warn", f"chain {name}", f"{item.label}: {item.error}", "works; the others are asked for new blocks")
+            for item in rpc.endpoints()
+            if item.health == "trailing"
+        ]
 
 
 async def _endpoint(what: str, chain: ChainConfig, place: int, rpc: RpcClient, bundle: Bundle) -> list[Check]:

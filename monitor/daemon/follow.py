@@ -110,6 +110,7 @@ class Follower:
             changed = await self._written() or changed
         finally:
             nudge.cancel()
+        moved = moved or self.source.missed
         self.behind = moved or bool(self._flying or self._more())
         held = dict(self.covered)
         _add(held, (page.coverage for page in self._waiting))

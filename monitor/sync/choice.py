@@ -17,7 +17,8 @@ class Standing(NamedTuple):
     """What decides about one endpoint: its `place` in the configuration, its `cost`, how many seconds to `wait`.
 
     `free` when its window has room; `tried` how often this question was put to it; `lacks` when it is known not to have
-    the block or the method; `latency` in seconds, 0 when unknown.
+    the block or the method; `trails` when others have newer blocks than it has, and such are asked for; `latency` in
+    seconds, 0 when unknown.
     """
 
     place: int
@@ -26,6 +27,7 @@ class Standing(NamedTuple):
     free: bool
     tried: int = 0
     lacks: bool = False
+    trails: bool = False
     latency: float = 0.0
 
 
@@ -37,7 +39,7 @@ class Turn(NamedTuple):
 
 
 def choose(standings: Sequence[Standing]) -> Turn:
-    """Choose among endpoints: who has what is asked for, was tried least, costs least, is free, quick, named first.
+    """Choose among endpoints: who has what is asked for, was tried least, does not trail, is cheap, free, quick, first.
 
     An endpoint whose window is full is worth waiting for, or spills over to another of the same cost; a dearer one is
     asked only while no cheaper one can be within NEAR_SECONDS. Nobody waits longer than that before it is decided anew:
@@ -45,10 +47,14 @@ def choose(standings: Sequence[Standing]) -> Turn:
     """
     able = [one for one in standings if not one.lacks] or list(standings)
     near = [one for one in able if one.wait <= NEAR_SECONDS] or [min(able, key=lambda one: one.wait)]
-    best = min((one.tried, one.cost) for one in near)
-    tier = [one for one in near if (one.tried, one.cost) == best]
+    best = min(map(_rank, near))
+    tier = [one for one in near if _rank(one) == best]
     ready = [one for one in tier if one.wait <= 0 and one.free]
     if ready:
         quickest = min(one.latency for one in ready)
         return Turn(min(ready, key=lambda one: (one.latency > _SLOW * quickest, one.place)).place)
     return Turn(None, min([NEAR_SECONDS, *(one.wait for one in tier if one.wait > 0)]))
+
+
+def _rank(one: Standing) -> tuple[int, bool, int]:
+    return one.tried, one.trails, one.cost

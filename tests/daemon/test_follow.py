@@ -33,6 +33,7 @@ class Source:
         self.moved: set[int] = set()
         self.changes: list[Change] = []
         self.cancelled: list[int] = []
+        self.missed = False
 
     async def poll(self) -> tuple[Change, ...]:
         changes, self.changes = self.changes, []
@@ -237,6 +238,18 @@ async def test_a_chain_that_moves_under_a_request_is_looked_at_again(monkeypatch
     source.answer(*range(0, 100, 10))
     await follower.step()
     assert sorted(start for pages in writer.written for start in pages) == [*range(0, 101, 10)]
+
+
+async def test_a_look_that_saw_no_head_leaves_the_chain_behind(monkeypatch):
+    monkeypatch.setattr(follow, "_BREATH", 0.01)
+    source = Source(head=-1, finalized=-1)
+    follower, _ = made(source)
+    source.missed = True
+    await follower.step()
+    assert (follower.behind, follower.lacking) == (True, 1)
+    source.missed = False
+    await follower.step()
+    assert (follower.behind, follower.lacking) == (False, 0)
 
 
 async def test_closing_keeps_what_has_come(monkeypatch):

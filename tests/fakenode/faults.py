@@ -82,6 +82,21 @@ def stale(seen: Chain) -> Fault:
     return Fault(chain=lambda _: seen)
 
 
+def claims(head: int, *tags: str) -> Fault:
+    """Tell of a head far beyond what it has, and of `tags` as near to it."""
+
+    def claimed(call: Call, result: Any) -> Any:
+        if call.method == "eth_blockNumber":
+            return hex(head)
+        named = call.params[0] if call.method == "eth_getBlockByNumber" else ""
+        if named not in {"latest", *tags}:
+            return result
+        later = int(result["timestamp"], 16) + 10**6
+        return {**result, "number": hex(head - 9 * (named in tags)), "timestamp": hex(later)}
+
+    return Fault(result=claimed)
+
+
 def gaps(numbers: Collection[int]) -> Fault:
     """Have lost some blocks: null for each, and none of their logs."""
     return Fault(result=lambda call, result: _without_blocks(call, result, numbers))

@@ -39,6 +39,13 @@ def test_who_is_away_for_long_is_not_waited_for_so_long_where_others_lack_the_bl
     assert choose([one(0, lacks=True), one(1, wait=600.0)]) == Turn(None, NEAR_SECONDS)
 
 
+def test_who_trails_is_asked_after_those_who_do_not_and_rather_than_nobody():
+    assert choose([one(0, trails=True), one(1, cost=9)]) == Turn(1)
+    assert choose([one(0, trails=True), one(1, tried=1)]) == Turn(0)
+    assert choose([one(0, trails=True), one(1, wait=60.0)]) == Turn(0)
+    assert choose([one(0, trails=True), one(1, trails=True)]) == Turn(0)
+
+
 def test_the_quick_before_the_slow():
     assert choose([one(0, latency=0.9), one(1, latency=0.2)]) == Turn(1)
     assert choose([one(0, latency=0.3), one(1, latency=0.2)]) == Turn(0)
@@ -54,7 +61,7 @@ STANDINGS = st.lists(
     st.builds(
         Standing,
         st.integers(0, 5), st.integers(0, 3), st.sampled_from([0.0, 0.5, 9.0]), st.booleans(), st.integers(0, 2),
-        st.booleans(), st.floats(0, 2),
+        st.booleans(), st.booleans(), st.floats(0, 2),
     ),
     min_size=1, max_size=6, unique_by=lambda item: item.place,
 )  # fmt: skip

@@ -295,9 +295,9 @@ class Distrust:
             if other != place or span.blocks == 1:
                 return found, frozenset({other})
         middle = span.start + span.blocks // 2
-        halves = Span(span.start, middle), Span(middle, span.stop)
-        found, places = zip(*[await self._second(wanted, part, place) for part in halves], strict=True)
-        return pl.concat(found), frozenset(places)
+        one, first = await self._second(wanted, Span(span.start, middle), place)
+        two, second = await self._second(wanted, Span(middle, span.stop), place)
+        return pl.concat([one, two]), frozenset({first, second})
 
     async def _check_branch(self, known: Mapping[int, Header], numbers: Sequence[int]) -> None:
         for number, one in (await fetch_headers(self._rpc, [item for item in numbers if item in known])).items():

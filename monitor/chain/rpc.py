@@ -85,9 +85,9 @@ class RpcClient:
         """Whether some endpoint may have a method: not all in use said they lack it."""
         return any(method not in endpoint.missing for endpoint in self._pool.usable())
 
-    def is_alone(self, place: int) -> bool:
-        """Whether nobody else serves this chain than the endpoint at `place`."""
-        return all(endpoint.place == place for endpoint in self._pool.usable())
+    def is_alone(self, place: int, method: str = "") -> bool:
+        """Whether nobody else serves this chain (and has a method) than the endpoint at `place`."""
+        return all(endpoint.place == place or method in endpoint.missing for endpoint in self._pool.usable())
 
     def accuse(self, place: int, reason: str) -> None:
         """Bench the endpoint at `place`: its answer, taken before, turned out to be untrue."""

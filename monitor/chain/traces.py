@@ -1,6 +1,8 @@
 """Native value with what contracts moved inside transactions, by the trace methods of a node.
 
 `trace_filter` finds the blocks in which something happened to a wallet; nodes without it are asked for every block.
+Nothing tells what it leaves out, so it is asked twice: elsewhere, or in other parts where nobody else has it. What any
+answer names is looked at, for rows are made of blocks and whole transactions: a lie adds none.
 A found block is read in full, as `monitor.chain.blocks` does, so both ways give the same transactions. What was moved
 inside one is read from all its traces, for a call counts only if no call above it was undone, which the call itself
 does not say. Fields: https://openethereum.github.io/JSONRPC-trace-module (Erigon, Nethermind, reth and anvil speak it).
@@ -31,6 +33,7 @@ MAX_TRACES = 1_000
 BLOCKS_PER_REQUEST = 5
 """Blocks that travel with all their traces, some MB on a busy chain."""
 TRANSACTIONS_PER_REQUEST = 20
+_FILTER = "trace_filter"
 _HASH, _ADDRESS, _VALUE_CHARACTERS = 32, 20, 2 + 64
 
 
@@ -106,7 +109,8 @@ async def takes_at_once(rpc: RpcClient, span: Span, nobody: bytes) -> bool:
     An endpoint that refuses it is not asked by trace_filter while another can be.
     `nobody` is a wallet without transactions. Raises as `fetch_by_filter` does.
     """
-    return await _asked(rpc, span, frozenset({nobody}), "fromAddress", {}, at_once=True) is not None
+    answer, _ = await _asked(rpc, span, frozenset({nobody}), "fromAddress", {}, at_once=True)
+    return answer is not None
 
 
 async def fetch_by_trace(
@@ -151,17 +155,37 @@ async def _page(
 async def _filtered(
     rpc: RpcClient, span: Span, wallets: frozenset[bytes], side: str, known: Mapping[int, Header]
 ) -> list[_Trace]:
+    first, places = await _parted(rpc, [span], wallets, side, known, frozenset())
+    (place, *_) = places
+    alone = rpc.is_alone(place, _FILTER)
+    middle = span.start + span.blocks // 2
+    parts = [Span(span.start, middle), Span(middle, span.stop)] if alone and span.blocks > 1 else [span]
+    second, _ = await _parted(rpc, parts, wallets, side, known, frozenset(places))
+    return list(dict.fromkeys([*first, *second]))
+
+
+async def _parted(
+    rpc: RpcClient,
+    parts: Sequence[Span],
+    wallets: frozenset[bytes],
+    side: str,
+    known: Mapping[int, Header],
+    avoid: frozenset[int],
+) -> tuple[list[_Trace], set[int]]:
+    """Ask for parts of a span, and for less where one is too much; also at which places those stand that answered."""
     found: list[_Trace] = []
-    work = [span]
+    places: set[int] = set()
+    work = list(reversed(parts))
     while work:
         part = work.pop()
-        answer = await _asked(rpc, part, wallets, side, known)
+        answer, place = await _asked(rpc, part, wallets, side, known, avoid=avoid)
         if answer is not None:
             found += answer
+            places.add(place)
         else:
             middle = part.start + part.blocks // 2
             work += [Span(middle, part.stop), Span(part.start, middle)]
-    return found
+    return found, places
 
 
 async def _asked(
@@ -172,10 +196,12 @@ async def _asked(
     known: Mapping[int, Header],
     *,
     at_once: bool = False,
-) -> list[_Trace] | None:
-    """Ask for the traces from or to wallets; None where that is too much at once.
+    avoid: frozenset[int] = frozenset(),
+) -> tuple[list[_Trace] | None, int]:
+    """Ask for the traces from or to wallets, those at places to `avoid` last; None where that is too much at once.
 
-    Where it has to be had `at_once`, an endpoint that wants less lacks the method, and another is asked.
+    Also tells the place of who answered. Where it has to be had `at_once`, an endpoint that wants less lacks the
+    method, and another is asked.
     """
     several = span.blocks > 1
 
@@ -185,7 +211,7 @@ async def _asked(
             code = first.code if isinstance(first.code, int) else None
             if isinstance(classify(first.message or "", code), Narrow):
                 if at_once:
-                    raise Fault(first.message or "it wants fewer blocks", kind="refused", lacks="trace_filter")
+                    raise Fault(first.message or "it wants fewer blocks", kind="refused", lacks=_FILTER)
                 return None
         last = known_header(answers[1], span.last)
         if span.last in known and known[span.last].hash != last.hash:
@@ -201,11 +227,11 @@ async def _asked(
     if several:
         where["count"] = MAX_TRACES
     # The header rides in the same request: a node that is behind has no such block, and its "none" means nothing.
-    calls = [Call("trace_filter", (where,)), Call("eth_getBlockByNumber", (hex(span.last), False))]
+    calls = [Call(_FILTER, (where,)), Call("eth_getBlockByNumber", (hex(span.last), False))]
     try:
-        return await rpc.ask(calls, accept, block=span.last, divisible=several)
+        return await rpc.ask_from(calls, accept, block=span.last, divisible=several, avoid=avoid)
     except TooLarge:
-        return None
+        return None, 0
 
 
 def _matching(answer: _TraceAnswer, span: Span, wallets: frozenset[bytes], side: str, last: Header) -> _Trace:

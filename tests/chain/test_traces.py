@@ -166,6 +166,29 @@ async def test_an_answer_that_cannot_be_true_benches_who_gave_it(name):
             assert told == await way(rpc, Span(0, 31), {ANN, BOB})
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("left", [lambda said: said[1:], lambda said: said[:-1], lambda _: []])
+async def test_what_an_index_leaves_out_another_one_tells(left, order):
+    async with Node(written(), lie("trace_filter", left)).running() as liar, Node(written()).running() as good:
+        async with client(*[liar.url, good.url][::order]) as rpc:
+            told = await fetch_by_filter(rpc, Span(0, 31), {ANN, BOB})
+        async with client(good.url) as rpc:
+            assert told == await fetch_by_trace(rpc, Span(0, 31), {ANN, BOB})
+
+
+async def test_an_index_that_nobody_else_has_is_asked_in_other_parts():
+    def stale(call: Call, said: Any) -> Any:
+        asked = call.params[0] if call.method == "trace_filter" else {}
+        return [] if (asked.get("fromBlock"), asked.get("toBlock")) == ("0x0", "0x1e") else said
+
+    lacking = Node(written(), faults.without_methods("trace_filter"))
+    caching = Node(written(), Fault(result=stale))
+    async with caching.running(), lacking.running(), client(lacking.url, caching.url) as rpc:
+        told = await fetch_by_filter(rpc, Span(0, 31), {ANN, BOB})
+        assert told.transfers
+        assert told == await fetch_by_trace(rpc, Span(0, 31), {ANN, BOB})
+
+
 async def test_a_node_that_takes_few_blocks_is_asked_for_few():
     def narrow(call: Call, said: Any) -> Any:
         if call.method == "trace_filter":

@@ -83,15 +83,17 @@ def _ledger(config: Config) -> Iterator[Check]:
         return
     try:
         with Reader(path) as reader:
-            chains = reader.chains()
+            chains, held = reader.chains(), reader.prove()
     except MonitorError as error:
         yield Check("fail", "ledger", error.message, error.hint)
     else:
-        yield Check(
-            "ok",
-            "ledger",
-            f"{path}, {len(chains)} {'chain' if len(chains) == 1 else 'chains'}, {path.stat().st_size // 1024} KiB",
-        )
+        size = path.stat().st_size // 1024
+        told = [path, _count(len(chains), "chain"), f"{size} KiB", _count(held, "segment")]
+        yield Check("ok", "ledger", f"{', '.join(map(str, told))}, all read and sound")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _files() -> Iterator[Check]:

@@ -26,7 +26,7 @@ from monitor.ledger.rows import (
     UpgradeRow,
     Window,
 )
-from monitor.ledger.schema import open_reader, segment_folder, translated
+from monitor.ledger.schema import damaged, open_reader, segment_folder, translated
 from monitor.model.chain import Header
 from monitor.model.lead import Finding, Lead
 from monitor.model.silence import Silence
@@ -98,6 +98,22 @@ class Reader:
     def data_version(self) -> int:
         """Count that changes when another process commits."""
         return int(self._rows("PRAGMA data_version")[0][0])
+
+    def prove(self) -> int:
+        """Read every page and every segment, and count these; raises LedgerError for the first that is damaged.
+
+        Takes as long as reading all of it from the disk.
+        """
+        from monitor.ledger import scan, segments
+
+        (found,) = self._rows("PRAGMA quick_check(1)")[0]
+        if found != "ok":
+            raise damaged(self.path, found.splitlines()[-1])
+        with self._guard, translated(self.path):
+            held = scan.named(self._connection, scan.Limits())
+            for segment in held:
+                segments.check(self._folder, segment)
+        return len(held)
 
     def chains(self) -> list[ChainRow]:
         """List chains by id."""

@@ -15,7 +15,7 @@ from monitor.ledger.frames import tail_rows
 from monitor.ledger.segments import STORED, Segment, collected, scan
 from monitor.model.page import is_sorted
 
-__all__ = ["Limits", "logs", "newest"]
+__all__ = ["Limits", "logs", "named", "newest"]
 
 
 class Limits(NamedTuple):
@@ -65,9 +65,7 @@ def logs(
     Columns are `chain_id` and those of LOG_ROWS; raises LedgerError when a segment is missing or altered.
     """
     wanted = limits.predicate() if predicate is None else limits.predicate() & predicate
-    where, values = limits.where("first", "last")
-    query = f"SELECT {', '.join(Segment._fields)} FROM segments WHERE {where} ORDER BY chain_id, first, last, name"
-    held = [Segment(*row) for row in connection.execute(query, values).fetchall()]
+    held = named(connection, limits)
     where, values = limits.where("block_number", "block_number", "logs.chain_id")
     tail = tail_rows(connection, where, values, STORED)
     parts = [part.filter(wanted) for part in (scan(folder, held), tail.lazy())]
@@ -75,6 +73,13 @@ def logs(
     found = collected(folder, pl.concat(parts).select(*dict.fromkeys([*order, *columns])))
     # Segments follow on each other, and the tail on them, but for what was read of older blocks later.
     return (found if is_sorted(found, order) else found.sort(order)).select(columns)
+
+
+def named(connection: sqlite3.Connection, limits: Limits) -> list[Segment]:
+    """List the segments with blocks within the limits, in chain order."""
+    where, values = limits.where("first", "last")
+    query = f"SELECT {', '.join(Segment._fields)} FROM segments WHERE {where} ORDER BY chain_id, first, last, name"
+    return [Segment(*row) for row in connection.execute(query, values).fetchall()]
 
 
 def newest(

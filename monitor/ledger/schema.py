@@ -301,8 +301,7 @@ def check_current(connection: sqlite3.Connection, path: Path) -> None:
 def _explained(path: Path, error: sqlite3.Error) -> LedgerError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        message = f"the ledger {path} is damaged or no SQLite file: {error}"
-        return LedgerError(message, hint="restore a copy, or move it away: `monitor run` indexes into a new one")
+        return damaged(path, str(error))
     if code == sqlite3.SQLITE_FULL:
         return _full(path)
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
@@ -311,6 +310,12 @@ def _explained(path: Path, error: sqlite3.Error) -> LedgerError:
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return LedgerError(f"the ledger {path} stays busy", hint="another program holds it; close it and try again")
     return LedgerError(f"the ledger {path} failed: {error}", hint="check the disk; `monitor run` resumes where it was")
+
+
+def damaged(path: Path, what: str) -> LedgerError:
+    """Word the error for a file in which SQLite finds something wrong."""
+    message = f"the ledger {path} is damaged or no SQLite file: {what}"
+    return LedgerError(message, hint="restore a copy, or move it away: `monitor run` indexes into a new one")
 
 
 def _full(path: Path) -> LedgerError:

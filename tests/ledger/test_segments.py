@@ -204,8 +204,12 @@ async def test_a_damaged_segment_is_one_clear_error(path, damage, words):
         await started(writer)
         await writer.put_pages(1, [page(0, 20)])
         await writer.put_pages(1, [page(20, 40)])
+    with Reader(path) as reader:
+        assert reader.prove() == 2
     damage(next(segment_folder(path).glob("1-20-39-*")))
     with Reader(path) as reader:
+        with pytest.raises(LedgerError, match=words):
+            reader.prove()
         assert reader.status().logs == {1: 80}
         assert reader.logs_frame(upto={1: 15}).height == 32
         with pytest.raises(LedgerError, match=words) as caught:

@@ -89,6 +89,23 @@ def test_a_file_that_is_no_ledger(world, played_world, tmp_path):
     complained(monitor_now(place, "status"), 1, "damaged or no SQLite file")
 
 
+def test_doctor_reads_every_page_of_the_ledger(world, played_world, tmp_path):
+    place = lay_out(tmp_path, world, played_world.url)
+    assert monitor_now(place, "backfill").code == 0
+    assert "all read and sound" in monitor_now(place, "doctor").out
+    with sqlite3.connect(place.ledger) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'logs'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    with place.ledger.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    found = monitor_now(place, "doctor")
+    assert found.code == 1
+    assert "damaged or no SQLite file" in found.out
+
+
 def test_a_ledger_that_is_just_being_made(world, played_world, tmp_path):
     place = lay_out(tmp_path, world, played_world.url)
     place.ledger.touch()

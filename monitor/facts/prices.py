@@ -20,10 +20,13 @@ REFERENCE: dict[str, pl.DataType] = {
     "week": pl.Int64(),
     "median": pl.Int64(),
     "mad": pl.Int64(),
+    "lower": pl.Int64(),
+    "upper": pl.Int64(),
     "comparable": pl.Int64(),
 }
-"""`week` = weeks since the epoch the reference is for; `median`, `mad` (median absolute deviation) in millionths of a
-dollar per GPU-hour over the leases that opened in the weeks before it; `comparable` = how many those are."""
+"""`week` = weeks since the epoch the reference is for; `median`, `mad` (median absolute deviation), `lower` and `upper`
+(quartiles) in millionths of a dollar per GPU-hour over the leases that opened in the weeks before it; `comparable` =
+how many those are."""
 
 
 def priced(leases: pl.DataFrame) -> pl.DataFrame:
@@ -53,6 +56,8 @@ def reference(leases: pl.DataFrame, weeks: int) -> pl.DataFrame:
     found = near.group_by(group).agg(
         pl.col("median").first(),
         (pl.col("price") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad"),
+        pl.col("price").quantile(0.25, "linear").cast(pl.Int64()).alias("lower"),
+        pl.col("price").quantile(0.75, "linear").cast(pl.Int64()).alias("upper"),
         pl.len().cast(pl.Int64()).alias("comparable"),
     )
     return found.select(pl.col(name).cast(kind) for name, kind in REFERENCE.items()).sort(group)

@@ -97,7 +97,7 @@ def _hits(
     market = _tens(daily, day, pl.lit(True)).group_by("bin").agg(pl.col("all").sum())
     usual = _usual(near, market, least)
     # the market without the group in the same ten days, in percent of what it was; one that shrinks excuses nothing
-    rest, before = pl.col("rest"), pl.col("rest_before") // _BASE
+    rest, before = pl.col("rest"), pl.col("rest_before") // pl.col("known")
     trend = pl.when(before > 0).then(rest * 100 // before.clip(1)).otherwise(100).clip(100, 10_000)
     # no trend is below 100 percent, so who does not surge at that surges at none
     large = _surging(usual.filter(pl.col("active") >= params["min_bins"]), pl.lit(100), params)
@@ -169,7 +169,8 @@ def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame
     """Hold each large ten days (group, bin, most) against nine ten days before (`base` says which), idle ones as 0.
 
     Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
-    in the same ten days, rest_before in the nine.
+    in the same ten days, rest_before in those of the nine since the group's first (known: how many these are). Before
+    that the market may have been younger, and its growth since then is no surge.
     """
     binned = near.group_by("group", "bin").agg(pl.col("value").sum())
     large = binned.filter((pl.col("bin") >= _WINDOW) & (pl.col("value") >= least)).rename({"value": "most"})
@@ -181,12 +182,15 @@ def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame
         .with_columns(pl.col("value", "all").fill_null(0))
         .with_columns(pl.col("value").median().over(key).cast(pl.Int64()).alias("median"))
     )
+    active = pl.col("value") > 0
+    since = pl.col("then") >= pl.col("then").filter(active).min()
     usual = past.group_by(key).agg(
-        (pl.col("value") > 0).sum().alias("active"),
+        active.sum().alias("active"),
         pl.col("median").first(),
         (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad"),
         pl.col("value").max().alias("highest"),
-        (pl.col("all") - pl.col("value")).clip(0).sum().alias("rest_before"),
+        (pl.col("all") - pl.col("value")).clip(0).filter(since).sum().alias("rest_before"),
+        since.sum().alias("known"),
     )
     rest = (pl.col("all").fill_null(0) - pl.col("most")).clip(0).alias("rest")
     return usual.join(market, on="bin", how="left").with_columns(rest)
@@ -194,7 +198,7 @@ def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame
 
 RULE = Rule(
     id="T16",
-    version=3,
+    version=4,
     title="Surge before a rule date",
     family="timing",
     role="core",

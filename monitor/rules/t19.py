@@ -44,7 +44,9 @@ def check(facts: Facts, params: Params) -> Outcome:
     )
     compared = priced(facts.tenancies).join(usual, on=_MARKET, how="inner")
     gap = pl.col("price") - pl.col("median")
-    # 0.6745 / MAD makes the gap a robust z; without any spread, one percent of the median stands in
+    # where a quarter pays as much, as list prices beside bulk ones, nobody is far from the market by paying it
+    beyond = pl.max_horizontal(pl.col("price") - pl.col("upper"), pl.col("lower") - pl.col("price"))
+    # 0.6745 / MAD makes a gap a robust z; without any spread, one percent of the median stands in
     spread = pl.max_horizontal("mad", pl.col("median") // 100, pl.lit(1))
     # whoever is cheap by this market's measure and not by public offers found a bargain in the open
     bargain = ((gap < 0) & (pl.col("price") >= pl.col("low"))).fill_null(False)
@@ -52,7 +54,7 @@ def check(facts: Facts, params: Params) -> Outcome:
         ~pl.col("insane")
         & ~bargain
         & (gap.abs() * 100 >= pl.col("median") * params["min_gap_percent"])
-        & (gap.abs() * 6_745 * 10 >= spread * 10_000 * params["min_z_tenths"])
+        & (beyond * 6_745 * 10 >= spread * 10_000 * params["min_z_tenths"])
     ).with_columns(
         pl.when(gap > 0).then(pl.lit("above")).otherwise(pl.lit("below")).alias("side"),
         (gap.abs() * 100 // pl.col("median")).alias("gap"),
@@ -78,8 +80,9 @@ def check(facts: Facts, params: Params) -> Outcome:
         rows,
         summary="{held} H100e leased {gap} % {side} the trailing median of their market, model and term",
         threshold=(
-            f">= {params['min_gap_percent']} % and robust z >= {params['min_z_tenths'] / 10} from the median of"
-            f" >= {params['min_comparable']} leases of {params['weeks']} weeks before, >= {params['min_h100e']} H100e"
+            f">= {params['min_gap_percent']} % from the median and robust z >= {params['min_z_tenths'] / 10} from the"
+            f" nearer quartile of >= {params['min_comparable']} leases of {params['weeks']} weeks before,"
+            f" >= {params['min_h100e']} H100e"
         ),
     )
     return Outcome(found, _blind(facts, usual))
@@ -107,7 +110,7 @@ def _blind(facts: Facts, known: pl.DataFrame) -> tuple[str, ...]:
 
 RULE = Rule(
     id="T19",
-    version=3,
+    version=4,
     title="Price far from the market",
     family="price",
     role="core",
@@ -115,7 +118,7 @@ RULE = Rule(
     pattern="A tenant pays far more or less per GPU-hour than earlier leases of the same market, model and term.",
     parameters=(
         Parameter("min_gap_percent", 40, "percent", "from the median", 1, 10_000),
-        Parameter("min_z_tenths", 35, "tenths", "of a robust z", 1, 10_000),
+        Parameter("min_z_tenths", 35, "tenths", "of a robust z, from the nearer quartile", 1, 10_000),
         Parameter("min_comparable", 20, "leases", "in the weeks before", 2, 100_000),
         Parameter("weeks", 13, "weeks", "the reference looks back", 1, 104),
         Parameter("min_h100e", 8, "H100e", "leased at such prices at once", 1, 10**7),

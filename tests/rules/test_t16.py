@@ -55,3 +55,20 @@ def test_every_day_on_which_a_part_of_a_control_took_effect_is_looked_before():
     days = [(day.date, day.id) for day in rule_dates()]
     assert {("2022-10-12", "L01"), ("2024-12-31", "L05"), ("2025-01-13", "L06"), ("2025-05-15", "L06")} < set(days)
     assert days == sorted(days)
+
+
+def young(gpus: int, *, others: int = 16):
+    """A market of sixty-five days: five tenants lease sixteen GPUs every ten, then tenant 1 takes `gpus`."""
+    usual = [
+        lease(n * 5 + t, 1 + t, block=CONTROL - (65 - n * 10) * DAY_BLOCKS + t, gpus=16, days=9)
+        for n in range(4)
+        for t in range(5)
+    ]
+    last = [lease(100 + t, 1 + t, block=CONTROL - 19 * DAY_BLOCKS + t, gpus=others, days=9) for t in range(1, 5)]
+    return sum([*usual[1:], *last, lease(99, 1, block=CONTROL - 19 * DAY_BLOCKS, gpus=gpus, days=9)], usual[0])
+
+
+def test_days_before_there_was_a_market_are_no_past_it_grew_from():
+    assert {finding.values["ten_days"] for finding in found(judged(young(70)), "T16")} == {"70"}
+    assert found(judged(young(16)), "T16") == []
+    assert found(judged(young(70, others=70)), "T16") == []

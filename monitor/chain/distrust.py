@@ -49,6 +49,8 @@ _SHORT = 1_000
 """Logs up to which an answer without holes is asked for again as any other: asking for its last block costs as much."""
 _SELDOM = 32
 """One in so many longer ones is."""
+_ROUND = 500
+"""Limits of what is sent are multiples of this."""
 _TURN = 2**16
 _GOLDEN = 40_503
 """The golden section of `_TURN`: multiples of it fall far from each other (Knuth, TAOCP 3, 6.4)."""
@@ -158,7 +160,7 @@ class Distrust:
         if blooms and blanks:
             found = await fetch_headers(self._rpc, blanks)
             await self._look(wanted, logs, list(found.values()), place)
-        if not again and logs.height:
+        if not again and _is_cut_short(logs):
             await self._end(wanted, logs, place)
         for _ in range(self._looks(place, trust) if again else 0):
             await self._again(wanted, span, logs, place, elsewhere=False, known={} if final else headers)
@@ -184,7 +186,7 @@ class Distrust:
         return self._long[place] % _SELDOM == 1
 
     async def _end(self, wanted: LogFilter, logs: pl.DataFrame, place: int) -> None:
-        """Ask for the last block with logs alone: what was cut off within it leaves no hole."""
+        """Ask for the last block with logs alone."""
         last: int = logs["block_number"][-1]
         said = logs.filter(pl.col("block_number") == last)
         await self._again(wanted, Span(last, last + 1), said, place, elsewhere=False)
@@ -371,6 +373,15 @@ def _spread(blocks: Sequence[int], count: int) -> list[int]:
     if len(blocks) <= count:
         return list(blocks)
     return sorted({blocks[place * _GOLDEN % _TURN * len(blocks) // _TURN] for place in range(count)})
+
+
+def _is_cut_short(logs: pl.DataFrame) -> bool:
+    """Whether an answer may end at a limit within a block: at a round number of logs, in a block with few."""
+    if logs.is_empty() or logs.height % _ROUND:
+        return False
+    block = logs["block_number"].to_numpy()
+    last = int((block == block[-1]).sum())
+    return last == len(block) or last < int((block == block[-1 - last]).sum())
 
 
 def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:

@@ -214,8 +214,8 @@ async def test_dense_history_costs_no_headers(chain):
         for _ in range(33):
             job = Job("logs", (ONE, TWO), Span(1, chain.head + 1), final=True)
             await fetch_logs(rpc, job, sizer, distrust)
-        assert node.methods["eth_getLogs"] == 33 * 2 + 2, "all and the last block alone; twice all in two parts"
-        assert node.methods["eth_getBlockByNumber"] <= 33 * 2 + 2, "with each the header of its last block"
+        assert node.methods["eth_getLogs"] == 33 + 2 * 2, "two of 33 once more, in two parts"
+        assert node.methods["eth_getBlockByNumber"] <= 33 + 2 * 2, "with each the header of its last block"
 
 
 async def test_levels_by_range():
@@ -262,6 +262,17 @@ async def test_a_block_cut_off_in_its_middle_leaves_no_hole_and_is_told(chain):
     async with liar.running(), Node(chain).running() as honest, client(liar, honest) as rpc:
         assert (await read(rpc, chain)).select("block_number", "log_index").rows() == places(chain)
         assert rpc.endpoints()[0].faults["lying"] > 0
+
+
+async def test_an_answer_that_may_end_at_a_limit_within_a_block_is_looked_at():
+    chain = dense(blocks=90, logs=19)
+    limited = Node(chain, faults.logs(lambda found: found[:1500]))
+    async with limited.running(), Node(chain).running() as honest, client(limited, honest) as rpc:
+        distrust = Distrust(rpc)
+        for blocks in (70, 79):
+            job = Job("logs", (ONE, TWO), Span(1, 1 + blocks), final=True)
+            assert (await fetch_logs(rpc, job, Sizer(1000), distrust)).logs.height == 19 * blocks
+        assert rpc.endpoints()[0].faults["lying"] > 0, "of 1,501 logs it sent 1,500"
 
 
 async def test_the_end_of_a_block_in_the_middle_is_missed(chain):

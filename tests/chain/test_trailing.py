@@ -169,3 +169,18 @@ async def test_old_heads_that_are_pushed_do_not_hold_the_chain(chain):
         await asyncio.sleep(0.06)
         await source.poll()
         assert source.head == 104
+
+
+async def test_a_lone_endpoint_whose_backends_differ_is_no_liar(chain):
+    balancer = Node(chain)
+    async with following(balancer) as source:
+        await source.poll()
+        balancer.faults = [faults.claims(104)]
+        for _ in range(3):
+            await source.poll()
+        balancer.faults = []
+        grow(chain, 5)
+        await source.poll()
+        assert source.head == 104
+        assert first(source).faults.get("lying", 0) == 0
+        assert first(source).health == "ok"

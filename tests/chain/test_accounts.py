@@ -143,6 +143,19 @@ async def test_a_node_without_old_state_is_not_asked_for_all_of_it():
     assert reads.filter(pl.col("failure").is_not_null() & (pl.col("kind") == "nonce")).height == 5
 
 
+async def test_what_nobody_has_is_asked_of_each_endpoint_once_and_not_waited_for():
+    chain = Chain()
+    chain.mine()
+    nodes = [Node(chain, faults.without_methods("eth_getStorageAt")) for _ in range(2)]
+    wanted = [Wanted(LOCAL, 1, "storage", bytes([place]) * 20, b"\x01" * 32) for place in range(20)]
+    async with nodes[0].running(), nodes[1].running():
+        async with RpcClient("x", chain.chain_id, endpoints(*(node.url for node in nodes))) as rpc:
+            found = await ChainReads(rpc, 100).fetch(wanted)
+    assert all("eth_getStorageAt" in str(read.failure) for read in found)
+    # All together twice, as before it is known that there is no such method, then each by itself.
+    assert sum(node.methods["eth_getStorageAt"] for node in nodes) == 2 * (2 * 20 + 20)
+
+
 def test_what_was_answered_long_before_a_wallet_was_seen_again_is_asked_again():
     people, wallets = seen(KEY, first=100, last=100)
     code = pl.DataFrame([(LOCAL, 120, "code", KEY, b"", b"", None)], schema=READS, orient="row")

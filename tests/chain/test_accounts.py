@@ -146,11 +146,10 @@ async def test_a_node_without_old_state_is_not_asked_for_all_of_it():
 async def test_what_nobody_has_is_asked_of_each_endpoint_once_and_not_waited_for():
     chain = Chain()
     chain.mine()
-    nodes = [Node(chain, faults.without_methods("eth_getStorageAt")) for _ in range(2)]
+    nodes = one, two = [Node(chain, faults.without_methods("eth_getStorageAt")) for _ in range(2)]
     wanted = [Wanted(LOCAL, 1, "storage", bytes([place]) * 20, b"\x01" * 32) for place in range(20)]
-    async with nodes[0].running(), nodes[1].running():
-        async with RpcClient("x", chain.chain_id, endpoints(*(node.url for node in nodes))) as rpc:
-            found = await ChainReads(rpc, 100).fetch(wanted)
+    async with one.running(), two.running(), RpcClient("x", chain.chain_id, endpoints(one.url, two.url)) as rpc:
+        found = await ChainReads(rpc, 100).fetch(wanted)
     assert all("eth_getStorageAt" in str(read.failure) for read in found)
     # All together twice, as before it is known that there is no such method, then each by itself.
     assert sum(node.methods["eth_getStorageAt"] for node in nodes) == 2 * (2 * 20 + 20)

@@ -12,7 +12,7 @@ from monitor.model.page import PLACE, changes, is_sorted
 from monitor.model.span import Span
 from monitor.sync.fragment import LogFilter
 
-__all__ = ["Seams", "check_order", "checked", "fits", "seams"]
+__all__ = ["Seams", "check_order", "checked", "differences", "fits", "same_logs", "seams"]
 
 _WORD = 32
 _FEW = 8
@@ -99,3 +99,15 @@ def seams(rows: pl.DataFrame) -> Seams:
         return Seams(tight=True)
     mostly = rows.height >= _FEW and follows.sum() / rows.height >= _MOSTLY
     return Seams(tight=False, torn=int(block[np.argmin(follows)]) if mostly else None)
+
+
+def same_logs(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    """Whether two answers in LOG_ROWS are the same; not all nodes tell a block's time."""
+    return one.drop("block_time").equals(other.drop("block_time"))
+
+
+def differences(one: pl.DataFrame, other: pl.DataFrame) -> list[int]:
+    """List the blocks in which two answers differ, first those of which `one` lacks something."""
+    columns = [name for name in one.columns if name != "block_time"]
+    lacks, has = other.join(one, on=columns, how="anti"), one.join(other, on=columns, how="anti")
+    return list(dict.fromkeys(number for only in (lacks, has) for number in only["block_number"].unique().sort()))

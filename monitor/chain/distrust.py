@@ -18,7 +18,7 @@ import polars as pl
 from monitor.chain.answers import read_logs
 from monitor.chain.blocks import fetch_headers
 from monitor.chain.call import Answer, Call, decode, known_header, result
-from monitor.chain.check import seams
+from monitor.chain.check import differences, same_logs, seams
 from monitor.chain.fault import Fault, Lagging
 from monitor.chain.proof import header_hash
 from monitor.chain.receipts import block_logs
@@ -100,10 +100,12 @@ class Distrust:
         place: int,
         *,
         final: bool,
+        sure: bool = False,
     ) -> None:
         """Test the answer of the endpoint at `place`, with the `headers` at hand; raises Untrue.
 
-        Raises NodeRefused where the level demands what no endpoint gives.
+        To be `sure` of blocks whose blooms were looked at before, it is asked for again, however long the endpoint told
+        the truth. Raises NodeRefused where the level demands what no endpoint gives.
         """
         level = self.level(span)
         if level == "off":
@@ -117,7 +119,7 @@ class Distrust:
                 await self._again(wanted, span, logs, place, elsewhere=True)
             elif final or not self._blooms:
                 # At the head blooms are looked at as they come, and that is all, where there are any.
-                await self._test(wanted, span, logs, headers, place, final=final)
+                await self._test(wanted, span, logs, headers, place, final=final, sure=sure)
         except Untrue:
             self._catch(place)
             raise
@@ -137,23 +139,25 @@ class Distrust:
         place: int,
         *,
         final: bool,
+        sure: bool,
     ) -> None:
         """Gather what evidence is worth its price: of strangers and without blooms always, else of some answers."""
         trust = self._trust.get(place, Trust())
-        if logs.height:
+        if logs.height and not sure:
             self._heard.add(place)
         told = {*logs["block_number"].unique().to_list(), *(number for number in headers if number in range(*span))}
         tight, hole = seams(logs)
         if wanted in self._whole:
             hole = None
         blooms = self._blooms is not False
-        how, cheap = way(span.blocks - len(told), logs.height, blooms=blooms)
-        if blooms and not (cheap or hole is not None or trust.is_due):
+        blanks = [] if sure else [number for number in range(*span) if number not in told]
+        how, cheap = way(len(blanks), logs.height, blooms=blooms)
+        if blooms and not (sure or cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
         # Blooms tell of blocks that nothing was sent of, never of one log among others.
-        again = how == "again" or hole is not None or not self._blooms or self._is_seen_twice(logs, place, tight=tight)
-        blanks = [number for number in range(*span) if number not in told]
+        due = sure or self._is_seen_twice(logs, place, tight=tight)
+        again = due or how == "again" or hole is not None or not self._blooms
         if how == "again":
             # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
             blanks = _spread(blanks, self._sample(place, trust))
@@ -253,7 +257,7 @@ class Distrust:
     @staticmethod
     def _compare(logs: pl.DataFrame, truth: pl.DataFrame, number: int, place: int) -> None:
         said = logs.filter(pl.col("block_number") == number)
-        if not _same(said, truth):
+        if not same_logs(said, truth):
             raise Untrue(place, f"block {number} has {truth.height} wanted logs, it sent {said.height}")
 
     async def _again(
@@ -271,9 +275,9 @@ class Distrust:
         Blocks that can still change may be others by now than those that are `known`: raises Lagging.
         """
         second, others = await self._second_look(wanted, span, place, elsewhere=elsewhere)
-        if _same(logs, second):
+        if same_logs(logs, second):
             return
-        numbers = _differences(logs, second)
+        numbers = differences(logs, second)
         await self._check_branch(known or {}, numbers)
         # The first answer may stand although another contradicts it: wherever they differ, it has to be the true one.
         for number in numbers[:_DECIDED]:
@@ -328,7 +332,7 @@ class Distrust:
         """Tell whether the first of two answers about a block is wrong: by its receipts, else if it has fewer logs."""
         try:
             (one,) = await self._rpc.headers([number])
-            return not _same(said, await block_logs(self._rpc, wanted, one, avoid=both))
+            return not same_logs(said, await block_logs(self._rpc, wanted, one, avoid=both))
         except Lagging:
             raise
         except NodeRefused:
@@ -382,14 +386,3 @@ def _is_cut_short(logs: pl.DataFrame) -> bool:
     block = logs["block_number"].to_numpy()
     last = int((block == block[-1]).sum())
     return last == len(block) or last < int((block == block[-1 - last]).sum())
-
-
-def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    return one.drop("block_time").equals(other.drop("block_time"))
-
-
-def _differences(one: pl.DataFrame, other: pl.DataFrame) -> list[int]:
-    """List the blocks in which two answers differ, first those of which `one` lacks something."""
-    columns = [name for name in one.columns if name != "block_time"]
-    lacks, has = other.join(one, on=columns, how="anti"), one.join(other, on=columns, how="anti")
-    return list(dict.fromkeys(number for only in (lacks, has) for number in only["block_number"].unique().sort()))

@@ -81,13 +81,20 @@ class Sizer:
 
 
 async def fetch_logs(
-    rpc: RpcClient, job: Job, sizer: Sizer, distrust: Distrust, known: Mapping[int, Header] | None = None
+    rpc: RpcClient,
+    job: Job,
+    sizer: Sizer,
+    distrust: Distrust,
+    known: Mapping[int, Header] | None = None,
+    *,
+    sure: bool = False,
 ) -> LogPage:
     """Fetch all logs of a job, in as many requests as the endpoints demand; each answer is tested by `distrust`.
 
-    Where `known` has a header (by number), blocks of that number must have its hash. Raises Lagging when nobody has
-    those blocks (yet, or any more), and NodeRefused when a single block of a single address is still too much, or when
-    what the endpoints send turns out untrue again and again.
+    To be `sure` every answer is asked for again, elsewhere if anybody is, and no bloom is. Where `known` has a header
+    (by number), blocks of that number must have its hash. Raises Lagging when nobody has those blocks (yet, or any
+    more), and NodeRefused when a single block of a single address is still too much, or when what the endpoints send
+    turns out untrue again and again.
     """
     known = known or {}
     found: list[pl.DataFrame] = []
@@ -101,7 +108,7 @@ async def fetch_logs(
             if span.stop < whole.stop:
                 work.append((part, Span(span.stop, whole.stop)))
             try:
-                answer = await _tested(rpc, job, part, span, known, distrust)
+                answer = await _tested(rpc, job, part, span, known, distrust, sure=sure)
                 if isinstance(answer, _Answered):
                     sizer.took(job.kind, span.blocks, answer.logs.height)
                 elif span.blocks == 1 and halves(part) is None:
@@ -136,12 +143,19 @@ class _Answered(NamedTuple):
 
 
 async def _tested(
-    rpc: RpcClient, job: Job, wanted: LogFilter, span: Span, known: Mapping[int, Header], distrust: Distrust
+    rpc: RpcClient,
+    job: Job,
+    wanted: LogFilter,
+    span: Span,
+    known: Mapping[int, Header],
+    distrust: Distrust,
+    *,
+    sure: bool = False,
 ) -> _Answered | _Refusal:
     answer, place = await _request(rpc, wanted, span, known)
     if isinstance(answer, _Answered):
         at_hand = {**known, answer.last.number: answer.last}
-        await distrust.examine(wanted, span, answer.logs, at_hand, place, final=job.final)
+        await distrust.examine(wanted, span, answer.logs, at_hand, place, final=job.final, sure=sure)
     return answer
 
 

@@ -12,6 +12,7 @@ from typing import Self
 import polars as pl
 
 from monitor.chain.blocks import fetch_headers
+from monitor.chain.check import differences
 from monitor.chain.distrust import Distrust
 from monitor.chain.endpoint import EndpointState
 from monitor.chain.fault import Lagging
@@ -21,7 +22,7 @@ from monitor.chain.native import fetch_native, native_kind
 from monitor.chain.rpc import RpcClient
 from monitor.config.spec import ChainConfig
 from monitor.errors import ChainUnreachable, NodeRefused
-from monitor.model.chain import Change, Header, RawTransfer
+from monitor.model.chain import Change, Extended, Finalized, Header, RawTransfer
 from monitor.model.page import Page, blocks_of, log_rows
 from monitor.sync.fork import is_linked
 from monitor.sync.fragment import NATIVE_KINDS, FragmentKind
@@ -201,6 +202,24 @@ class ChainSource:
             if job.final:
                 raise NodeRefused(error.message, hint=error.hint) from error
             return None
+
+    async def confirms(self, job: Job, held: pl.DataFrame) -> int | None:
+        """Ask more than once, elsewhere if anybody is, for logs (LOG_ROWS) that were read before they were final.
+
+        Gives the first block in which `held` is not what stands; None where it is, where nobody can tell now, and where
+        `distrust` is not "bloom": the other levels tested it at the head, or believe.
+        """
+        if self._distrust.level(job.span) != "bloom":
+            return None
+        try:
+            page = await fetch_logs(self.rpc, job, self._sizer, self._distrust, sure=True)
+        except NodeRefused:
+            return None
+        return min(differences(held, page.logs), default=None)
+
+    def standing(self) -> tuple[Change, ...]:
+        """Tell what `poll` told of the blocks from the newest final one up, as if nothing of them was known."""
+        return Extended(self.chain_id, self._state.known), Finalized(self.chain_id, self._state.finalized)
 
     async def _logs(self, job: Job, known: Mapping[int, Header]) -> Page:
         page = await fetch_logs(self.rpc, job, self._sizer, self._distrust, known)

@@ -10,11 +10,12 @@ from math import inf
 from monitor.chain.source import ChainSource
 from monitor.config import ChainConfig
 from monitor.daemon.progress import Progress
+from monitor.daemon.young import Young
 from monitor.ledger.writer import Writer
 from monitor.model.chain import Change, Extended, Reverted
 from monitor.model.page import Page
 from monitor.model.span import Span, Spans
-from monitor.sync.fragment import Want
+from monitor.sync.fragment import NATIVE_KINDS, Want
 from monitor.sync.plan import Job, plan
 
 __all__ = ["Follower"]
@@ -78,6 +79,7 @@ class Follower:
         self._write_task: asyncio.Task[bool] | None = None
         self._rows = 0
         self._gathered_from = inf
+        self._young = Young()
         self._places = min(_FIRST_PLACES, chain.concurrency)
         """Requests in flight at most: one more with each page, so that the first ones teach how wide the others are."""
 
@@ -100,9 +102,9 @@ class Follower:
             while not moved and not nudge.done() and loop.time() < until and self._start():
                 timeout = max(0.0, min(until - loop.time(), _BATCH_SECONDS))
                 await asyncio.wait({*self._flying, nudge}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-                for page in self._landed():
+                for job, page in self._landed():
                     moved = moved or page is None
-                    changed = await self._take(page) or changed
+                    changed = await self._take(job, page) or changed
                 if self._rows >= _BATCH_ROWS or loop.time() - self._gathered_from >= _BATCH_SECONDS:
                     if not moved:
                         self._start()  # so that nodes are at work while this waits for the ledger
@@ -121,6 +123,8 @@ class Follower:
         self._stood = wants, heights
         if moved:
             await asyncio.sleep(min(self.chain.poll_seconds, _BREATH))
+        elif not self.lacking:
+            changed = await self._confirm() or changed
         return changed
 
     def has(self, wants: Sequence[Want]) -> bool:
@@ -148,18 +152,21 @@ class Follower:
             self._planned.extend(self._next())
         return bool(self._planned)
 
-    def _landed(self) -> Iterable[Page | None]:
+    def _landed(self) -> Iterable[tuple[Job, Page | None]]:
         for task in [task for task in self._flying if task.done()]:
-            del self._flying[task]
+            job = self._flying.pop(task)
             self._places = min(self.chain.concurrency, self._places + 1)
-            yield task.result()
+            yield job, task.result()
 
-    async def _take(self, page: Page | None) -> bool:
+    async def _take(self, job: Job, page: Page | None) -> bool:
         """Write a page of the head at once, and gather one of final blocks."""
         if page is None:
             return False
-        if any(span.last > self.source.finalized for span in page.coverage.values()):
-            return await self._write([page])
+        if not job.final:
+            changed = await self._write([page])
+            if job.kind not in NATIVE_KINDS:
+                self._young.add(job, page.logs)
+            return changed
         if not self._waiting:
             self._gathered_from = asyncio.get_running_loop().time()
         self._waiting.append(page)
@@ -213,9 +220,39 @@ class Follower:
             case Reverted(chain_id, to):
                 self.reorgs += 1
                 self.deepest_reorg = max(self.deepest_reorg, self._head - to.number)
-                keep = Spans.of(0, to.number + 1)
-                self.covered = {key: spans & keep for key, spans in self.covered.items()}
+                self._keep(to.number)
                 self.progress.reverted(chain_id, to.number)
+
+    async def _confirm(self) -> bool:
+        """Ask once more for what was read before it was final; all from where it differs is read again.
+
+        At the head only blooms are looked at, which tell nothing of one log among several. Returns whether it differed.
+        """
+        found = [await self.source.confirms(job, held) for job, held in self._young.settled(self.source.finalized)]
+        wrong = min((number for number in found if number is not None), default=None)
+        if wrong is None:
+            return False
+        chain_id, above = self.source.chain_id, wrong - 1
+        self.progress.say(
+            f"{self.source.name}: block {wrong} has other logs than were read; reading it again from there"
+        )
+        await self._drop(list(self._flying))
+        await self._flush()
+        await self._written()
+        await self.writer.reopen(chain_id, above)
+        for change in self.source.standing():
+            await self.writer.apply(change)
+        self._keep(above)
+        self.behind, self.lacking = True, self._missing(self.wants(), self.covered)
+        return True
+
+    def _keep(self, upto: int) -> None:
+        """Take nothing above a block for read."""
+        keep = Spans.of(0, upto + 1)
+        self.covered = {key: spans & keep for key, spans in self.covered.items()}
+        self._young.cut(upto)
+        self._planned.clear()
+        self._all_planned = None
 
     async def _drop(self, tasks: Sequence[asyncio.Task[Page | None]]) -> None:
         for task in tasks:

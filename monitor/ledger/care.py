@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import polars as pl
-
 from monitor.errors import InputError, LedgerError
 from monitor.ledger import segments
 from monitor.ledger.lock import Lock
@@ -48,19 +46,7 @@ def prune_above(path: Path, chain_id: int, above: int) -> Pruned:
 
     The way back after a fork deeper than finality, and from a segment that is lost. Raises as `prune` does.
     """
-
-    def work(store: Store) -> None:
-        for segment in store.held():
-            if segment.chain_id != chain_id or segment.last <= above:
-                continue
-            rows = pl.DataFrame(schema=LOG_ROWS)
-            if segment.first <= above:
-                lazy = segments.scan(store.folder, [segment]).filter(pl.col("block_number") <= above)
-                rows = segments.collected(store.folder, lazy.select(*LOG_ROWS))
-            store.replace(segment, rows)
-        store.reopen(chain_id, above)
-
-    return _done(path, lambda: work)
+    return _done(path, lambda: lambda store: store.reopen(chain_id, above))
 
 
 def backup(path: Path, target: Path) -> int:

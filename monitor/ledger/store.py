@@ -128,7 +128,15 @@ class Store:
         self._put_segment(segment.chain_id, rows)
 
     def reopen(self, chain_id: int, above: int) -> None:
-        """Forget the tail and the coverage above a block, also where it was final."""
+        """Forget rows and coverage above a block, also where it was final."""
+        for segment in self.held():
+            if segment.chain_id != chain_id or segment.last <= above:
+                continue
+            rows = pl.DataFrame(schema=LOG_ROWS)
+            if segment.first <= above:
+                lazy = segments.scan(self.folder, [segment]).filter(pl.col("block_number") <= above)
+                rows = segments.collected(self.folder, lazy.select(*LOG_ROWS))
+            self.replace(segment, rows)
         self._cut(chain_id, above)
         self.connection.execute("UPDATE chains SET finalized = min(finalized, ?) WHERE chain_id = ?", (above, chain_id))
 

@@ -106,6 +106,10 @@ class Writer:
         """Forget rows and coverage above a block; raises DeepReorg below the finalised one."""
         await self._store_write(lambda store: store.revert(chain_id, to_number))
 
+    async def reopen(self, chain_id: int, above: int) -> None:
+        """Forget rows and coverage above a block, also where it was final: they turned out not to be what stands."""
+        await self._store_write(lambda store: store.reopen(chain_id, above))
+
     async def finalize(self, chain_id: int, upto: int) -> None:
         """Note that blocks up to `upto` cannot change, and drop their headers that no row needs."""
         await self._store_write(lambda store: store.finalize(chain_id, upto))

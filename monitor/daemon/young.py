@@ -1,0 +1,58 @@
+"""What was read before it was final: kept until it is, to be asked for once more in long stretches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import polars as pl
+
+from monitor.model.span import Span, Spans
+from monitor.sync.fragment import Fragment, FragmentKind
+from monitor.sync.plan import Job
+
+__all__ = ["Young"]
+
+_STRETCH = 32
+"""Blocks that become final before they are asked for again: a few questions for so many blocks are next to nothing."""
+
+
+class Young:
+    """Logs of blocks that can still change, as they were read at the head."""
+
+    def __init__(self) -> None:
+        self._read: list[tuple[Job, pl.DataFrame]] = []
+
+    def add(self, job: Job, logs: pl.DataFrame) -> None:
+        """Keep the logs (LOG_ROWS) of a job."""
+        self._read.append((job, logs))
+
+    def cut(self, upto: int) -> None:
+        """Forget what stands above a block."""
+        self._read = [
+            (job._replace(span=Span(job.span.start, min(job.span.stop, upto + 1))), logs.filter(_upto(upto)))
+            for job, logs in self._read
+            if job.span.start <= upto
+        ]
+
+    def settled(self, final: int) -> list[tuple[Job, pl.DataFrame]]:
+        """Take out what is final by now, joined to one job for each stretch; nothing while that are few blocks."""
+        done = [(job, logs) for job, logs in self._read if job.span.last <= final]
+        if Spans(job.span for job, _ in done).total < _STRETCH:
+            return []
+        self._read = [(job, logs) for job, logs in self._read if job.span.last > final]
+        alike: defaultdict[tuple[FragmentKind, tuple[Fragment, ...]], list[tuple[Job, pl.DataFrame]]] = defaultdict(
+            list
+        )
+        for job, logs in done:
+            alike[job.kind, job.fragments].append((job, logs))
+        found = []
+        for (kind, fragments), items in alike.items():
+            logs = pl.concat([logs for _, logs in sorted(items, key=lambda item: item[0].span)])
+            for span in Spans(job.span for job, _ in items):
+                within = logs.filter(pl.col("block_number").is_between(span.start, span.last))
+                found.append((Job(kind, fragments, span, final=True), within))
+        return found
+
+
+def _upto(block: int) -> pl.Expr:
+    return pl.col("block_number") <= block

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from monitor.chain.call import Answer, Call, decode_optional
+from monitor.chain.call import Answer, Call, decode, decode_optional
 from monitor.chain.fault import Fault, TooLarge
 from monitor.chain.rpc import RpcClient
 from monitor.chain.wire import Block, BlockAnswer, Lying, ReceiptAnswer, block, fixed, quantity
+from monitor.errors import NodeRefused
 from monitor.model.chain import Header, RawTransfer
 from monitor.model.span import Span
 
@@ -18,6 +19,9 @@ HEADERS_PER_REQUEST = 100
 BLOCKS_PER_REQUEST = 10
 """Full blocks in one batch: about 1 MB on a busy chain."""
 RECEIPTS_PER_REQUEST = 50
+MAX_LIES = 8
+"""Times the same blocks come without some of their transactions: beyond, nobody is left who tells the truth."""
+_COUNT = "eth_getBlockTransactionCountByHash"
 
 
 class BlockPage(NamedTuple):
@@ -90,7 +94,39 @@ async def _batch(rpc: RpcClient, numbers: Sequence[int], known: Mapping[int, Hea
         ]
 
     calls = [Call("eth_getBlockByNumber", (hex(number), True)) for number in numbers]
-    return await rpc.ask(calls, accept, block=numbers[-1], divisible=len(numbers) > 1)
+    lies = 0
+    while True:
+        blocks, place = await rpc.ask_from(calls, accept, block=numbers[-1], divisible=len(numbers) > 1)
+        lack = await _lack(rpc, blocks, place)
+        if lack is None:
+            return blocks
+        rpc.accuse(place, lack)
+        lies += 1
+        if lies >= MAX_LIES:
+            message = f"{rpc.name}: {lack}"
+            raise NodeRefused(message, hint="add another endpoint to the chain's `rpc`")
+
+
+async def _lack(rpc: RpcClient, blocks: Sequence[Block], place: int) -> str | None:
+    """Say which block came without its last transactions, by what others than the endpoint at `place` count.
+
+    Nothing in a block tells; an endpoint that is alone is asked itself, and where nobody counts blocks are believed.
+    """
+
+    def accept(answers: Sequence[Answer]) -> list[int]:
+        return [quantity(decode(answer, str)) for answer in answers]
+
+    if not rpc.offers(_COUNT):
+        return None
+    calls = [Call(_COUNT, (f"0x{one.header.hash.hex()}",)) for one in blocks]
+    try:
+        counts, _ = await rpc.ask_from(calls, accept, block=blocks[-1].header.number, avoid=frozenset({place}))
+    except NodeRefused:
+        return None
+    for one, count in zip(blocks, counts, strict=True):
+        if len(one.transfers) < count:
+            return f"block {one.header.number} has {count} transactions, it sent {len(one.transfers)}"
+    return None
 
 
 def checked_block(answer: Answer, number: int, known: Header | None) -> Block:

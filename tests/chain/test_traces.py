@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from monitor.chain import assets, traces
+from monitor.chain import assets, blocks, traces
 from monitor.chain.assets import fetch_by_assets
 from monitor.chain.blocks import fetch_transfers
 from monitor.chain.fault import Lagging
@@ -174,6 +174,26 @@ async def test_what_an_index_leaves_out_another_one_tells(left, order):
             told = await fetch_by_filter(rpc, Span(0, 31), {ANN, BOB})
         async with client(good.url) as rpc:
             assert told == await fetch_by_trace(rpc, Span(0, 31), {ANN, BOB})
+
+
+@pytest.mark.parametrize("left", [lambda said: said[:-1], lambda _: []])
+async def test_transactions_that_a_block_came_without_are_counted_elsewhere(left, monkeypatch):
+    monkeypatch.setattr(blocks, "MAX_LIES", 2)
+
+    def cut(call: Call, said: Any) -> Any:
+        whole = call.method == "eth_getBlockByNumber" and call.params[1] and said
+        return {**said, "transactions": left(said["transactions"])} if whole else said
+
+    liar = Node(written(), Fault(result=cut))
+    async with liar.running(), Node(written()).running() as good:
+        async with client(good.url) as rpc:
+            told = await fetch_transfers(rpc, Span(0, 31), {ANN, BOB})
+        async with client(liar.url, good.url) as rpc:
+            assert await fetch_transfers(rpc, Span(0, 31), {ANN, BOB}) == told
+            assert rpc.endpoints()[0].faults["lying"] > 0
+        async with client(liar.url) as rpc:
+            with pytest.raises(NodeRefused, match="transactions, it sent"):
+                await fetch_transfers(rpc, Span(0, 31), {ANN, BOB})
 
 
 async def test_an_index_that_nobody_else_has_is_asked_in_other_parts():

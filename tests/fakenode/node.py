@@ -154,6 +154,11 @@ def _answered_block(chain: Chain, which: str, full: bool) -> Json | None:  # noq
     return block and block.answer(full=full)
 
 
+def _count(chain: Chain, which: str) -> str | None:
+    block = _block(chain, which)
+    return block and hex(len(block.transactions))
+
+
 def _receipts(chain: Chain, which: str | Json) -> list[Json] | None:
     block = _block(chain, which)
     return block and block.receipts
@@ -226,6 +231,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "eth_getBlockByNumber": _answered_block,
     "eth_getBlockByHash": _answered_block,
     "eth_getBlockReceipts": _receipts,
+    "eth_getBlockTransactionCountByHash": _count,
     "eth_getLogs": _logs,
     "eth_getTransactionReceipt": _receipt,
     "eth_getTransactionByHash": _transaction,

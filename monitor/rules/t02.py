@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from monitor.facts.inorder import under
 from monitor.rules.facts import Facts
 from monitor.rules.measure import DAY, MAX_POSITIONS, peaks
 from monitor.rules.money import with_micro
@@ -31,7 +32,7 @@ def check(facts: Facts, params: Params) -> Outcome:
     further = direct.select(
         *_WHERE, pl.col("at").alias("begun"), pl.col("backer").alias("target"), pl.lit(2).alias("hops")
     )
-    linked = _by_cluster(facts, pl.concat([direct, _received(facts, further, params)]))
+    linked = _by_cluster(facts, pl.concat([direct, _received(facts, further, params), _behind(facts, direct)]))
     key = ["cluster_id", *_WHERE]
     money = linked.group_by(key).agg(
         pl.col("micro").sum().alias("sent_micro"),
@@ -89,6 +90,17 @@ def _received(facts: Facts, targets: pl.DataFrame, params: Params) -> pl.DataFra
     )
 
 
+def _behind(facts: Facts, direct: pl.DataFrame) -> pl.DataFrame:
+    """Name who gave a provider its beginning over a wallet used once: of that wallet only its origin is known."""
+    providers = direct.select("chain_id", pl.col("provider").alias("address")).unique()
+    begun = under(facts.origins, providers).filter(pl.col("hops") == 2).select(  # noqa: PLR2004
+        *("chain_id", pl.col("address").alias("provider"), "at", pl.col("origin").alias("further")),
+        pl.col("positions").list.first().alias("step"),
+    )  # fmt: skip
+    through = direct.join(begun, on=[*_WHERE, "at"], how="inner")
+    return through.with_columns(backer="further", position="step", hops=pl.lit(2)).select(direct.columns)
+
+
 def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
     """Give each backer its cluster and those of wallets it first funded or pays for there, never the provider's own."""
     ours = backers.select("backer").unique()
@@ -117,7 +129,7 @@ def _by_cluster(facts: Facts, backers: pl.DataFrame) -> pl.DataFrame:
 
 RULE = Rule(
     id="T02",
-    version=3,
+    version=4,
     title="Pre-arranged capacity",
     family="relation",
     role="core",

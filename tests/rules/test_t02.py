@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.rules.measure import address_text
 from tests.facts.rows import who
 from tests.rules.judged import found, judged
-from tests.rules.play import DAY_BLOCKS, START, Rows, each, lease, offer, register, send
+from tests.rules.play import DAY_BLOCKS, START, Rows, each, lease, offer, pay, register, send
 from tests.wallets.worlds import label_rows
 
 PROVIDER, PAYER, TENANT = 300, 70, 1
@@ -39,3 +40,22 @@ def test_a_tenant_who_sent_some_itself_is_none():
 )
 def test_look_alikes_stay_quiet(rows, labels):
     assert found(judged(rows) if labels is None else judged(rows, labels), "T02") == []
+
+
+def begun(*, further: int = 60, customers: int = 0) -> Rows:
+    """The provider's first gas comes from wallet 61, whose own came from `further`; wallet 60 funds the tenant."""
+    gas = pay(further, 61, block=START - 21 * DAY_BLOCKS) + pay(61, PROVIDER, block=START - 20 * DAY_BLOCKS)
+    gas += each(*(pay(61, 900 + n, block=START - 19 * DAY_BLOCKS + n, nonce=1 + n) for n in range(customers)))
+    built = register(PROVIDER, block=START) + offer(PROVIDER, "m300", block=START)
+    funded = pay(60, TENANT, block=START + 4 * DAY_BLOCKS, nonce=9)
+    return gas + built + funded + lease(1, TENANT, block=START + 5 * DAY_BLOCKS, provider=PROVIDER, days=60)
+
+
+def test_first_gas_over_a_wallet_used_once_is_that_of_whoever_filled_it():
+    (finding,) = found(judged(begun()), "T02")
+    assert (finding.values["hops"], finding.values["senders"]) == ("2", address_text(who(60)))
+
+
+@pytest.mark.parametrize("rows", [begun(further=62), begun(customers=5)], ids=["a stranger's", "of many"])
+def test_first_gas_from_elsewhere_says_nothing(rows):
+    assert found(judged(rows), "T02") == []

@@ -22,7 +22,7 @@ from monitor.facts.leases import leases
 from monitor.facts.people import PEOPLE, joined, people
 from monitor.model.schema import HARDWARE, empty
 
-__all__ = ["Folded", "Folding", "Terms", "Turned", "above", "agree"]
+__all__ = ["Folded", "Folding", "Terms", "Turned", "above", "agree", "fresh"]
 
 _WALLET = list(PEOPLE)[:2]
 _ROLE = list(PEOPLE)[:3]
@@ -77,18 +77,18 @@ class Folding:
         """What the last call folded anew; None when it was everything."""
         self._before: _Before | None = None
 
-    def become(self, events: pl.DataFrame, since: Mapping[int, int], terms: Terms) -> Folded:
-        """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
+    def become(self, events: pl.DataFrame, news: pl.DataFrame, since: Mapping[int, int], terms: Terms) -> Folded:
+        """Take `events` (EVENTS, any order) as all there is; but for `news` (`fresh`) they are as they were."""
         before = self._before
         if before is None or not since or not before.terms.same(terms):
             folded = Folded(leases(events, *terms), lease_events(events), people(events, providers=True))
             self.turned, self._before = None, _Before(terms, events, empty(PEOPLE), folded)
             return folded
-        fresh = above(since, "block_number")
-        news, was = picked(events, fresh), before.news.filter(fresh)
-        settled = _settled(before.settled, before.news.filter(~fresh))
+        new = above(since, "block_number")
+        was = before.news.filter(new)
+        settled = _settled(before.settled, before.news.filter(~new))
         keys, theirs = _touched(before.folded.leases, pl.concat([was, news]), events)
-        stood = pl.concat([theirs.filter(~fresh), was.join(keys, on=KEY, how="semi")])
+        stood = pl.concat([theirs.filter(~new), was.join(keys, on=KEY, how="semi")])
         told = [people(each, providers=True) for each in (was, news)]
         met = pl.concat(told).select(_WALLET).unique()
         now = Folded(leases(theirs, *terms), lease_events(theirs), joined([under(settled, met), told[1]]))
@@ -113,6 +113,11 @@ def above(since: Mapping[int, int], block: str) -> pl.Expr:
     """Pick rows whose column `block` is above the block that `since` gives for their chain; all of other chains."""
     elsewhere_or_above = ((pl.col("chain_id") != name) | (pl.col(block) > upto) for name, upto in since.items())
     return pl.all_horizontal(pl.col("chain_id").is_not_null(), *elsewhere_or_above)
+
+
+def fresh(events: pl.DataFrame, since: Mapping[int, int]) -> pl.DataFrame:
+    """Pick the events above the blocks of `since`; all where it names none."""
+    return picked(events, above(since, "block_number")) if since else events
 
 
 def _settled(settled: pl.DataFrame, final: pl.DataFrame) -> pl.DataFrame:

@@ -32,6 +32,8 @@ _LARGE = 8
 """which are less than an eighth of the frame."""
 _MANY = 256
 """Keys from which a frame is copied, for so many pieces cost more."""
+_FEW = 8
+"""Keys up to which Python looks for each."""
 
 
 def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
@@ -41,9 +43,9 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
     comes back.
     """
     sought = _inorder(keys)
-    rows = rows.sort(order)
+    rows = rows.sort(order) if rows.height > 1 else rows
     went, came = (_spans(each, sought) for each in (frame, rows))
-    if (went[:, 1] - went[:, 0]).sum() == rows.height and frame[pl.Series(_spread(went))].equals(rows):
+    if (went[:, 1] - went[:, 0]).sum() == rows.height and (rows.is_empty() or _picked(frame, went).equals(rows)):
         return frame
     if len(went) > _MANY:
         stand = np.delete(np.arange(frame.height), _spread(went))
@@ -60,7 +62,7 @@ def replaced(frame: pl.DataFrame, keys: pl.DataFrame, rows: pl.DataFrame, order:
 
 def under(frame: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Pick the rows under some `keys`, in order; `keys` as in `replaced`."""
-    return frame[pl.Series(_spread(_spans(frame, _inorder(keys))))]
+    return _picked(frame, _spans(frame, _inorder(keys)))
 
 
 def on_every_chain(wallets: pl.Series, *frames: pl.DataFrame, name: str = "address") -> pl.DataFrame:
@@ -128,6 +130,11 @@ def _spans(frame: pl.DataFrame, keys: _Keys) -> Spans:
 def _among(columns: Sequence[pl.Series], keys: Sequence[list[Any]], within: tuple[int, int]) -> Iterator[Spans]:
     """Look up the keys in a stretch of the columns."""
     (column, *rest), (wanted, *inner) = columns, keys
+    if not rest and len(wanted) <= _FEW:
+        # before a query has begun
+        found = [(bisect_left(column, value, *within), bisect_right(column, value, *within)) for value in wanted]
+        yield np.array(found, np.int64).reshape(-1, 2)
+        return
     if not rest:
         first, stop = within
         named = pl.Series(wanted, dtype=column.dtype)
@@ -139,6 +146,12 @@ def _among(columns: Sequence[pl.Series], keys: Sequence[list[Any]], within: tupl
         if first < stop and not column[first] == value == column[stop - 1]:
             first, stop = (bisect(column, value, *within) for bisect in (bisect_left, bisect_right))
         yield from _among(rest, [each[begin:end] for each in inner], (first, stop))
+
+
+def _picked(frame: pl.DataFrame, spans: Spans) -> pl.DataFrame:
+    """Pick the rows of spans."""
+    rows = _spread(spans)
+    return frame[pl.Series(rows)] if len(rows) else frame.clear()
 
 
 def _spread(spans: Spans) -> NDArray[np.int64]:

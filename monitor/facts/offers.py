@@ -44,10 +44,12 @@ class Offers:
     def __init__(self) -> None:
         self._before: _Before | None = None
 
-    def become(self, events: pl.DataFrame, since: Mapping[int, int], hardware: pl.DataFrame) -> Offered:
-        """Take `events` (EVENTS, any order) as all there is; up to the blocks of `since` they are as they were."""
+    def become(
+        self, events: pl.DataFrame, news: pl.DataFrame, since: Mapping[int, int], hardware: pl.DataFrame
+    ) -> Offered:
+        """Take `events` (EVENTS, any order) as all there is; but for `news` (`fresh`) they are as they were."""
         before, offered = self._before, None
-        news = picked(events, above(since, "block_number")).filter(pl.col("verb").is_in(VERBS))
+        news = news.filter(pl.col("verb").is_in(VERBS))
         if before is not None and since and agree(before.hardware, hardware):
             offered = _onward(before, events, news, since, hardware)
         if offered is None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import polars as pl
 
-from monitor.facts.folding import Folding, Terms, Turned
+from monitor.facts.folding import Folding, Terms, Turned, fresh
 from monitor.facts.inorder import places
 from monitor.facts.moving import Moved, Moving
 from monitor.facts.offers import Offers
@@ -77,9 +77,25 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     overrides: Mapping[str, Mapping[str, Override]] = {}
 
 
+class Spelled:
+    """How GPU models were spelled so far; what a fork took back does no harm."""
+
+    def __init__(self) -> None:
+        self._met: set[str] = set()
+        self._begun = False
+
+    def become(self, events: pl.DataFrame, news: pl.DataFrame) -> list[str]:
+        """List all spellings, in order; but for `news` the events are as they were."""
+        told = news if self._begun else events
+        self._met.update(told.get_column("gpu_raw").drop_nulls().unique())
+        self._begun = True
+        return sorted(self._met)
+
+
 class Known(NamedTuple):
     """What earlier evaluations found out, brought up to date by each; it saves work and changes no result."""
 
+    spelled: Spelled
     folding: Folding
     offers: Offers
     following: Following
@@ -92,7 +108,7 @@ class Known(NamedTuple):
     @classmethod
     def nothing(cls) -> Known:
         """Begin without any."""
-        return cls(Folding(), Offers(), Following(), Moving(), Signing(), Grouping(), Placing(), Judging())
+        return cls(Spelled(), Folding(), Offers(), Following(), Moving(), Signing(), Grouping(), Placing(), Judging())
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True, eq=False, dict=True):
@@ -141,19 +157,19 @@ def evaluate(inputs: Inputs, known: Known | None = None) -> World:
     find = grouped if kept is None else kept.become
     known = Known.nothing() if known is None else known
     events = inputs.events
-    spelled = events.get_column("gpu_raw").drop_nulls().unique().sort().to_list()
-    hardware = inputs.hardware(spelled)
+    news = fresh(events, inputs.since)
+    hardware = inputs.hardware(known.spelled.become(events, news))
     block_seconds = {chain_id: chain.block_seconds for chain_id, chain in inputs.chains.items()}
     said = Terms(hardware, inputs.tokens, inputs.paid_until, block_seconds, inputs.quotes)
-    offered, supplied = known.offers.become(events, inputs.since, hardware)
-    rented, history, persons = known.folding.become(events, inputs.since, said)
-    watch, hops, moved, news = _followed(inputs, persons, known)
+    offered, supplied = known.offers.become(events, news, inputs.since, hardware)
+    rented, history, persons = known.folding.become(events, news, inputs.since, said)
+    watch, hops, moved, went = _followed(inputs, persons, known)
     turned = known.folding.turned
     acts = Acts(rented, history, moved, persons, inputs.fee_transactions)
-    since = None if turned is None or news is None else News(turned, news, known.grouping.near)
+    since = None if turned is None or went is None else News(turned, went, known.grouping.near)
     settings = known.signing.become(acts, inputs.about, since)
     terms = inputs.labels, inputs.contracts, inputs.hub_degree, settings.fees
-    now = Seen(rented, history, moved, persons, *terms, news, turned, settings.changed, owned(inputs.about))
+    now = Seen(rented, history, moved, persons, *terms, went, turned, settings.changed, owned(inputs.about))
     grouped_now, touched = find(now), known.grouping.touched
     seen, placed = known.placing.become(persons, grouped_now, turned, touched)
     facts = Facts(

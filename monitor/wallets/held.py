@@ -119,7 +119,12 @@ class Near(NamedTuple):
     def frame(self, *columns: str) -> pl.DataFrame:
         """Give the rows, or these columns of them."""
         told = columns or tuple(self.schema.columns)
-        some = [part.rows[pl.Series(rows), told] for part, rows in self.found]
+        # columns are taken sooner than selected
+        some = [
+            pl.DataFrame([part.rows.get_column(name) for name in told])[pl.Series(rows)]
+            for part, rows in self.found
+            if len(rows)
+        ]
         if len(some) == 1:
             return some[0]
         return pl.concat(some) if some else self.schema.select(told)

@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 
 from monitor.facts import offers
 from monitor.facts.capacity import capacity
+from monitor.facts.folding import fresh
 from monitor.facts.offers import Offers
 from monitor.facts.supply import VERBS, supply
 from tests.facts.rows import event, events, hardware, who
@@ -37,7 +38,8 @@ def test_offers_going_on_equal_offers_anew(seed):
         # above the final blocks a fork may leave something out
         there = [n for n, row in enumerate(rows) if row["block_number"] <= final[row["chain_id"]] or n % LOOKS != look]
         seen = events(*(rows[n] for n in chance.sample(there, len(there)))).filter(pl.col("block_number") <= head)
-        offered = kept.become(seen, final if look else {}, spelled(seen))
+        since = final if look else {}
+        offered = kept.become(seen, fresh(seen, since), since, spelled(seen))
         assert_frame_equal(offered.capacity, capacity(seen, hardware()))
         assert_frame_equal(offered.supply, supply(seen, hardware()))
         gone = [row["block_number"] for n, row in enumerate(rows) if n % LOOKS == look and row["block_number"] <= head]
@@ -56,6 +58,7 @@ def test_machines_without_news_are_not_looked_at_again(monkeypatch):
 
     monkeypatch.setattr(offers, "supply", counted)
     for rows in (old, [*old, new]):
-        offered = kept.become(events(*rows), {1: 10}, hardware())
+        seen = events(*rows)
+        offered = kept.become(seen, fresh(seen, {1: 10}), {1: 10}, hardware())
     assert_frame_equal(offered.supply, supply(events(*old, new), hardware()))
     assert looked == [9, 1, 2]

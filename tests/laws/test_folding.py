@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from monitor.facts.fold import KEY
-from monitor.facts.folding import Folded, Folding, Terms, Turned
+from monitor.facts.folding import Folded, Folding, Terms, Turned, fresh
 from monitor.facts.lease_events import lease_events
 from monitor.facts.leases import leases
 from monitor.facts.people import people
@@ -67,15 +67,15 @@ def test_folding_on_equals_folding_anew(story):
     rows: list[dict[str, Any]] = []
     final: dict[int, int] = {}
     before: Folded | None = None
-    for fresh, upto, price in story:
+    for come, upto, price in story:
         # what is final stays; above it the chain may have become another one
         rows = [item for item in rows if item["block"] <= final.get(item["chain_id"], -1)]
-        rows += [item for item in fresh if item["block"] > final.get(item["chain_id"], -1)]
+        rows += [item for item in come if item["block"] > final.get(item["chain_id"], -1)]
         frame = events(*map(made, rows))
         # of spellings a look is told those that it met
         met = hardware().filter(pl.col("gpu_raw").is_in(frame["gpu_raw"].implode()))
         terms = TERMS._replace(tokens=tokens(price), hardware=met)
-        folded = folding.become(frame.reverse(), final, terms)
+        folded = folding.become(frame.reverse(), fresh(frame, final), final, terms)
         assert_frame_equal(folded.leases, leases(frame, *terms))
         assert_frame_equal(folded.history, lease_events(frame))
         assert_frame_equal(folded.people, people(frame, providers=True))

@@ -59,3 +59,13 @@ def test_a_funder_that_goes_on_to_others_is_counted_anew_where_only_it_moved():
     for name in ("founders", "origins", "started", "groups"):
         assert_frame_equal(getattr(on.facts, name), getattr(anew.facts, name))
     assert on.facts.origins.filter(pl.col("address") == who(TENANT))["origin"].to_list() == [who(50)]
+
+
+def test_a_spelling_that_comes_with_a_block_is_looked_up_then():
+    first, then = (lease(n, n, block=START + n, provider=HOST, gpu_raw=gpu) for n, gpu in ((1, "H100"), (2, "B200")))
+    known = Known.nothing()
+    for _ in range(2):
+        judged(first, known=known, since={1: START + 1})
+    on = judged(first + then, known=known, since={1: START + 1})
+    assert_frame_equal(on.facts.leases, judged(first + then).facts.leases)
+    assert on.facts.leases["gpu_model"].null_count() == 0

@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import polars as pl
 
+from monitor.model.schema import LOG_ROWS
 from monitor.model.span import Span, Spans
 from monitor.sync.fragment import Fragment, FragmentKind
 from monitor.sync.plan import Job
@@ -14,6 +15,8 @@ __all__ = ["Young"]
 
 _STRETCH = 32
 """Blocks that become final before they are asked for again: a few questions for so many blocks are next to nothing."""
+_MOST = 10_000
+"""Answers that are kept at most; where finality stands still for long, the oldest are not asked for again."""
 
 
 class Young:
@@ -21,15 +24,18 @@ class Young:
 
     def __init__(self) -> None:
         self._read: list[tuple[Job, pl.DataFrame]] = []
+        self._none = pl.DataFrame(schema=LOG_ROWS)
 
     def add(self, job: Job, logs: pl.DataFrame) -> None:
         """Keep the logs (LOG_ROWS) of a job."""
-        self._read.append((job, logs))
+        # most blocks have none, and a frame without rows takes kilobytes
+        self._read.append((job, logs if logs.height else self._none))
+        del self._read[:-_MOST]
 
     def cut(self, upto: int) -> None:
         """Forget what stands above a block."""
         self._read = [
-            (job._replace(span=Span(job.span.start, min(job.span.stop, upto + 1))), logs.filter(_upto(upto)))
+            (job, logs) if job.span.last <= upto else _upto(job, logs, upto)
             for job, logs in self._read
             if job.span.start <= upto
         ]
@@ -54,5 +60,5 @@ class Young:
         return found
 
 
-def _upto(block: int) -> pl.Expr:
-    return pl.col("block_number") <= block
+def _upto(job: Job, logs: pl.DataFrame, block: int) -> tuple[Job, pl.DataFrame]:
+    return job._replace(span=Span(job.span.start, block + 1)), logs.filter(pl.col("block_number") <= block)

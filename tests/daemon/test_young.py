@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -46,6 +47,15 @@ def test_stretches_of_final_blocks_are_joined_once_they_are_long():
     assert young.settled(99) == [], "only nine are left"
 
 
+def test_where_finality_stands_still_the_oldest_are_forgotten(monkeypatch):
+    monkeypatch.setattr("monitor.daemon.young._MOST", 40)
+    young = Young()
+    for start in range(100):
+        young.add(*read(start, start + 1))
+    ((job, logs),) = young.settled(99)
+    assert (job.span, logs.height) == (Span(60, 100), 40)
+
+
 def test_what_was_asked_for_otherwise_is_asked_for_otherwise():
     young = Young()
     young.add(*read(0, 30))
@@ -86,7 +96,7 @@ async def test_a_log_that_was_left_out_at_the_head_is_read_once_its_block_is_fin
         async with Forked(place, "run") as daemon:
             for number in range(2, 40):
                 block = chain.mine(leases(number))
-                await until(lambda block=block: at_head(place, block.hash), what=f"block {number}", every=0.02)
+                await until(partial(at_head, place, block.hash), what=f"block {number}", every=0.02)
             assert held(place).height < 3 * 39, "what the head says is believed"
             chain.final = 38
             await until(lambda: "has other logs than were read" in daemon.err, what="it is told")
@@ -110,6 +120,7 @@ async def test_it_costs_a_request_or_two_of_each_endpoint_for_a_stretch(others):
             await source.poll()
             job = Job("logs", (contract,), Span(10, 42), final=True)
             page = await source.fetch(job)
+            assert page is not None
             before = node.methods + other.methods
             assert await source.confirms(job, page.logs) is None
             asked = node.methods + other.methods - before

@@ -90,8 +90,9 @@ class Follower:
         DeepReorg, ChainUnreachable, NodeRefused and LedgerError.
         """
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.chain.poll_seconds
         changed = await self._look()
+        # Counted from here: a node that takes longer over its head than `poll_seconds` would leave no time to read.
+        until = loop.time() + self.chain.poll_seconds
         wants, heights = self.wants(), (self.source.head, self.source.finalized)
         if not changed and not self.behind and wants is self._stood[0] and heights == self._stood[1]:
             return False

@@ -296,3 +296,18 @@ async def test_where_nothing_is_new_nothing_is_planned_and_the_next_block_is_rea
     await follower.step()
     assert planned
     assert follower.lacking == 1
+
+
+async def test_a_node_that_is_slow_to_tell_its_head_is_read_nevertheless():
+    source = Source(head=9, finalized=9)
+    follower, _ = made(source, poll_seconds=0.05)
+    source.answer(0)
+    poll = source.poll
+
+    async def slow() -> tuple[Change, ...]:
+        await asyncio.sleep(0.1)
+        return await poll()
+
+    source.poll = slow  # type: ignore[method-assign]
+    await follower.step()
+    assert [job.span.start for job in source.asked] == [0]

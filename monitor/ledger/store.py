@@ -36,6 +36,9 @@ _AT_ONCE = 5
 _INSERT_HEADER = """INSERT INTO headers VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET parent_hash = excluded.parent_hash WHERE parent_hash = x''"""
 
+_REOPENED = """INSERT INTO meta VALUES ('reopened', '1')
+ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + 1"""
+
 
 class Store:
     """An open ledger's chain data: its connection, and the folder of its segments.
@@ -139,6 +142,7 @@ class Store:
             self.replace(segment, rows)
         self._cut(chain_id, above)
         self.connection.execute("UPDATE chains SET finalized = min(finalized, ?) WHERE chain_id = ?", (above, chain_id))
+        self.connection.execute(_REOPENED)
 
     def forget(self, wanted: Collection[tuple[int, Fragment]]) -> None:
         """Forget the tail, native value and coverage that none of the `wanted` fragments (chain id, fragment) takes."""

@@ -100,6 +100,7 @@ class Reading:
         self.anew = 0
         """How often everything was read."""
         self._held = _NOTHING
+        self._reopened = ""
         self._window: _Window | None = None
         self._pages: list[tuple[int, Page]] = []
         """Pages heard of, in the order they are written in; the ledger may not have the newest of them yet."""
@@ -116,7 +117,9 @@ class Reading:
         """Give everything decoded, and the rows that are new with what stands beside logs."""
         with self.reader.snapshot():
             found, counts = self._above(self._held), self.reader.row_counts()
-            late = self._older(found, counts)
+            # what was final was not, for once
+            before, self._reopened = self._reopened, self.reader.meta().get("reopened", "")
+            late = self._older(found, counts) if before == self._reopened else None
             if late is None:
                 self._held, self._window, self._pages, self.anew = _NOTHING, None, [], self.anew + 1
                 found = self._above(_NOTHING)

@@ -196,3 +196,28 @@ async def test_transfers_of_final_blocks_are_taken_out_of_the_pages_that_bring_t
             )
             same(*reading.read(), known, reader, bundle, config)
             assert reading.anew == 2
+
+
+async def test_final_blocks_that_were_read_again_are_not_held(tmp_path: Path):
+    twin, config, bundle = played(4, tmp_path)
+    head = len(twin.headers)
+    covered = {"all": Span(0, head + 1)}
+    money = {address for _, address in bundle.tokens}
+    paid = next(log for log in twin.logs if log.address in money and log.topics[0] == TRANSFER)
+    wrong = [log._replace(data=bytes(31) + b"\x01") if log is paid else log for log in twin.logs]
+    async with Writer(Path(config.ledger.path)) as writer:
+        await writer.put_chain(CHAIN_ID, "local")
+        await writer.extend(CHAIN_ID, twin.headers, log_rows(wrong), twin.transfers, covered)
+        await writer.finalize(CHAIN_ID, head - 10)
+        with Reader(Path(config.ledger.path)) as reader:
+            reading, known = Reading(reader, bundle), Known.nothing()
+            for _ in range(2):
+                same(*reading.read(), known, reader, bundle, config)
+            # as many rows as before, and final as far
+            above = [header for header in twin.headers if header.number >= paid.block_number]
+            logs = [log for log in twin.logs if log.block_number >= paid.block_number]
+            moved = [item for item in twin.transfers if item.block_number >= paid.block_number]
+            await writer.reopen(CHAIN_ID, paid.block_number - 1)
+            await writer.extend(CHAIN_ID, above, log_rows(logs), moved, covered)
+            await writer.finalize(CHAIN_ID, head - 10)
+            same(*reading.read(), known, reader, bundle, config)

@@ -19,6 +19,8 @@ _TEN = 2
 _BASE, _PAUSE, _AHEAD = 9, 1, 6
 """Tens of days: nine that each is held against, one in between that the same rise may have begun in, and six before
 the date."""
+_LASTING = 3
+"""Tens of days just before that show growth: whoever doubles over two of them quadruples over four."""
 _REACH = (_BASE + _PAUSE + _AHEAD) * _TEN
 _WINDOW = (_BASE + _PAUSE) * _TEN
 """Steps before the date that are looked at, and how many of these come before the sixty days."""
@@ -137,10 +139,13 @@ def _surging(usual: pl.DataFrame, trend: pl.Expr, params: Params) -> pl.DataFram
         (pl.col("median") * pl.col("trend") // 100).alias("expected")
     )
     noise = pl.max_horizontal(pl.col("mad") * pl.col("trend") // 100, pl.col("expected") // 10, 1)
+    peak = params["min_peak_percent"]
+    grown = pl.col("lasting") * pl.col("trend") // 100 * peak // 100 * peak // 100
     # 1.4826 * MAD stands for one standard deviation; of who pays in lumps it says nothing, so a lump must be passed
     return held.filter(
         ((pl.col("most") - pl.col("expected")) * 10_000 >= noise * params["min_z"] * 14_826)
-        & (pl.col("most") * 100 >= pl.col("highest") * pl.col("trend") // 100 * params["min_peak_percent"])
+        & (pl.col("most") * 100 >= pl.col("highest") * pl.col("trend") // 100 * peak)
+        & ((pl.col("base") == pl.col("bin")) | (pl.col("most") >= grown))
     )
 
 
@@ -168,7 +173,8 @@ def _past() -> pl.DataFrame:
 def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame:
     """Hold each large ten days (group, bin, most) against nine ten days before (`base` says which), idle ones as 0.
 
-    Adds active (how many were not idle), median, mad (median absolute deviation), highest, and what others did: rest
+    Adds active (how many were not idle), median, mad (median absolute deviation), highest, lasting (the third highest
+    just before: two tens of days may have been a first purchase, three are growth), and what others did: rest
     in the same ten days, rest_before in those of the nine since the group's first (known: how many these are). Before
     that the market may have been younger, and its growth since then is no surge.
     """
@@ -189,16 +195,18 @@ def _usual(near: pl.DataFrame, market: pl.DataFrame, least: int) -> pl.DataFrame
         pl.col("median").first(),
         (pl.col("value") - pl.col("median")).abs().median().cast(pl.Int64()).alias("mad"),
         pl.col("value").max().alias("highest"),
+        pl.col("value").top_k(_LASTING).min().alias("lasting"),
         (pl.col("all") - pl.col("value")).clip(0).filter(since).sum().alias("rest_before"),
         since.sum().alias("known"),
     )
     rest = (pl.col("all").fill_null(0) - pl.col("most")).clip(0).alias("rest")
-    return usual.join(market, on="bin", how="left").with_columns(rest)
+    lasting = pl.col("lasting").filter(pl.col("base") == pl.col("bin")).max().over("group", "bin")
+    return usual.join(market, on="bin", how="left").with_columns(rest, lasting)
 
 
 RULE = Rule(
     id="T16",
-    version=4,
+    version=5,
     title="Surge before a rule date",
     family="timing",
     role="core",
@@ -218,6 +226,7 @@ RULE = Rule(
     guidance="press on stock-piling before October 2022 and on the H20 rush; no official text names the pattern",
     blind_spots=(
         "tenants without a past are not judged, nor who does no more than twice what its largest ten days held",
+        "who grew as fast before is held for growing, also where it hurries at last",
         "a stock that is bought over weeks, in no ten days as much as the sizes above, is not noticed",
         "only dates of the legal file are known; drafts and rumours move markets too",
     ),

@@ -1,3 +1,5 @@
+import pytest
+
 from monitor.rules.legal import rule_dates
 from tests.rules.cases.market import CONTROL, lumps
 from tests.rules.judged import found, judged
@@ -46,8 +48,9 @@ def test_who_stocks_up_twice_has_not_made_it_usual_by_the_first_time():
     assert found(judged(known(first)), "T16") == []
 
 
-def test_who_grows_as_ever_does_not_surge():
-    grown = [lease(n, 1, block=CONTROL - (155 - n * 10) * DAY_BLOCKS, gpus=8 + 8 * n, days=9) for n in range(15)]
+@pytest.mark.parametrize("size", [lambda n: 8 + 8 * n, lambda n: round(4 * 1.25**n)], ids=["evenly", "by a quarter"])
+def test_who_grows_as_ever_does_not_surge(size):
+    grown = [lease(n, 1, block=CONTROL - (155 - n * 10) * DAY_BLOCKS, gpus=size(n), days=9) for n in range(15)]
     assert found(judged(sum(grown[1:], grown[0])), "T16") == []
 
 

@@ -50,6 +50,8 @@ async def advance(
     """
     if announced is None:
         (newest, final), place = await _look(rpc, finality)
+        if state.known:
+            rpc.hold_against(place, newest, state.known[-1])
     else:
         newest, place = announced, None
         final = newest.number - finality.depth if finality.kind == "depth" else state.finalized

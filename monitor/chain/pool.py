@@ -177,13 +177,13 @@ class Pool:
                 pause = _FIRST_RETRY if loop.time() - began > _MAX_RETRY else min(_MAX_RETRY, 2 * pause)
                 await asyncio.sleep(pause)
 
-    async def compare_heads(self, newest: float) -> None:
+    async def compare_heads(self, known: Header | None) -> None:
         """Ask everybody who may be asked for the newest block, and note who trails; raises WrongChain.
 
-        Nothing is asked while nobody trails and the `newest` block that is known is young by its time, nor soon again.
+        Nothing is asked while nobody trails and the newest block that is `known` is young, nor soon again.
         """
         now, usable = asyncio.get_running_loop().time(), self.usable()
-        if is_young(newest, time.time()) and not any(endpoint.behind for endpoint in usable):
+        if known and is_young(known.timestamp, time.time()) and not any(endpoint.behind for endpoint in usable):
             self._rest = _OFTEN
             return
         if len(usable) < 2 or now - self.compared_at < self._rest:  # noqa: PLR2004 - one is not compared
@@ -191,10 +191,17 @@ class Pool:
         asked = [endpoint for endpoint in usable if endpoint.is_free(now)]
         heads = await _all([self._head_of(endpoint) for endpoint in asked])
         found = {endpoint: head for endpoint, head in zip(asked, heads, strict=True) if head is not None}
-        for endpoint, blocks in zip(found, lags(list(found.values()), time.time()), strict=True):
+        told = [*found.values(), *([known] if known else [])]
+        for endpoint, blocks in zip(found, lags(told, time.time()), strict=False):
             endpoint.trails(blocks)
         self._rest = _OFTEN if any(endpoint.behind for endpoint in usable) else min(_SELDOM, 2 * self._rest)
         self.compared_at = now
+
+    def hold_against(self, place: int, newest: Header, known: Header) -> None:
+        """Note whether the newest block that the endpoint at `place` told of is far behind one that is known."""
+        blocks, _ = lags([newest, known], time.time())
+        if blocks and len(self.usable()) > 1:
+            self.endpoints[place].trails(blocks)
 
     def wrong_chain(self, endpoint: Endpoint) -> WrongChain:
         """Word the error for an endpoint of another chain."""

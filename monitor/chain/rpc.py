@@ -99,9 +99,13 @@ class RpcClient:
             self.accuse(place, reason)
             self._pool.compared_at = -inf
 
-    async def compare_heads(self, newest: float = -inf) -> None:
-        """Find out who trails, if the `newest` block that is known, by its time, is old; raises WrongChain."""
-        await self._pool.compare_heads(newest)
+    async def compare_heads(self, known: Header | None = None) -> None:
+        """Find out who trails, if the newest block that is `known` is old; raises WrongChain."""
+        await self._pool.compare_heads(known)
+
+    def hold_against(self, place: int, newest: Header, known: Header) -> None:
+        """Note whether the newest block that the endpoint at `place` told of is far behind one that is known."""
+        self._pool.hold_against(place, newest, known)
 
     async def follow(self, heard: Callable[[Header], None]) -> None:
         """Hand new heads to `heard` for ever, while an endpoint pushes them; returns at once where none does."""

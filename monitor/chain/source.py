@@ -153,7 +153,7 @@ class ChainSource:
         if now - self._looked_at > self._poll_seconds or not _is_next(self._state, announced):
             # What was announced is news of somebody; now and then, and where it does not follow, the head is asked for.
             announced, self._looked_at = None, now
-            await self.rpc.compare_heads(self._state.known[-1].timestamp if self._state.known else -inf)
+            await self.rpc.compare_heads(self._state.known[-1] if self._state.known else None)
         try:
             changes, self._state = await advance(
                 self.rpc, self._state, self._finality, self.chain_id, announced, again=self.missed

@@ -125,6 +125,23 @@ async def test_one_that_is_up_to_date_by_the_clock_is_not_displaced_by_a_claim(c
         assert {state.health for state in source.endpoints()} == {"ok"}
 
 
+async def test_one_that_stands_below_what_is_final_is_left_out_at_once_while_the_head_is_young(chain, monkeypatch):
+    monkeypatch.setattr("monitor.chain.pool.time", SimpleNamespace(time=lambda: GENESIS_TIME + 12 * chain.head + 30))
+    stopped = Node(chain)
+    async with following(stopped, Node(chain)) as source:
+        await source.poll()
+        stopped.faults = [faults.status(502)]
+        grow(chain, 60)
+        while source.finalized < 149:
+            await source.poll()
+        stopped.faults = [faults.stale(chain.upto(99))]
+        grow(chain, 1)
+        for _ in range(2):
+            await source.poll()
+        assert first(source).health == "trailing"
+        assert source.head == chain.head
+
+
 @pytest.mark.parametrize("count", [1, 3])
 async def test_where_all_stand_alike_the_first_is_asked(count, chain):
     async with following(*(Node(chain, faults.lag(30)) for _ in range(count))) as source:

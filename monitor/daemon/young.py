@@ -14,7 +14,7 @@ from monitor.sync.plan import Job
 __all__ = ["Young"]
 
 _STRETCH = 32
-"""Blocks that become final before they are asked for again: a few questions for so many blocks are next to nothing."""
+"""Blocks that become final before any is asked for again: a few questions for so many blocks are next to nothing."""
 _MOST = 10_000
 """Answers that are kept at most; where finality stands still for long, the oldest are not asked for again."""
 
@@ -41,9 +41,9 @@ class Young:
         ]
 
     def settled(self, final: int) -> list[tuple[Job, pl.DataFrame]]:
-        """Take out what is final by now, joined to one job for each stretch; nothing while that are few blocks."""
+        """Take out what is final by now, joined to one job for each stretch; nothing before it is so for a while."""
         done = [(job, logs) for job, logs in self._read if job.span.last <= final]
-        if Spans(job.span for job, _ in done).total < _STRETCH:
+        if final + 1 - min((job.span.start for job, _ in done), default=final) < _STRETCH:
             return []
         self._read = [(job, logs) for job, logs in self._read if job.span.last > final]
         alike: defaultdict[tuple[FragmentKind, tuple[Fragment, ...]], list[tuple[Job, pl.DataFrame]]] = defaultdict(

@@ -44,7 +44,10 @@ def test_stretches_of_final_blocks_are_joined_once_they_are_long():
     assert (job, logs.height) == (Job("logs", (ONE,), Span(10, 42), final=True), 32)
     assert young.settled(42) == [], "taken out"
     young.cut(50)
-    assert young.settled(99) == [], "only nine are left"
+    assert young.settled(72) == [], "31 blocks again"
+    ((job, logs),) = young.settled(73)
+    assert (job.span, logs.height) == (Span(42, 51), 9), "however few of them were read before they were final"
+    assert young.settled(999) == []
 
 
 def test_where_finality_stands_still_the_oldest_are_forgotten(monkeypatch):

@@ -43,8 +43,8 @@ _MUTE_SAMPLE = 64
 _BLIND_LOOKS = 2
 """Second looks at a stranger's answer where blooms tell nothing: who leaves logs out now and then seldom leaves out the
 same three times."""
-_CAUGHT_LOOKS = 4
-"""The same for whoever was caught, blooms or not."""
+_CAUGHT_LOOKS = 2
+"""As many times more of whoever was caught, blooms or not."""
 _SHORT = 1_000
 """Logs up to which an answer without holes is asked for again as any other: asking for its last block costs as much."""
 _SELDOM = 32
@@ -204,9 +204,9 @@ class Distrust:
 
     def _looks(self, place: int, trust: Trust) -> int:
         """Say how often the same is asked again."""
-        if place in self._caught:
-            return _CAUGHT_LOOKS
-        return _BLIND_LOOKS if self._blooms is False and trust.is_new else 1
+        caught = place in self._caught
+        blind = self._blooms is False and (caught or trust.is_new)
+        return (_CAUGHT_LOOKS if caught else 1) * (_BLIND_LOOKS if blind else 1)
 
     async def _look(self, wanted: LogFilter, logs: pl.DataFrame, headers: Collection[Header], place: int) -> None:
         """Hold an answer against blooms; where one says maybe and the answer says nothing, the receipts decide."""
@@ -280,14 +280,16 @@ class Distrust:
         numbers = differences(logs, second)
         await self._check_branch(known or {}, numbers)
         # The first answer may stand although another contradicts it: wherever they differ, it has to be the true one.
+        reasons = []
         for number in numbers[:_DECIDED]:
             said, again = (frame.filter(pl.col("block_number") == number) for frame in (logs, second))
             if await self._is_wrong(wanted, number, said, again, frozenset({place, *others})):
                 raise Untrue(
                     place, f"block {number} has {again.height} wanted logs when asked again, not {said.height}"
                 )
-            self._catch(*others)
-            self._rpc.accuse(min(others), f"block {number} has {said.height} wanted logs, it sent {again.height}")
+            reasons.append(f"block {number} has {said.height} wanted logs, it sent {again.height}")
+        self._catch(*others)
+        self._rpc.accuse(min(others), reasons[0])
 
     async def _second_look(
         self, wanted: LogFilter, span: Span, place: int, *, elsewhere: bool

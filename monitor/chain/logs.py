@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import polars as pl
@@ -107,12 +108,13 @@ async def fetch_logs(
             span = Span(whole.start, min(whole.stop, whole.start + sizer.size(job.kind)))
             if span.stop < whole.stop:
                 work.append((part, Span(span.stop, whole.stop)))
+            ask = partial(_tested, rpc, job, part, span, known, distrust, sure=sure)
             try:
-                answer = await _tested(rpc, job, part, span, known, distrust, sure=sure)
+                answer = await ask()
                 if isinstance(answer, _Answered):
                     sizer.took(job.kind, span.blocks, answer.logs.height)
                 elif span.blocks == 1 and halves(part) is None:
-                    answer = await _insisted(rpc, job, part, span, known, distrust, answer)
+                    answer = await _insisted(rpc, part, span, known, answer, ask)
             except Untrue as untrue:
                 rpc.accuse(untrue.place, untrue.reason)
                 lies += 1
@@ -140,6 +142,9 @@ class _Refusal(NamedTuple):
 class _Answered(NamedTuple):
     logs: pl.DataFrame
     last: Header
+
+
+_Ask = Callable[[], Awaitable[_Answered | _Refusal]]
 
 
 async def _tested(
@@ -193,15 +198,9 @@ async def _request(
 
 
 async def _insisted(
-    rpc: RpcClient,
-    job: Job,
-    wanted: LogFilter,
-    span: Span,
-    known: Mapping[int, Header],
-    distrust: Distrust,
-    refusal: _Refusal,
+    rpc: RpcClient, wanted: LogFilter, span: Span, known: Mapping[int, Header], refusal: _Refusal, ask: _Ask
 ) -> _Answered:
-    """Read one block whose logs are refused from its receipts, or ask for it again and again."""
+    """Read one block whose logs are refused from its receipts, or `ask` for it again and again."""
     tries = 0
     while True:
         try:
@@ -212,7 +211,7 @@ async def _insisted(
             if tries >= _PATIENCE:
                 raise
         await asyncio.sleep(min(_MAX_PAUSE, _FIRST_PAUSE * 2**tries))
-        answer = await _tested(rpc, job, wanted, span, known, distrust)
+        answer = await ask()
         if isinstance(answer, _Answered):
             return answer
         refusal, tries = answer, tries + 1

@@ -319,7 +319,7 @@ class Endpoint:
         """Note the newest block it says it has."""
         self.head, self._head_at = head, now
 
-    def trails(self, blocks: int) -> None:
+    def compared(self, blocks: int) -> None:
         """Note by how many blocks its newest one is behind that of others, and log when that begins and ends."""
         if blocks and not self.behind:
             log.warning(

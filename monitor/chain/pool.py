@@ -193,7 +193,7 @@ class Pool:
         found = {endpoint: head for endpoint, head in zip(asked, heads, strict=True) if head is not None}
         told = [*found.values(), *([known] if known else [])]
         for endpoint, blocks in zip(found, lags(told, time.time()), strict=False):
-            endpoint.trails(blocks)
+            endpoint.compared(blocks)
         self._rest = _OFTEN if any(endpoint.behind for endpoint in usable) else min(_SELDOM, 2 * self._rest)
         self.compared_at = now
 
@@ -201,7 +201,7 @@ class Pool:
         """Note whether the newest block that the endpoint at `place` told of is far behind one that is known."""
         blocks, _ = lags([newest, known], time.time())
         if blocks and len(self.usable()) > 1:
-            self.endpoints[place].trails(blocks)
+            self.endpoints[place].compared(blocks)
 
     def wrong_chain(self, endpoint: Endpoint) -> WrongChain:
         """Word the error for an endpoint of another chain."""

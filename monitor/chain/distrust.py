@@ -46,7 +46,7 @@ same three times."""
 _CAUGHT_LOOKS = 2
 """As many times more of whoever was caught, blooms or not."""
 _SHORT = 1_000
-"""Logs up to which an answer without holes is asked for again as any other: asking for its last block costs as much."""
+"""Logs up to which an answer without holes is asked for again as any other is: that costs little."""
 _SELDOM = 32
 """One in so many longer ones is."""
 _ROUND = 500
@@ -150,14 +150,14 @@ class Distrust:
         if wanted in self._whole:
             hole = None
         blooms = self._blooms is not False
-        blanks = [] if sure else [number for number in range(*span) if number not in told]
-        how, cheap = way(len(blanks), logs.height, blooms=blooms)
+        how, cheap = way(0 if sure else span.blocks - len(told), logs.height, blooms=blooms)
         if blooms and not (sure or cheap or hole is not None or trust.is_due):
             self._trust[place] = trust.skipped()
             return
         # Blooms tell of blocks that nothing was sent of, never of one log among others.
         due = sure or self._is_seen_twice(logs, place, tight=tight)
         again = due or how == "again" or hole is not None or not self._blooms
+        blanks = [] if sure else [number for number in range(*span) if number not in told]
         if how == "again":
             # Who has no logs at all says the same again: blooms of a stranger's first answers show that.
             blanks = _spread(blanks, self._sample(place, trust))
@@ -180,7 +180,7 @@ class Distrust:
         """Whether an answer that blooms can test is asked for again nevertheless: one log of several may be missing.
 
         Where a contract fills its blocks alone only what is cut off at the end of one would not show: of long answers
-        without holes some are asked for again, and the last block of all.
+        without holes some are asked for again.
         """
         if place in self._caught:
             return True

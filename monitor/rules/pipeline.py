@@ -81,14 +81,12 @@ class Spelled:
     """How GPU models were spelled so far; what a fork took back does no harm."""
 
     def __init__(self) -> None:
-        self._met: set[str] = set()
-        self._begun = False
+        self._met: set[str] | None = None
 
     def become(self, events: pl.DataFrame, news: pl.DataFrame) -> list[str]:
         """List all spellings, in order; but for `news` the events are as they were."""
-        told = news if self._begun else events
-        self._met.update(told.get_column("gpu_raw").drop_nulls().unique())
-        self._begun = True
+        told = events if self._met is None else news
+        self._met = {*(self._met or ()), *told.get_column("gpu_raw").drop_nulls().unique()}
         return sorted(self._met)
 
 

@@ -218,6 +218,17 @@ async def test_dense_history_costs_no_headers(chain):
         assert node.methods["eth_getBlockByNumber"] <= 33 + 2 * 2, "with each the header of its last block"
 
 
+async def test_to_be_sure_it_is_asked_for_again_however_long_an_endpoint_told_the_truth(chain):
+    async with Node(chain).running() as node, client(node) as rpc:
+        distrust, sizer, job = Distrust(rpc), Sizer(1000), Job("logs", (ONE, TWO), Span(1, 11), final=True)
+        for _ in range(65):
+            await fetch_logs(rpc, job, sizer, distrust)
+        for sure, asked in ((False, 1), (True, 3)):
+            before = node.methods["eth_getLogs"]
+            await fetch_logs(rpc, job, sizer, distrust, sure=sure)
+            assert node.methods["eth_getLogs"] - before == asked
+
+
 async def test_levels_by_range():
     ranges = [DistrustRange(first=10, last=19, level="receipts"), DistrustRange(first=15, last=30, level="off")]
     distrust = Distrust(RpcClient("local", 1, []), "bloom", ranges)
